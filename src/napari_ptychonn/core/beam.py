@@ -1,0 +1,55 @@
+"""Where in a patch the beam was: what can be learnt there, and how far to trust it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def beam_weight(
+    probe: NDArray[np.complex64], shape: tuple[int, int], floor: float = 0.02
+) -> NDArray[np.float32]:
+    """Blurred probe intensity over a patch, 1 at its largest.
+
+    Parameters
+    ----------
+    probe : ndarray of complex64
+        (modes, py, px), at the patch's pixel size.
+    shape : tuple of int
+        Pixels of the patch; probe and patch are centred on element N // 2.
+    floor : float
+        Least weight, so that no pixel is left without any.
+
+    Returns
+    -------
+    ndarray of float32
+        `shape`.
+
+    Notes
+    -----
+    The blur (a sixteenth of the patch) lets the surroundings of the beam count:
+    what lies there shapes the frame through the probe's tails, and a network
+    sees it by the structure it continues.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    intensity = gaussian_filter(np.sum(np.abs(probe) ** 2, axis=0), min(shape) / 16)
+    weight = _centred(np.asarray(intensity, np.float32), shape)
+    return np.asarray(np.maximum(weight / weight.max(), floor), np.float32)
+
+
+def _centred(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Crop or zero-pad around element N // 2."""
+    result = np.zeros(shape, np.float32)
+    to, source = zip(
+        *(
+            (
+                slice(max(0, n // 2 - m // 2), max(0, n // 2 - m // 2) + min(n, m)),
+                slice(max(0, m // 2 - n // 2), max(0, m // 2 - n // 2) + min(n, m)),
+            )
+            for n, m in zip(shape, image.shape, strict=True)
+        ),
+        strict=True,
+    )
+    result[to] = image[source]
+    return result

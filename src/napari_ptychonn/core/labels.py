@@ -1,0 +1,108 @@
+"""Frames with what they should become: what the network is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ptychonn.core.patches import cut_patches
+from napari_ptychonn.core.preparation import Preparation
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.scan import Scan
+
+READ = 256
+"""Frames read and prepared at once, so that the counts of a big region never lie in memory."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledFrames:
+    """Prepared frames and their labels, all (m, 1, size, size) float32 on one device.
+
+    Attributes
+    ----------
+    frames : Tensor
+        Network input.
+    amplitude, phase : Tensor
+        Labels; phase in rad.
+    weight : Tensor
+        How much each label pixel counts, 0 … 1.
+    """
+
+    frames: Tensor
+    amplitude: Tensor
+    phase: Tensor
+    weight: Tensor
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.frames)
+
+    def __getitem__(self, rows: Any) -> LabelledFrames:
+        """Select frames."""
+        return LabelledFrames(
+            frames=self.frames[rows],
+            amplitude=self.amplitude[rows],
+            phase=self.phase[rows],
+            weight=self.weight[rows],
+        )
+
+    @classmethod
+    def join(cls, *parts: LabelledFrames) -> LabelledFrames:
+        """Concatenate."""
+        return cls(
+            frames=torch.cat([p.frames for p in parts]),
+            amplitude=torch.cat([p.amplitude for p in parts]),
+            phase=torch.cat([p.phase for p in parts]),
+            weight=torch.cat([p.weight for p in parts]),
+        )
+
+    @classmethod
+    def measured(
+        cls,
+        scan: Scan,
+        reconstruction: Reconstruction,
+        positions: NDArray[np.float64],
+        indices: NDArray[np.int64],
+        preparation: Preparation,
+        phase_offset: float,
+        device: str,
+    ) -> LabelledFrames:
+        """Read frames and cut their labels from the reconstruction.
+
+        Parameters
+        ----------
+        scan : Scan
+            Measured frames.
+        reconstruction : Reconstruction
+            Placed under the scan.
+        positions : ndarray of float64
+            (n, 2) of every scan point.
+        indices : ndarray of int64
+            (m,) points wanted; their patches lie on the object.
+        preparation : Preparation
+            Fitted on the training frames.
+        phase_offset : float
+            Zero of the labels' phase, rad.
+        device : str
+            Where the tensors shall be.
+        """
+        size = preparation.size
+        batches = [indices[k : k + READ] for k in range(0, len(indices), READ)]
+        frames = [preparation.read(scan, batch).to(device) for batch in batches]
+        labels = cut_patches(reconstruction, positions, indices, (size, size), phase_offset)
+        empty = torch.empty((0, 1, size, size), device=device)
+        amplitude, phase = (
+            torch.from_numpy(values)[:, None].to(device)
+            for values in (labels.amplitude, labels.phase)
+        )
+        return cls(
+            frames=torch.cat(frames) if frames else empty,
+            amplitude=amplitude,
+            phase=phase,
+            weight=torch.ones((1, 1, 1, 1), device=device).expand(len(indices), 1, size, size),
+        )

@@ -1,0 +1,297 @@
+"""How far predictions are from a reconstruction, always beside the error of a constant."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.alignment import Alignment, align, phase_offset, wrap
+from napari_ptychonn.core.beam import beam_weight
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.mosaic import Mosaic, window_weight
+from napari_ptychonn.core.patches import Patches, Predictions, cut_patches, on_object
+from napari_ptychonn.core.reconstruction import Reconstruction
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchErrors:
+    """Errors of single-shot patches against the labels of the same frames.
+
+    Attributes
+    ----------
+    phase_mae : float
+        Mean absolute phase error over all patches after one global offset, rad.
+    phase_correlation : float
+        Mean over the patches of Pearson's correlation within a patch.
+    amplitude_mae, amplitude_correlation : float
+        The same for the amplitude, in the label's units, without offset.
+    constant_phase_mae, constant_amplitude_mae : float
+        What predicting one constant (the labels' median) would give.
+    """
+
+    phase_mae: float
+    phase_correlation: float
+    amplitude_mae: float
+    amplitude_correlation: float
+    constant_phase_mae: float
+    constant_amplitude_mae: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageErrors:
+    """Errors of the mosaic of the compared frames, where it lies on the object.
+
+    Attributes
+    ----------
+    pixels : int
+        Compared.
+    phase_mae, amplitude_mae : float
+        After the alignment, rad and label units.
+    phase_correlation, amplitude_correlation : float
+        Pearson's, over all pixels.
+    phase_psnr, amplitude_psnr : float
+        dB, relative to the range between the label's 1st and 99th percentile.
+    phase_ssim, amplitude_ssim : float
+        Structural similarity (Wang et al. 2004), mean over the compared pixels.
+    constant_phase_mae, constant_amplitude_mae : float
+        What one constant would give.
+    alignment : Alignment
+        Shift, scale, phase offset and ramp that were taken away.
+    """
+
+    pixels: int
+    phase_mae: float
+    amplitude_mae: float
+    phase_correlation: float
+    amplitude_correlation: float
+    phase_psnr: float
+    amplitude_psnr: float
+    phase_ssim: float
+    amplitude_ssim: float
+    constant_phase_mae: float
+    constant_amplitude_mae: float
+    alignment: Alignment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Predictions against a reconstruction.
+
+    Attributes
+    ----------
+    frames : int
+        Compared.
+    left_out : int
+        Asked for, but with a patch that is not on the object.
+    single_shot : PatchErrors
+        Every pixel of the patch counts the same.
+    lit : PatchErrors
+        Pixels count as the beam lit them (the probe's blurred intensity).
+    mosaic : ImageErrors
+        Overlap average of the compared frames alone.
+    """
+
+    frames: int
+    left_out: int
+    single_shot: PatchErrors
+    lit: PatchErrors
+    mosaic: ImageErrors
+
+    def as_dict(self) -> dict[str, Any]:
+        """Nested plain values; what is not a finite number is None."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        e = self.single_shot
+        return (
+            f"{self.frames} frames: phase off by {e.phase_mae:.3f} rad "
+            f"(a constant: {e.constant_phase_mae:.3f}), correlation {e.phase_correlation:.3f}; "
+            f"amplitude correlation {e.amplitude_correlation:.2f}"
+        )
+
+
+def compare(
+    predictions: Predictions,
+    positions: NDArray[np.float64],
+    reconstruction: Reconstruction,
+    probe: NDArray[np.complex64] | None = None,
+) -> Comparison:
+    """Compare single-shot predictions, and their mosaic, with a reconstruction.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        m patches (py, px).
+    positions : ndarray of float64
+        (m, 2) where they lie, in the reconstruction's unit.
+    reconstruction : Reconstruction
+        Placed under the scan.
+    probe : ndarray of complex64, optional
+        (modes, y, x) that lit the patches; the reconstruction's own by default.
+
+    Returns
+    -------
+    Comparison
+        The single-shot numbers are those of the design: mean correlation per
+        patch, and mean absolute error after one global phase offset.
+
+    Raises
+    ------
+    InputError
+        When no patch lies on the object.
+    """
+    there = on_object(reconstruction, positions, predictions.shape)
+    if not there.any():
+        raise InputError(
+            f"none of the {len(predictions)} predicted patches lies on the object of "
+            f"{reconstruction.name}."
+        )
+    predicted, where = predictions[there], positions[there]
+    labels = cut_patches(reconstruction, where, np.arange(len(where)), predictions.shape)
+    probe = reconstruction.probe if probe is None else probe
+    shape = predictions.shape
+    weight = window_weight(shape) if probe is None else beam_weight(probe, shape)
+    return Comparison(
+        frames=len(predicted),
+        left_out=int((~there).sum()),
+        single_shot=patch_errors(predicted, labels, np.ones(shape)),
+        lit=patch_errors(predicted, labels, weight),
+        mosaic=mosaic_errors(predicted, where, reconstruction, weight),
+    )
+
+
+def patch_errors(predicted: Patches, labels: Patches, weight: FloatArray) -> PatchErrors:
+    """Errors of patches, pixel weights (py, px) the same for each."""
+    weight = weight / weight.mean()
+    everywhere = np.broadcast_to(weight, labels.phase.shape)
+    predicted, labels = (
+        replace(p, amplitude=p.amplitude.astype(np.float64), phase=p.phase.astype(np.float64))
+        for p in (predicted, labels)
+    )
+    difference = predicted.phase - labels.phase
+    flat_phase = phase_offset(labels.phase, everywhere)
+    flat_amplitude = float(np.median(labels.amplitude))
+    # The label's phase is unwrapped around its own constant, so that a patch that
+    # crosses ±π is not torn in the correlation.
+    label_phase = wrap(labels.phase - flat_phase)
+    predicted_phase = label_phase + wrap(difference - phase_offset(difference, everywhere))
+    return PatchErrors(
+        phase_mae=_mean_absolute(predicted_phase - label_phase, weight),
+        phase_correlation=_mean_correlation(predicted_phase, label_phase, weight),
+        amplitude_mae=_mean_absolute(predicted.amplitude - labels.amplitude, weight),
+        amplitude_correlation=_mean_correlation(predicted.amplitude, labels.amplitude, weight),
+        constant_phase_mae=_mean_absolute(label_phase, weight),
+        constant_amplitude_mae=_mean_absolute(labels.amplitude - flat_amplitude, weight),
+    )
+
+
+def mosaic_errors(
+    predicted: Patches,
+    positions: NDArray[np.float64],
+    reconstruction: Reconstruction,
+    weight: NDArray[np.float32],
+) -> ImageErrors:
+    """Errors of the mosaic of some patches, after alignment."""
+    mosaic = Mosaic.covering(
+        positions, predicted.shape, reconstruction.pixel_size, weight, reconstruction.origin
+    )
+    mosaic.add(predicted, positions)
+    image = mosaic.image()
+    target, inside = _under(reconstruction, image.amplitude.shape, image.origin)
+    # The rim of the outermost patches was barely lit; nobody would look at it.
+    mask = inside & (np.nan_to_num(image.weight) > 0.1 * float(weight.max()))
+    values = np.where(mask, image.amplitude * np.exp(1j * image.phase), 0)
+    aligned, alignment = align(values, target, mask)
+    return _image_errors(aligned, target, mask, alignment)
+
+
+def _image_errors(
+    image: NDArray[np.complex128],
+    target: NDArray[np.complexfloating[Any]],
+    mask: NDArray[np.bool_],
+    alignment: Alignment,
+) -> ImageErrors:
+    amplitude, wanted_amplitude = np.abs(image), np.abs(target)
+    flat = phase_offset(np.angle(target)[mask])
+    wanted_phase = wrap(np.angle(target) - flat)
+    phase = wanted_phase + wrap(np.angle(image) - flat - wanted_phase)
+    median = float(np.median(wanted_amplitude[mask]))
+    return ImageErrors(
+        pixels=int(mask.sum()),
+        phase_mae=float(np.mean(np.abs(phase - wanted_phase)[mask])),
+        amplitude_mae=float(np.mean(np.abs(amplitude - wanted_amplitude)[mask])),
+        phase_correlation=_correlation(phase[mask], wanted_phase[mask]),
+        amplitude_correlation=_correlation(amplitude[mask], wanted_amplitude[mask]),
+        phase_psnr=_psnr(phase, wanted_phase, mask),
+        amplitude_psnr=_psnr(amplitude, wanted_amplitude, mask),
+        phase_ssim=_ssim(phase, wanted_phase, mask),
+        amplitude_ssim=_ssim(amplitude, wanted_amplitude, mask),
+        constant_phase_mae=float(np.mean(np.abs(wanted_phase[mask]))),
+        constant_amplitude_mae=float(np.mean(np.abs(wanted_amplitude[mask] - median))),
+        alignment=alignment,
+    )
+
+
+def _under(
+    reconstruction: Reconstruction, shape: tuple[int, ...], origin: tuple[float, float]
+) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
+    """The object on the grid of a mosaic that was anchored to it, and where it is."""
+    first = np.round(reconstruction.pixel_index(np.asarray([origin]))[0]).astype(int)
+    ny, nx = reconstruction.object.shape
+    rows, columns = (start + np.arange(n) for start, n in zip(first, shape, strict=True))
+    inside = np.outer((rows >= 0) & (rows < ny), (columns >= 0) & (columns < nx))
+    cut = reconstruction.object[np.ix_(rows.clip(0, ny - 1), columns.clip(0, nx - 1))]
+    return cut, inside
+
+
+def _mean_absolute(values: FloatArray, weight: FloatArray) -> float:
+    return float(np.mean(np.abs(values) * weight))
+
+
+def _mean_correlation(a: FloatArray, b: FloatArray, weight: FloatArray) -> float:
+    """Mean of the weighted correlations of pairs of patches; a constant patch counts as 0."""
+    a, b = (v - np.mean(v * weight, axis=(1, 2), keepdims=True) for v in (a, b))
+    covariance = np.mean(a * b * weight, axis=(1, 2))
+    spread = np.sqrt(np.mean(a * a * weight, axis=(1, 2)) * np.mean(b * b * weight, axis=(1, 2)))
+    return float(np.mean(covariance / np.maximum(spread, 1e-12)))
+
+
+def _correlation(a: FloatArray, b: FloatArray) -> float:
+    return _mean_correlation(a[None, None], b[None, None], np.ones((1, 1)))
+
+
+def _psnr(image: FloatArray, target: FloatArray, mask: NDArray[np.bool_]) -> float:
+    mean_square = float(np.mean((image - target)[mask] ** 2))
+    return 20 * math.log10(_range(target, mask)) - 10 * math.log10(max(mean_square, 1e-30))
+
+
+def _ssim(image: FloatArray, target: FloatArray, mask: NDArray[np.bool_]) -> float:
+    from skimage.metrics import structural_similarity
+
+    if min(image.shape) < 7:
+        return math.nan
+    images = (np.where(mask, a, 0.0) for a in (image, target))
+    _, similarity = structural_similarity(*images, data_range=_range(target, mask), full=True)
+    return float(similarity[mask].mean())
+
+
+def _range(target: FloatArray, mask: NDArray[np.bool_]) -> float:
+    low, high = np.percentile(target[mask], [1, 99])
+    return max(float(high - low), 1e-12)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

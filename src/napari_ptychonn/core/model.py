@@ -1,0 +1,239 @@
+"""A trained network with everything needed to use it again, in one file that is safe to open."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from napari_ptychonn.core.device import choose_device
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.network import PtychoNN
+from napari_ptychonn.core.options import NetworkOptions
+from napari_ptychonn.core.patches import Predictions
+from napari_ptychonn.core.preparation import Preparation
+from napari_ptychonn.core.scan import Scan, Unit
+
+FORMAT = "napari-ptychonn model 1"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedModel:
+    """Weights, the preparation they expect, and where they come from.
+
+    Attributes
+    ----------
+    options : NetworkOptions
+        Shape of the network.
+    preparation : Preparation
+        From counts to network input.
+    state : Mapping of str to Tensor
+        Weights, float32 on the CPU.
+    pixel_size : tuple of float
+        Pixel of the predicted patches (y, x), in `unit`.
+    unit : {'m', 'pixel'}
+        Of `pixel_size`.
+    weight : ndarray of float32
+        (size, size) weight of a patch's pixels in a mosaic.
+    probe : ndarray of complex64 or None
+        (modes, py, px) of the training reconstruction.
+    optimiser : Mapping of str to Tensor
+        Adam's moments, so that training can go on; may be empty.
+    history : tuple of dict
+        One entry an epoch: number, step, train_loss, validation_loss,
+        amplitude_loss, phase_loss, learning_rate, seconds.
+    provenance : dict
+        Plain JSON values: scan, scan_key, reconstruction, region, train,
+        validation, gap, phase_offset, training options, versions.
+    """
+
+    options: NetworkOptions
+    preparation: Preparation
+    state: Mapping[str, Tensor] = field(repr=False)
+    pixel_size: tuple[float, float]
+    unit: Unit
+    weight: NDArray[np.float32] = field(repr=False)
+    probe: NDArray[np.complex64] | None = field(default=None, repr=False)
+    optimiser: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
+    history: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    provenance: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def patch_shape(self) -> tuple[int, int]:
+        """Pixels of a predicted patch (py, px)."""
+        return self.options.size, self.options.size
+
+    def held_out(self, scan: Scan) -> NDArray[np.int64] | None:
+        """Points of the training scan that had no part in training; None for another scan."""
+        if self.provenance.get("scan_key") != scan.fingerprint:
+            return None
+        used = [self.provenance.get(part, []) for part in ("train", "validation", "gap")]
+        return np.setdiff1d(np.arange(len(scan)), np.concatenate(used).astype(np.int64))
+
+    def predict(
+        self,
+        scan: Scan,
+        indices: NDArray[np.integer[Any]] | None = None,
+        *,
+        device: str = "auto",
+        batch_size: int = 128,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Predictions]:
+        """Predict patches, one frame at a time in batches.
+
+        Parameters
+        ----------
+        scan : Scan
+            Frames of the shape that the model was trained on.
+        indices : ndarray of int, optional
+            (m,) scan points; all by default.
+        device : str
+            See `choose_device`.
+        batch_size : int
+            Frames at once; halved as often as the device runs out of memory.
+        should_stop : callable, optional
+            Asked before each batch; True ends the iteration.
+
+        Yields
+        ------
+        Predictions
+            In the order of `indices`.
+        """
+        wanted = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
+        where = choose_device(device).name
+        network = self.network().on(where)
+        start = 0
+        while start < len(wanted) and not (should_stop and should_stop()):
+            batch = wanted[start : start + batch_size]
+            frames = self.preparation.read(scan, batch)
+            try:
+                with torch.inference_mode():
+                    amplitude, phase = network(frames.to(where))
+            except torch.OutOfMemoryError:
+                if batch_size == 1:
+                    raise
+                batch_size = max(1, batch_size // 2)
+                continue
+            yield Predictions(
+                indices=batch,
+                amplitude=amplitude[:, 0].cpu().numpy(),
+                phase=phase[:, 0].cpu().numpy(),
+            )
+            start += len(batch)
+
+    def network(self) -> PtychoNN:
+        """Build the network with these weights, ready to predict, on the CPU."""
+        network = PtychoNN(self.options)
+        network.load_state_dict(dict(self.state))
+        return network.eval()
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file; an old file of that name is replaced only by a whole new one.
+
+        Raises
+        ------
+        InputError
+            When it cannot be written (no such folder, no permission, disk full).
+        """
+        path = Path(path)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+                whole = Path(folder) / path.name
+                save_file(self._tensors(), whole, {"format": FORMAT, "model": self._header()})
+                with whole.open("rb+") as written:
+                    os.fsync(written.fileno())
+                whole.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: the model could not be written ({error}).") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainedModel:
+        """Read a model written by `save`; runs nothing that the file contains.
+
+        Raises
+        ------
+        InputError
+            When the file is missing, damaged or no model of this package.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such model file.")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: not a readable model file ({error}).") from error
+        if metadata.get("format") != FORMAT:
+            raise InputError(
+                f"{path}: expected a file of format '{FORMAT}', "
+                f"got '{metadata.get('format', 'none')}'."
+            )
+        try:
+            return cls._restored(json.loads(metadata["model"]), tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: the model in this file is damaged ({error}).") from error
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {f"network.{name}": value.contiguous() for name, value in self.state.items()}
+        tensors |= {
+            f"optimiser.{name}": value.contiguous() for name, value in self.optimiser.items()
+        }
+        arrays: dict[str, NDArray[Any] | None] = {
+            "weight": self.weight,
+            "valid": self.preparation.valid,
+            "probe": None if self.probe is None else np.stack([self.probe.real, self.probe.imag]),
+        }
+        tensors |= {k: torch.from_numpy(v.copy()) for k, v in arrays.items() if v is not None}
+        return tensors
+
+    def _header(self) -> str:
+        preparation = asdict(self.preparation)
+        del preparation["valid"]
+        return json.dumps(
+            {
+                "network": asdict(self.options),
+                "preparation": preparation,
+                "pixel_size": self.pixel_size,
+                "unit": self.unit,
+                "history": self.history,
+                "provenance": self.provenance,
+            }
+        )
+
+    @classmethod
+    def _restored(cls, header: dict[str, Any], tensors: dict[str, Tensor]) -> TrainedModel:
+        valid, probe = tensors.get("valid"), tensors.get("probe")
+        prepared: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in header["preparation"].items()
+        }
+        y, x = header["pixel_size"]
+        model = cls(
+            options=NetworkOptions(**header["network"]),
+            preparation=Preparation(**prepared, valid=None if valid is None else valid.numpy()),
+            state=_part(tensors, "network."),
+            optimiser=_part(tensors, "optimiser."),
+            pixel_size=(float(y), float(x)),
+            unit=header["unit"],
+            weight=tensors["weight"].numpy(),
+            probe=None if probe is None else torch.complex(probe[0], probe[1]).numpy(),
+            history=tuple(header["history"]),
+            provenance=header["provenance"],
+        )
+        model.network()  # shapes and names that do not fit fail here, not in the middle of a job
+        return model
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

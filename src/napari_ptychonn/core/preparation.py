@@ -1,0 +1,162 @@
+"""From detector counts to network input: fitted once, stored in the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.scan import Scan
+
+if TYPE_CHECKING:
+    import torch
+
+Scaling = Literal["raw", "sqrt"]
+"""'raw': mean-binned counts, as published; 'sqrt': mean-binned square roots over their spread."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Preparation:
+    """Crop, bin, mask and scale; training and prediction cannot differ in it.
+
+    Attributes
+    ----------
+    frame_shape : tuple of int
+        Detector pixels (ky, kx) it was fitted for.
+    window : tuple of int
+        Rows and columns kept around the zero frequency: (top, left, height, width).
+    bin : int
+        Detector pixels averaged along each axis.
+    size : int
+        Edge of the square network input; binned frames smaller than this are
+        padded with zeros.
+    scaling : {'raw', 'sqrt'}
+        What is averaged: counts or their square roots.
+    scale : float
+        Divides the averaged values: their standard deviation over the training
+        frames for 'sqrt', 1 for 'raw'.
+    valid : ndarray of bool or None
+        (height, width), False where a detector pixel takes no part.
+    """
+
+    frame_shape: tuple[int, int]
+    window: tuple[int, int, int, int]
+    bin: int
+    size: int = 64
+    scaling: Scaling = "sqrt"
+    scale: float = 1.0
+    valid: NDArray[np.bool_] | None = field(default=None, repr=False)
+
+    @classmethod
+    def fit(
+        cls,
+        scan: Scan,
+        indices: NDArray[np.int64],
+        *,
+        size: int = 64,
+        scaling: Scaling = "sqrt",
+        sample: int = 256,
+    ) -> Preparation:
+        """Choose crop and bin from the frame shape, and the scale from some training frames.
+
+        Parameters
+        ----------
+        scan : Scan
+            Where the frames come from.
+        indices : ndarray of int64
+            Training frames.
+        size : int
+            Edge of the network input.  Frames are mean-binned by the largest
+            integer that leaves at least this, and cropped around the zero
+            frequency to a multiple of it.
+        scaling : {'raw', 'sqrt'}
+            See the class.
+        sample : int
+            At most so many frames, evenly chosen, are read.
+        """
+        factor = max(1, min(scan.frame_shape) // size)
+        height, width = (min(n, factor * size) for n in scan.frame_shape)
+        top, left = (
+            n // 2 - m // 2 for n, m in zip(scan.frame_shape, (height, width), strict=True)
+        )
+        window = (top, left, height, width)
+        valid = scan.valid
+        if valid is not None:
+            valid = valid[top : top + height, left : left + width].copy()
+            valid = None if valid.all() else valid
+        unscaled = cls(
+            frame_shape=scan.frame_shape,
+            window=window,
+            bin=factor,
+            size=size,
+            scaling=scaling,
+            valid=valid,
+        )
+        if scaling == "raw":
+            return unscaled
+        chosen = indices[np.unique(np.linspace(0, len(indices) - 1, sample).astype(int))]
+        values = unscaled.read(scan, chosen)
+        spread = float(values.std())
+        if spread <= 1e-6 * float(values.mean()):
+            raise InputError(
+                f"the training frames of {scan.name} are all the same; nothing to learn."
+            )
+        return replace(unscaled, scale=spread)
+
+    def read(self, scan: Scan, indices: NDArray[np.integer[Any]]) -> torch.Tensor:
+        """Read frames of a scan and prepare them: (m,) indices → (m, 1, size, size) float32."""
+        import torch
+
+        if scan.frame_shape != self.frame_shape:
+            raise InputError(
+                f"the model was trained on frames of {_times(self.frame_shape)} pixels, "
+                f"{scan.name} has {_times(scan.frame_shape)}."
+            )
+        top, left, height, width = self.window
+        counts = scan.read(indices, (slice(top, top + height), slice(left, left + width)))
+        return self.apply(torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32)))
+
+    def apply(self, counts: torch.Tensor) -> torch.Tensor:
+        """Prepare counts cropped to `window`, on whatever device they are.
+
+        Parameters
+        ----------
+        counts : Tensor
+            (m, height, width) float32.  Values that are negative or not finite count as 0.
+
+        Returns
+        -------
+        Tensor
+            (m, 1, size, size) float32.
+        """
+        import torch
+        from torch.nn import functional
+
+        counts = counts.nan_to_num(0.0, 0.0, 0.0).clamp_min(0.0)
+        values = (counts.sqrt() if self.scaling == "sqrt" else counts)[:, None]
+        if self.valid is not None:
+            good = torch.from_numpy(self.valid).to(values)[None, None]
+            share = functional.avg_pool2d(good, self.bin)
+            values = functional.avg_pool2d(values * good, self.bin) / share.clamp_min(1e-6)
+        elif self.bin > 1:
+            values = functional.avg_pool2d(values, self.bin)
+        return self._padded(values) / self.scale
+
+    def _padded(self, values: torch.Tensor) -> torch.Tensor:
+        from torch.nn import functional
+
+        (top, bottom), (left, right) = (_margins(n, self.size) for n in values.shape[-2:])
+        return functional.pad(values, (left, right, top, bottom))
+
+
+def _margins(n: int, size: int) -> tuple[int, int]:
+    """Zeros before and after n pixels, so that element n // 2 becomes element size // 2."""
+    before = size // 2 - n // 2
+    return before, size - n - before
+
+
+def _times(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}x{shape[1]}"

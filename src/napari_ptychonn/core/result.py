@@ -1,0 +1,74 @@
+"""What a prediction run leaves behind, as one value that can be written and compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.patches import Predictions
+from napari_ptychonn.core.scan import Optics, Unit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MosaicImage:
+    """A mosaic as arrays, at one moment; all (ny, nx) float32 and NaN where nothing was predicted.
+
+    Attributes
+    ----------
+    amplitude, phase : ndarray of float32
+        Weighted overlap average; phase in rad.
+    weight : ndarray of float32
+        Sum of the patch weights that fell on each pixel.
+    spread : ndarray of float32
+        Circular standard deviation of the overlapping predictions' phase, rad.
+    pixel_size, origin : tuple of float
+        (y, x) in the scan's unit; `origin` is the position of the centre of pixel (0, 0).
+    """
+
+    amplitude: NDArray[np.float32]
+    phase: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    pixel_size: tuple[float, float]
+    origin: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """Single-shot predictions and their mosaic for one scan.
+
+    Attributes
+    ----------
+    predictions : Predictions
+        For m scan points.
+    positions : ndarray of float64
+        (m, 2) where each prediction lies, (y, x), in `unit`.
+    mosaic : MosaicImage
+        Their overlap average.
+    unit : {'m', 'pixel'}
+        Unit of positions, pixel size and origin.
+    probe : ndarray of complex64 or None
+        (modes, py, px), the probe of the training reconstruction.
+    held_out : ndarray of int64 or None
+        Scan points that had no part in training (neither training, validation
+        nor the gap between them); None when predicted with a model of another scan.
+    optics : Optics
+        As known from the scan.
+    name : str
+        Of the scan.
+    provenance : dict
+        Model, versions, seed: plain JSON values.
+    """
+
+    predictions: Predictions
+    positions: NDArray[np.float64]
+    mosaic: MosaicImage
+    unit: Unit = "pixel"
+    probe: NDArray[np.complex64] | None = None
+    held_out: NDArray[np.int64] | None = None
+    optics: Optics = field(default_factory=Optics)
+    name: str = "scan"
+    provenance: dict[str, Any] = field(default_factory=dict)

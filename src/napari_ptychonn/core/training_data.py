@@ -1,0 +1,137 @@
+"""Everything a training learns from: measured frames, validation frames, virtual frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.labels import LabelledFrames
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.patches import on_object, phase_origin
+from napari_ptychonn.core.preparation import Preparation
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.rescan import Rescan
+from napari_ptychonn.core.scan import Scan
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingData:
+    """One region's frames and labels on one device.
+
+    Attributes
+    ----------
+    placed : Reconstruction
+        The source of the labels, under the scan.
+    preparation : Preparation
+        Fitted on the training frames.
+    phase_offset : float
+        Angle of the mean object over the training patches, rad: the labels' zero.
+    train, validation : LabelledFrames
+        Measured frames; `validation` may be empty.
+    train_indices, validation_indices : ndarray of int64
+        Their scan points.
+    rescan : Rescan or None
+        Source of virtual frames.
+    messages : tuple of str
+        What the user should know.
+    """
+
+    placed: Reconstruction
+    preparation: Preparation
+    phase_offset: float
+    train: LabelledFrames
+    validation: LabelledFrames
+    train_indices: NDArray[np.int64]
+    validation_indices: NDArray[np.int64]
+    rescan: Rescan | None
+    messages: tuple[str, ...]
+
+    @classmethod
+    def load(
+        cls,
+        scan: Scan,
+        reconstruction: Reconstruction,
+        region: TrainingRegion,
+        options: TrainingOptions,
+        network: NetworkOptions,
+        device: str,
+        preparation: Preparation | None = None,
+    ) -> TrainingData:
+        """Read the frames and cut the labels of a region.
+
+        Raises
+        ------
+        InputError
+            When fewer than two training patches lie on the object.
+        """
+        shape = (network.size, network.size)
+        placed, positions = reconstruction.under(scan)
+        covered = on_object(placed, positions, shape)
+        train, validation = (part[covered[part]] for part in (region.train, region.validation))
+        if len(train) < 2:
+            raise InputError(
+                f"{len(train)} of {len(region.train)} training patches lie on the object of "
+                f"{reconstruction.name}; at least 2 are needed."
+            )
+        lost = len(region.train) + len(region.validation) - len(train) - len(validation)
+        messages = [f"{lost} frames are left out: their patches are not on the object"] * bool(lost)
+        preparation = preparation or Preparation.fit(
+            scan, train, size=network.size, scaling=network.scaling
+        )
+        offset = phase_origin(placed, positions, train, shape)
+        measured = (
+            LabelledFrames.measured(scan, placed, positions, part, preparation, offset, device)
+            for part in (train, validation)
+        )
+        rescan = None
+        if options.rescans > 0:
+            try:
+                rescan = Rescan.of(scan, placed, positions, train, preparation, offset, device)
+            except InputError as error:
+                messages.append(f"training on measured frames only: {error}")
+        return cls(
+            placed=placed,
+            preparation=preparation,
+            phase_offset=offset,
+            train=next(measured),
+            validation=next(measured),
+            train_indices=train,
+            validation_indices=validation,
+            rescan=rescan,
+            messages=tuple(messages),
+        )
+
+    def shares(self, options: TrainingOptions) -> tuple[int, int]:
+        """Measured and virtual frames in one batch."""
+        if self.rescan is None:
+            return options.batch_size, 0
+        measured = max(1, round(options.batch_size / (1 + options.rescans)))
+        return measured, options.batch_size - measured
+
+    def batches(self, options: TrainingOptions) -> Iterator[LabelledFrames]:
+        """Yield batches without end: measured frames in random order, topped up with virtual ones.
+
+        A pass over the measured frames ends with a smaller batch if need be, so
+        that each frame is seen once in every pass.
+        """
+        measured, virtual = self.shares(options)
+        order = torch.Generator().manual_seed(options.seed)
+        chance = torch.Generator(self.train.frames.device).manual_seed(options.seed)
+        while True:
+            rows = torch.randperm(len(self.train), generator=order).to(self.train.frames.device)
+            for start in range(0, len(rows), measured):
+                batch = self.train[rows[start : start + measured]]
+                if self.rescan is not None and virtual:
+                    batch = LabelledFrames.join(batch, self.rescan.draw(virtual, chance))
+                yield batch
+
+    def steps_per_pass(self, options: TrainingOptions) -> int:
+        """Batches until each measured frame was seen once."""
+        return math.ceil(len(self.train) / self.shares(options)[0])

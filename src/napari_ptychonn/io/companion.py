@@ -1,0 +1,192 @@
+"""The other half of a scan in two files: whichever is opened, the neighbour is found."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.scan import Unit
+from napari_ptychonn.io.contents import Contents, match_entry
+from napari_ptychonn.io.location import Location
+from napari_ptychonn.io.opening import open_tree
+from napari_ptychonn.io.positions import guess_unit
+
+logger = logging.getLogger(__name__)
+
+_MOST_NEIGHBOURS = 200
+_HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi")
+_TABLE_ENDINGS = (".csv", ".txt")
+_LARGEST_TABLE = 64 * 2**20
+_CREATOR = "napari-ptychonn"
+
+
+def neighbour_with_frames(product: Contents) -> Contents | None:
+    """Open the diffraction file that goes with a file of positions; the caller closes its tree."""
+    return _only_fitting(product, "frames", lambda other: _numbers_fit(product, other))
+
+
+def neighbour_with_positions(diffraction: Contents) -> Contents | None:
+    """Open the product that goes with a file of frames; the caller closes its tree."""
+    return _only_fitting(diffraction, "positions", lambda other: _numbers_fit(other, diffraction))
+
+
+def looked_for(contents: Contents, quantity: str) -> str:
+    """Say which neighbours were looked for, for the message that there was none."""
+    what = (
+        "a ptychodus or CXI diffraction file ('dp', 'patterns' or 'entry_1/data_1/data')"
+        if quantity == "frames"
+        else "a ptychodus product ('probe_position_x_m') or a table of positions (.csv)"
+    )
+    return f"looked for {what} that fits it in {contents.tree.file.resolve().parent}"
+
+
+def _only_fitting(
+    contents: Contents, quantity: str, fits: Callable[[Contents], bool]
+) -> Contents | None:
+    found: list[Contents] = []
+    for file in _neighbours(contents.tree.file, _HDF5_ENDINGS):
+        other = _opened(file)
+        if other is None:
+            continue
+        if _offers(other, quantity) and fits(other):
+            found.append(other)
+        else:
+            other.tree.close()
+    best = _best_named(contents.tree.file, [c.tree.file for c in found])
+    for other in found:
+        if other.tree.file != best:
+            other.tree.close()
+    if found and best is None:
+        names = ", ".join(c.tree.file.name for c in found)
+        raise InputError(
+            f"{contents.tree.file}: several files beside it fit ({names}); name the one that "
+            "belongs to it alike, or move the others."
+        )
+    return next((c for c in found if c.tree.file == best), None)
+
+
+def _neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    with suppress(OSError):
+        beside = sorted(file.resolve().parent.iterdir())
+        others = (p for p in beside if p.suffix.lower() in endings and not _same(p, file))
+        for count, path in enumerate(others):
+            if count >= _MOST_NEIGHBOURS:
+                logger.info("Only the first %d neighbours of %s were looked at.", count, file)
+                return
+            yield path
+
+
+def _same(a: Path, b: Path) -> bool:
+    return a.resolve() == b.resolve()
+
+
+def _opened(file: Path) -> Contents | None:
+    try:
+        tree = open_tree(Location(file=file))
+    except InputError:
+        return None
+    try:
+        contents = match_entry(tree)
+    except InputError:
+        contents = None
+    if contents is None:
+        tree.close()
+    return contents
+
+
+def _offers(other: Contents, quantity: str) -> bool:
+    if quantity == "frames":
+        return other.has("frames") and not other.has_positions
+    # Our own results list scan points of the joined scan, not numbers of the file.
+    is_ours = other.tree.attribute("", "creator") == _CREATOR
+    return other.has_positions and not other.has("frames") and not is_ours
+
+
+def _numbers_fit(product: Contents, diffraction: Contents) -> bool:
+    frames = diffraction.array("frames")
+    if frames is None or len(frames.shape) < 3 or not _probe_fits(product, frames.shape):
+        return False
+    positions = read_numbers(product, "position_indexes")
+    count = int(np.prod(frames.shape[:-2]))
+    numbers = read_numbers(diffraction, "frame_indexes")
+    available = np.arange(count) if numbers is None else numbers
+    if positions is None:
+        listed = product.array("positions") or product.array("position_y")
+        return listed is not None and max(listed.shape) == count
+    return bool(np.isin(positions, available).all())
+
+
+def _probe_fits(product: Contents, frames: tuple[int, ...]) -> bool:
+    probe = product.array("probe")
+    return probe is None or len(probe.shape) < 2 or probe.shape[-2:] == frames[-2:]
+
+
+def read_numbers(contents: Contents, quantity: str) -> NDArray[np.int64] | None:
+    """Read the numbers by which frames and positions are joined; None where there are none."""
+    array = contents.array(quantity)
+    if array is None:
+        return None
+    if array.dtype.kind not in "iu" or len(array.shape) != 1:
+        raise InputError(
+            f"{contents.tree.file}: expected a list of whole numbers in {array.path}, "
+            f"got {array.dtype} {array.shape}."
+        )
+    return array.read().astype(np.int64)
+
+
+def _best_named(file: Path, others: list[Path]) -> Path | None:
+    """Return the only neighbour, or the one that shares most words and numbers with the file."""
+    if len(others) < 2:
+        return others[0] if others else None
+    own = _words(file)
+    ranked = sorted(others, key=lambda p: len(own & _words(p)), reverse=True)
+    first, second = (len(own & _words(p)) for p in ranked[:2])
+    return ranked[0] if first > second else None
+
+
+def _words(file: Path) -> set[str]:
+    return set(re.findall(r"[a-z]+|\d+", file.stem.lower()))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table:
+    """Positions (n, 2) as (y, x) from a text file, in metres or pixels."""
+
+    file: Path
+    values: NDArray[np.float64]
+
+
+def table_of_positions(file: Path, frames: int) -> Table | None:
+    """Find the one table beside a file that has two columns and a row for each frame."""
+    tables = []
+    for path in _neighbours(file, _TABLE_ENDINGS):
+        values = _numbers_in(path)
+        if values is not None and values.shape == (frames, 2):
+            tables.append(Table(file=path, values=values))
+    best = _best_named(file, [t.file for t in tables])
+    return next((t for t in tables if t.file == best), None)
+
+
+def unit_of(table: Table) -> tuple[Unit, tuple[str, ...]]:
+    """Guess the unit of a table's positions."""
+    unit, _, notes = guess_unit(table.values, table.file.name)
+    return unit, notes
+
+
+def _numbers_in(path: Path) -> NDArray[np.float64] | None:
+    try:
+        if path.stat().st_size > _LARGEST_TABLE:
+            return None
+        text = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
+        rows = [[float(word) for word in line.split()] for line in text if line.strip()]
+        return np.array(rows, dtype=np.float64)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,200 @@
+"""The one door: whatever a file calls things, what comes out here is a valid `Scan`."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.scan import Optics, Scan
+from napari_ptychonn.io.contents import Contents
+from napari_ptychonn.io.detector import Sample
+from napari_ptychonn.io.frames import LazyFrames
+from napari_ptychonn.io.geometry import centre_shift, pixel_size, read_probe, window_shape
+from napari_ptychonn.io.joining import Joined
+from napari_ptychonn.io.nearfield import note_on_field
+from napari_ptychonn.io.optics import read_optics
+from napari_ptychonn.io.positions import Positions
+from napari_ptychonn.io.raster import find_lines, lines_of_raster
+from napari_ptychonn.io.source import ArraySource, Source
+from napari_ptychonn.io.sources import Sources
+
+logger = logging.getLogger(__name__)
+
+_UNCALIBRATED = (
+    "The object pixel size is not known: energy, detector distance and detector pitch are not all "
+    "in the file."
+)
+
+_GROWING = "The file is still being written; this is what was in it when it was opened."
+
+
+def admit(sources: Sources) -> Scan:
+    """Make a scan of what was found, and note everything that was guessed, masked or left out."""
+    positions = sources.positions()
+    joined = sources.join(positions)
+    stack, sample, frame_notes = _stack(sources, joined, len(positions))
+    optics, optics_notes = _optics(sources)
+    valid, mask_notes = _valid(sources.frames, sample, stack.corner)
+    places = sources.places if sources.places is not None else sources.frames
+    pixel = pixel_size(places, optics, stack.shape[1:])
+    probe, probe_notes = _probe(places, sources.frames, stack)
+    scan = Scan(
+        frames=stack,
+        positions=_centred(places, positions, stack, pixel)[joined.positions],
+        unit=positions.unit,
+        pixel_size=pixel if positions.unit == "m" else None,
+        valid=valid,
+        line=_line(sources, positions, joined),
+        probe=probe,
+        optics=optics,
+        name=sources.frames.tree.file.name.split(".")[0],
+        source=sources.frames.tree.file,
+        notes=(
+            *sources.notes,
+            *((_GROWING,) if sources.frames.tree.still_written else ()),
+            *positions.notes,
+            *joined.notes,
+            *frame_notes,
+            *mask_notes,
+            *probe_notes,
+            *optics_notes,
+        ),
+    )
+    if scan.unit == "pixel" and pixel is not None and places.layout.position_unit == "pixel":
+        scan = scan.in_metres(pixel)
+    scan = _with_field(scan)
+    stack.close()
+    for note in scan.notes:
+        logger.info("%s: %s", scan.name, note)
+    return scan
+
+
+def _stack(
+    sources: Sources, joined: Joined, positions: int
+) -> tuple[LazyFrames, Sample, list[str]]:
+    layout = sources.frames.layout
+    source, notes = _source(sources, positions)
+    stack = LazyFrames(source, amplitude=layout.amplitude)
+    if not np.array_equal(joined.frames, np.arange(len(stack))):
+        stack = stack.chosen(joined.frames)
+    if layout.amplitude:
+        notes.append("The file holds amplitudes; their squares are taken as counts.")
+    sample = Sample.of_stack(stack)
+    corner = layout.zero_frequency == "corner"
+    if layout.zero_frequency == "detect":
+        corner = sample.has_zero_frequency_at_corner()
+    if corner:
+        stack = stack.with_corner(True)
+        sample = replace(sample, frames=np.fft.fftshift(sample.frames, axes=(-2, -1)))
+        notes.append("Zero frequency is stored at the corner of the frames; moved to the centre.")
+    return stack, sample, [*notes, *sample.notes()]
+
+
+def _source(sources: Sources, positions: int) -> tuple[Source, list[str]]:
+    source: Source = sources.array.source()
+    if not sources.frame_axis_is_last(positions):
+        return source, []
+    if not isinstance(source, ArraySource):
+        raise InputError(
+            f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
+            f"{sources.array.shape} for {positions} positions."
+        )
+    turned = np.moveaxis(sources.array.read(), -1, 0)
+    return ArraySource(turned), ["Frames are stored as (ky, kx, n); the axes were reordered."]
+
+
+def _optics(sources: Sources) -> tuple[Optics, tuple[str, ...]]:
+    """Take each number from the file of frames, else from the neighbour."""
+    optics, notes = read_optics(sources.frames)
+    if sources.places is None or sources.places is sources.frames:
+        return optics, notes
+    other, other_notes = read_optics(sources.places)
+    merged = Optics(
+        wavelength=optics.wavelength or other.wavelength,
+        detector_distance=optics.detector_distance or other.detector_distance,
+        detector_pitch=optics.detector_pitch or other.detector_pitch,
+    )
+    return merged, (*notes, *other_notes)
+
+
+def _valid(
+    contents: Contents, sample: Sample, corner: bool
+) -> tuple[NDArray[np.bool_] | None, list[str]]:
+    shape = sample.frames.shape[1:]
+    bad, notes = _masked(contents, (int(shape[0]), int(shape[1])), corner)
+    marked = sample.invalid_pixels() & ~bad
+    if count := int(marked.sum()):
+        notes.append(
+            f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
+            f"count in {len(sample.frames)} of {sample.of} frames looked at; they are masked."
+        )
+    valid = ~(bad | marked)
+    if not valid.any():
+        raise InputError(f"{contents.what}: every detector pixel is marked as bad.")
+    return (None if valid.all() else valid), notes
+
+
+def _masked(
+    contents: Contents, shape: tuple[int, int], corner: bool
+) -> tuple[NDArray[np.bool_], list[str]]:
+    nothing = np.zeros(shape, dtype=bool)
+    array = contents.array("mask")
+    if array is None:
+        return nothing, []
+    if array.shape != shape:
+        return nothing, [
+            f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."
+        ]
+    values = array.read()
+    bad = values == 0 if contents.layout.mask_marks == "good" else values != 0
+    if corner:
+        bad = np.fft.fftshift(bad)
+    return bad, [f"{int(bad.sum())} of {bad.size} detector pixels are masked by the file."]
+
+
+def _probe(
+    places: Contents, frames: Contents, stack: LazyFrames
+) -> tuple[NDArray[np.complex64] | None, list[str]]:
+    probe = read_probe(places)
+    if probe is None and frames is not places:
+        probe = read_probe(frames)
+    if probe is None or probe.shape[1:] == stack.shape[1:]:
+        return probe, []
+    return None, [
+        f"The probe has {probe.shape[1:]} pixels and the frames {stack.shape[1:]}; not used."
+    ]
+
+
+def _centred(
+    places: Contents,
+    positions: Positions,
+    stack: LazyFrames,
+    pixel: tuple[float, float] | None,
+) -> NDArray[np.float64]:
+    window = window_shape(places) or stack.shape[1:]
+    shift = centre_shift(places.layout, window)
+    if positions.unit == "pixel":
+        return positions.values + shift
+    # Without a pixel size there is no object to be half a pixel off from.
+    return positions.values if pixel is None else positions.values + shift * np.asarray(pixel)
+
+
+def _line(sources: Sources, positions: Positions, joined: Joined) -> NDArray[np.int64] | None:
+    if sources.is_raster:
+        return lines_of_raster(sources.lead)[joined.frames]
+    return find_lines(positions.values[joined.positions])
+
+
+def _with_field(scan: Scan) -> Scan:
+    found = note_on_field(scan)
+    if found is None:
+        notes = (*scan.notes, _UNCALIBRATED) if scan.pixel_size is None else scan.notes
+        return replace(scan, notes=notes)
+    note, is_near = found
+    # A near-field frame is a magnified picture: λz/(N·pitch) is not its pixel.
+    pixel = None if is_near else scan.pixel_size
+    return replace(scan, pixel_size=pixel, notes=(*scan.notes, note))

@@ -1,0 +1,96 @@
+"""From a file's conventions to this program's: centres of windows, pixels and modes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.scan import Optics
+from napari_ptychonn.io.contents import Contents
+from napari_ptychonn.io.layouts import Layout
+
+Pair = tuple[float, float]
+
+
+def centre_shift(layout: Layout, window: tuple[int, int] | None) -> NDArray[np.float64]:
+    """Pixels (y, x) from what a file's position marks to element N // 2 of the window.
+
+    Programs that mark the middle, (N − 1) / 2, are half a pixel off for even
+    N and not at all for odd N; where N is unknown it is even.
+    """
+    sizes = np.asarray(window if window is not None else (2, 2))
+    if layout.position_mark == "corner":
+        return np.asarray(sizes // 2, dtype=np.float64)
+    if layout.position_mark == "middle":
+        return np.asarray(sizes // 2 - (sizes - 1) / 2, dtype=np.float64)
+    return np.zeros(2)
+
+
+def pixel_size(
+    contents: Contents, optics: Optics, frame_shape: tuple[int, int] | None
+) -> Pair | None:
+    """Size of an object pixel (y, x), m: as the file says, else from the far-field geometry."""
+    y, x = contents.number("pixel_y"), contents.number("pixel_x")
+    if y is not None and x is not None:
+        return y, x
+    extent, image = contents.array("extent_xy"), contents.array("object")
+    if extent is not None and image is not None and math.prod(extent.shape) >= 2:
+        width, height, *_ = (float(v) for v in extent.read().ravel())
+        if width > 0 and height > 0:
+            return height / image.shape[-2], width / image.shape[-1]
+    return optics.object_pixel(frame_shape) if frame_shape is not None else None
+
+
+def window_shape(contents: Contents) -> tuple[int, int] | None:
+    """Pixels (py, px) of the probe, where there is one."""
+    probe = contents.array("probe")
+    if probe is None or len(probe.shape) < 2:
+        return None
+    py, px = probe.shape[-2:]
+    return py, px
+
+
+def read_probe(contents: Contents) -> NDArray[np.complex64] | None:
+    """Read the probe as (modes, py, px); None where there is none, or only a stand-in."""
+    array = contents.array("probe")
+    if array is None or len(array.shape) < 2 or array.dtype.kind != "c":
+        return None
+    probe = _squeezed(array.read(), 3)
+    if probe.ndim == 2:
+        probe = probe[np.newaxis]
+    if probe.ndim > 3:  # (orthogonal relaxation modes, modes, py, px): the first is the mean
+        probe = probe.reshape(-1, *probe.shape[-3:])[0]
+    is_known = np.isfinite(probe).all() and probe.any()
+    return np.ascontiguousarray(probe, dtype=np.complex64) if is_known else None
+
+
+def read_object(contents: Contents) -> tuple[NDArray[np.complex64], tuple[str, ...]]:
+    """Read the object as (ny, nx); several layers are multiplied to the one they look like."""
+    array = contents.array("object")
+    if array is None or len(array.shape) < 2 or math.prod(array.shape) == 0:
+        shape = None if array is None else array.shape
+        raise InputError(f"{contents.what}: expected an object (ny, nx), got shape {shape}.")
+    if array.dtype.kind != "c":
+        raise InputError(
+            f"{contents.what}: expected a complex object in {array.path}, got {array.dtype}."
+        )
+    values = _squeezed(array.read(), 2)
+    notes: list[str] = []
+    if values.ndim > 2:
+        layers = values.reshape(-1, *values.shape[-2:])
+        values = layers.prod(axis=0)
+        notes.append(f"The {len(layers)} layers of the object were multiplied into one.")
+    if bad := int((~np.isfinite(values)).sum()):
+        values = np.where(np.isfinite(values), values, 1.0)
+        notes.append(f"{bad} pixels of the object were not finite numbers and were set to 1.")
+    return np.ascontiguousarray(values, dtype=np.complex64), tuple(notes)
+
+
+def _squeezed(array: NDArray[Any], ndim: int) -> NDArray[Any]:
+    while array.ndim > ndim and array.shape[0] == 1:
+        array = array[0]
+    return array

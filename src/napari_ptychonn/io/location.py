@@ -1,0 +1,45 @@
+"""What a user types to name data: a file, or a group inside a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_ptychonn.core.errors import InputError
+
+SEPARATOR = "::"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """A file, and the group in it that is meant ('' for the file as a whole)."""
+
+    file: Path
+    group: str = ""
+
+    @classmethod
+    def parse(cls, path: str | Path) -> Location:
+        """Read 'FILE' or 'FILE::/group'; a file whose own name has '::' in it is found too."""
+        text = str(path)
+        if SEPARATOR not in text or Path(text).exists():
+            return cls(file=Path(text))
+        file, _, group = text.rpartition(SEPARATOR)
+        return cls(file=Path(file), group=group.strip("/"))
+
+    def must_exist(self) -> Path:
+        """The file, or an InputError that says what is there instead."""
+        if self.file.is_dir():
+            raise InputError(f"{self.file} is a folder; expected one file.")
+        if not self.file.exists():
+            raise InputError(f"{self.file} does not exist.")
+        try:
+            with self.file.open("rb") as stream:
+                empty = not stream.read(1)
+        except OSError as error:
+            raise InputError(f"{self.file} cannot be opened: {error.strerror}.") from error
+        if empty:
+            raise InputError(f"{self.file} is empty (0 bytes).")
+        return self.file
+
+    def __str__(self) -> str:
+        return f"{self.file}{SEPARATOR}/{self.group}" if self.group else str(self.file)

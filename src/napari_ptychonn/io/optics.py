@@ -1,0 +1,48 @@
+"""Energy, distance and pitch out of a file, believed only where they make sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_ptychonn.core.scan import ELECTRONVOLT, PLANCK_TIMES_C, Optics
+from napari_ptychonn.io.contents import Contents
+
+_ENERGIES = (1.0, 1e6)
+_DISTANCES = (1e-6, 1e3)
+_PITCHES = (1e-9, 1e-2)
+
+
+def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
+    """Read what is known of beam and detector.
+
+    Returns
+    -------
+    optics : Optics
+        None where missing, zero, or not believed.
+    notes : tuple of str
+        What was not believed.
+    """
+    notes: list[str] = []
+    energy = _within(contents, "energy", _ENERGIES, "eV", notes)
+    wavelength = None if energy is None else PLANCK_TIMES_C / (energy * ELECTRONVOLT)
+    if wavelength is None and (stored := contents.number("wavelength")):
+        low, high = (PLANCK_TIMES_C / (e * ELECTRONVOLT) for e in reversed(_ENERGIES))
+        wavelength = stored if low <= stored <= high else None
+    distance = _within(contents, "distance", _DISTANCES, "m", notes)
+    pitch = tuple(_within(contents, q, _PITCHES, "m", notes) for q in ("pitch_y", "pitch_x"))
+    known: dict[str, Any] = {} if None in pitch else {"detector_pitch": pitch}
+    return Optics(wavelength=wavelength, detector_distance=distance, **known), tuple(notes)
+
+
+def _within(
+    contents: Contents, quantity: str, bounds: tuple[float, float], unit: str, notes: list[str]
+) -> float | None:
+    value = contents.number(quantity)
+    if value is None:
+        return None
+    value = abs(value)  # some programs write the distance with the sign of their z axis
+    if bounds[0] <= value <= bounds[1]:
+        return value
+    name = quantity.replace("_", " ")
+    notes.append(f"The {name} of {value:.3g} {unit} in the file makes no sense and was not used.")
+    return None

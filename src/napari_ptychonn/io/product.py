@@ -1,0 +1,183 @@
+"""Writing reconstructions and results as ptychodus product files, which ptychodus opens too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.scan import Optics, Unit
+from napari_ptychonn.io.atomic import replacing
+from napari_ptychonn.io.geometry import Pair, centre_shift
+from napari_ptychonn.io.layouts import PRODUCT
+
+CREATOR = "napari-ptychonn"
+_STAND_IN = (1, 1, 2, 2)
+"""Shape of the zero probe written where none is known: ptychodus wants one."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Product:
+    """What a ptychodus product file holds, in this program's conventions."""
+
+    object: NDArray[np.complex64]
+    pixel_size: Pair
+    origin: Pair
+    unit: Unit
+    probe: NDArray[np.complex64] | None = None
+    indices: NDArray[np.int64] | None = None
+    positions: NDArray[np.float64] | None = None
+    optics: Optics = field(default_factory=Optics)
+    name: str = ""
+    comments: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, file: h5py.File) -> None:
+        """Fill an empty file."""
+        self._write_attributes(file)
+        self._write_object(file)
+        self._write_positions(file)
+        probe = self.probe if self.probe is not None else np.zeros(_STAND_IN, np.complex64)
+        stored = file.create_dataset("probe", data=probe.reshape(1, *probe.shape[-3:]))
+        self._write_pixel(stored)
+
+    def _write_attributes(self, file: h5py.File) -> None:
+        optics = self.optics
+        energy = optics.energy_kev
+        values: dict[str, Any] = {
+            "name": self.name,
+            "comments": self.comments,
+            "creator": CREATOR,
+            "unit": self.unit,
+            "photon_energy_eV": 0.0 if energy is None else energy * 1e3,
+            "detector_object_distance_m": optics.detector_distance or 0.0,
+            "exposure_time_s": 0.0,
+            "probe_photon_count": 0.0,
+            "mass_attenuation_m2_kg": 0.0,
+            "tomography_angle_deg": 0.0,
+        }
+        # ptychodus before 1.7.0 reads this name.
+        values["probe_energy_eV"] = values["photon_energy_eV"]
+        if optics.detector_pitch is not None:
+            height, width = optics.detector_pitch
+            values |= {"detector_pixel_height_m": height, "detector_pixel_width_m": width}
+        file.attrs.update(values | self.attributes)
+
+    def _write_object(self, file: h5py.File) -> None:
+        image = np.where(np.isfinite(self.object), self.object, 1.0 + 0.0j).astype(np.complex64)
+        stored = file.create_dataset("object", data=image[np.newaxis])
+        self._write_pixel(stored)
+        size = np.asarray(image.shape)
+        centre = np.asarray(self.origin) + (size - 1) / 2 * np.asarray(self.pixel_size)
+        stored.attrs["center_y_m"], stored.attrs["center_x_m"] = (float(c) for c in centre)
+        file.create_dataset("object_layer_spacing_m", data=np.empty(0))
+        file.create_dataset("loss_values", data=np.empty(0))
+        file.create_dataset("loss_epochs", data=np.empty(0, np.int64))
+
+    def _write_pixel(self, dataset: h5py.Dataset) -> None:
+        dataset.attrs["pixel_height_m"], dataset.attrs["pixel_width_m"] = self.pixel_size
+
+    def _write_positions(self, file: h5py.File) -> None:
+        positions = self.positions if self.positions is not None else np.empty((0, 2))
+        window = None if self.probe is None else (self.probe.shape[-2], self.probe.shape[-1])
+        stored = positions - centre_shift(PRODUCT, window) * np.asarray(self.pixel_size)
+        indices = self.indices if self.indices is not None else np.empty(0, np.int64)
+        file.create_dataset("probe_position_y_m", data=stored[:, 0])
+        file.create_dataset("probe_position_x_m", data=stored[:, 1])
+        file.create_dataset("probe_position_indexes", data=indices.astype(np.int64))
+
+
+def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> None:
+    """Write an object, its probe and its positions; `read_reconstruction` gets them back.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any name; an existing file is replaced once the new one is complete.
+    reconstruction : Reconstruction
+        Where its object is not finite, 1 is written.
+
+    Raises
+    ------
+    InputError
+        When the disk is full, the folder missing or not writable.
+    """
+    attributes: dict[str, Any] = {"algorithm": reconstruction.algorithm}
+    if reconstruction.iterations is not None:
+        attributes["iterations"] = reconstruction.iterations
+    product = Product(
+        object=reconstruction.object,
+        pixel_size=reconstruction.pixel_size,
+        origin=reconstruction.origin,
+        unit=reconstruction.unit,
+        probe=reconstruction.probe,
+        indices=reconstruction.indices,
+        positions=reconstruction.positions,
+        name=reconstruction.name,
+        attributes=attributes,
+    )
+    size = 2 * reconstruction.object.nbytes
+    with replacing(Path(path), size) as temporary, h5py.File(temporary, "w") as file:
+        product.write(file)
+
+
+def write_result(path: str | Path, result: Result) -> None:
+    """Write predictions and their mosaic; `read_result` gets them back, and ptychodus the mosaic.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any name; an existing file is replaced once the new one is complete.
+    result : Result
+        The mosaic is the product's object, with 1 where nothing was predicted.
+
+    Raises
+    ------
+    InputError
+        When the disk is full, the folder missing or not writable.
+    """
+    mosaic = result.mosaic
+    product = Product(
+        object=(mosaic.amplitude * np.exp(1j * mosaic.phase)).astype(np.complex64),
+        pixel_size=mosaic.pixel_size,
+        origin=mosaic.origin,
+        unit=result.unit,
+        probe=result.probe,
+        indices=result.predictions.indices,
+        positions=result.positions,
+        optics=result.optics,
+        name=result.name,
+        comments="PtychoNN mosaic; single-shot predictions in the group 'predictions'.",
+        attributes={"algorithm": "PtychoNN"},
+    )
+    size = 2 * (result.predictions.amplitude.nbytes + mosaic.amplitude.nbytes * 6)
+    with replacing(Path(path), size) as temporary, h5py.File(temporary, "w") as file:
+        product.write(file)
+        _write_predictions(file, result)
+        _write_mosaic(file, mosaic)
+        # As a dataset: attributes end at 64 KiB and provenance lists frames.
+        file.create_dataset("provenance", data=json.dumps(result.provenance))
+
+
+def _write_predictions(file: h5py.File, result: Result) -> None:
+    group = file.create_group("predictions")
+    group.create_dataset("indexes", data=result.predictions.indices.astype(np.int64))
+    group.create_dataset("amplitude", data=result.predictions.amplitude.astype(np.float32))
+    group.create_dataset("phase", data=result.predictions.phase.astype(np.float32))
+    if result.held_out is not None:
+        group.create_dataset("held_out", data=result.held_out.astype(np.int64))
+
+
+def _write_mosaic(file: h5py.File, mosaic: MosaicImage) -> None:
+    group = file.create_group("mosaic")
+    for channel in ("amplitude", "phase", "weight", "spread"):
+        group.create_dataset(channel, data=getattr(mosaic, channel).astype(np.float32))
+    group.attrs["pixel_size"] = mosaic.pixel_size
+    group.attrs["origin"] = mosaic.origin

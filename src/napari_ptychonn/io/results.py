@@ -1,0 +1,130 @@
+"""Reading a result of this program back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.patches import Predictions
+from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.io.contents import Contents, match
+from napari_ptychonn.io.geometry import Pair, centre_shift, read_probe, window_shape
+from napari_ptychonn.io.location import Location
+from napari_ptychonn.io.opening import open_tree
+from napari_ptychonn.io.optics import read_optics
+from napari_ptychonn.io.positions import read_positions
+from napari_ptychonn.io.tree import Tree
+
+PREDICTIONS = "predictions"
+MOSAIC = "mosaic"
+
+
+def is_result(tree: Tree) -> bool:
+    """Whether a file holds single-shot predictions and a mosaic."""
+    return tree.exists(f"{PREDICTIONS}/indexes") and tree.exists(f"{MOSAIC}/amplitude")
+
+
+def read_result(path: str | Path) -> Result:
+    """Read predictions and their mosaic.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `write_result` wrote, under any name.
+
+    Raises
+    ------
+    InputError
+        When it is something else, or damaged.
+    """
+    with open_tree(Location.parse(path)) as tree:
+        contents = match(tree)
+        if contents is None or not is_result(tree):
+            raise InputError(
+                f"{tree.file} is not a result: expected the groups 'predictions' and 'mosaic'."
+            )
+        return _read(tree, contents)
+
+
+def _read(tree: Tree, contents: Contents) -> Result:
+    predictions = _predictions(tree)
+    mosaic = _mosaic(tree)
+    probe = read_probe(contents)
+    positions = read_positions(contents)
+    window = None if probe is None else window_shape(contents)
+    shift = centre_shift(contents.layout, window) * np.asarray(mosaic.pixel_size)
+    if len(positions) != len(predictions):
+        raise InputError(
+            f"{tree.file}: expected a position for each of {len(predictions)} predictions, "
+            f"got {len(positions)}."
+        )
+    optics, _ = read_optics(contents)
+    return Result(
+        predictions=predictions,
+        positions=positions.values + shift,
+        mosaic=mosaic,
+        unit=positions.unit,
+        probe=probe,
+        held_out=_optional(tree, f"{PREDICTIONS}/held_out"),
+        optics=optics,
+        name=contents.text("title") or tree.file.stem,
+        provenance=_provenance(tree),
+    )
+
+
+def _predictions(tree: Tree) -> Predictions:
+    indices = _array(tree, f"{PREDICTIONS}/indexes", 1, np.int64)
+    amplitude = _array(tree, f"{PREDICTIONS}/amplitude", 3, np.float32)
+    phase = _array(tree, f"{PREDICTIONS}/phase", 3, np.float32)
+    if not (amplitude.shape == phase.shape and len(indices) == len(amplitude)):
+        raise InputError(
+            f"{tree.file}: {len(indices)} indexes, amplitude {amplitude.shape} and phase "
+            f"{phase.shape} in the group 'predictions' do not belong together."
+        )
+    return Predictions(indices=indices, amplitude=amplitude, phase=phase)
+
+
+def _mosaic(tree: Tree) -> MosaicImage:
+    channels = {c: _array(tree, f"{MOSAIC}/{c}", 2, np.float32) for c in
+                ("amplitude", "phase", "weight", "spread")}  # fmt: skip
+    if len({c.shape for c in channels.values()}) != 1:
+        raise InputError(f"{tree.file}: the images in the group 'mosaic' differ in shape.")
+    return MosaicImage(
+        **channels, pixel_size=_pair(tree, "pixel_size"), origin=_pair(tree, "origin")
+    )
+
+
+def _pair(tree: Tree, name: str) -> Pair:
+    value = np.asarray(tree.attribute(MOSAIC, name))
+    if value.shape != (2,) or value.dtype.kind not in "iuf":
+        raise InputError(f"{tree.file}: expected two numbers (y, x) as {name} of 'mosaic'.")
+    return float(value[0]), float(value[1])
+
+
+def _array(tree: Tree, path: str, ndim: int, dtype: Any) -> NDArray[Any]:
+    array = tree.array(path)
+    if array is None or len(array.shape) != ndim or array.dtype.kind not in "iuf":
+        got = "nothing" if array is None else f"{array.dtype} {array.shape}"
+        raise InputError(f"{tree.file}: expected {ndim} axes of numbers in {path}, got {got}.")
+    return array.read().astype(dtype)
+
+
+def _optional(tree: Tree, path: str) -> NDArray[np.int64] | None:
+    return _array(tree, path, 1, np.int64) if tree.exists(path) else None
+
+
+def _provenance(tree: Tree) -> dict[str, Any]:
+    array = tree.array("provenance")
+    if array is None:
+        return {}
+    try:
+        text = array.read().reshape(-1)[0]
+        found = json.loads(text)
+    except (ValueError, TypeError, IndexError, RecursionError) as error:
+        raise InputError(f"{tree.file}: provenance is not JSON.") from error
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,34 @@
+"""Reading a scan, whichever program wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.io.door import admit
+from napari_ptychonn.io.location import Location
+from napari_ptychonn.io.sources import gather
+
+
+def read_scan(path: str | Path) -> Scan:
+    """Read diffraction frames and scan positions.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or 'FILE::/group'.  HDF5, CXI, NPZ, NPY or .npz.bz2 by
+        content; half of a pair of files finds the other half beside it.
+
+    Returns
+    -------
+    Scan
+        Its frames stay in the file until they are looked at; its `notes` say
+        what was guessed, masked or left out.
+
+    Raises
+    ------
+    InputError
+        One sentence: the file, what was expected, and what is there.
+    """
+    with gather(Location.parse(path)) as sources:
+        return admit(sources)

@@ -1,0 +1,35 @@
+"""What a file is, by its first bytes; extensions are free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+Container = Literal["HDF5", "NPZ", "NPY", "BZ2", "safetensors", "text", "unknown"]
+
+_MAGIC: tuple[tuple[bytes, Container], ...] = (
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (b"PK\x03\x04", "NPZ"),
+    (b"PK\x05\x06", "NPZ"),
+    (b"\x93NUMPY", "NPY"),
+    (b"BZh", "BZ2"),
+)
+_USER_BLOCKS = tuple(512 * 2**k for k in range(8))
+_LONGEST_JSON_HEADER = 100_000_000
+
+
+def container_of(file: Path) -> Container:
+    """Recognise the container; 'text' for something a person could have typed."""
+    with file.open("rb") as stream:
+        head = stream.read(64)
+        for magic, container in _MAGIC:
+            if head.startswith(magic):
+                return container
+        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _LONGEST_JSON_HEADER:
+            return "safetensors"
+        # MATLAB 7.3 and others put a block of their own in front of the HDF5 signature.
+        for offset in _USER_BLOCKS:
+            stream.seek(offset)
+            if stream.read(8) == _MAGIC[0][0]:
+                return "HDF5"
+    return "text" if head.isascii() and b"\0" not in head else "unknown"

@@ -1,0 +1,388 @@
+"""What runs in the background, as plain generators: they only yield values, and never touch Qt."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.patches import Predictions, on_object
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.scan import Scan
+
+if TYPE_CHECKING:
+    from napari_ptychonn.core.metrics import Comparison
+    from napari_ptychonn.core.model import TrainedModel
+    from napari_ptychonn.core.training import Epoch
+
+PREVIEW_SHARE = 0.15
+"""At most this part of the training's time goes into showing how it goes."""
+
+PREVIEW_PAUSE = 1.0
+"""Seconds between two previews at least: drawing them costs the window time too."""
+
+PREVIEW_FRAMES = 2048
+"""A preview mosaic is made from at most so many frames, evenly chosen."""
+
+PROGRESS_PAUSE = 0.2
+"""Seconds between two reports of progress at least."""
+
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Preview:
+    """What the best model so far makes of the scan; `mosaic` is None for a glance at few points."""
+
+    predictions: Predictions
+    mosaic: MosaicImage | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Progress:
+    """Predictions so far: `done` of `total` frames, and the latest batch."""
+
+    done: int
+    total: int
+    predictions: Predictions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predicted:
+    """A whole prediction run, and its numbers where there is something to compare with."""
+
+    result: Result
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Opened:
+    """What one file turned out to hold; at least one of these is there.
+
+    `names` are the reconstructions that the file offers after ``::``.
+    """
+
+    path: Path
+    scan: Scan | None = None
+    reconstruction: Reconstruction | None = None
+    names: tuple[str, ...] = ()
+    result: Result | None = None
+    model: TrainedModel | None = None
+
+
+def training_job(
+    scan: Scan,
+    reconstruction: Reconstruction,
+    region: TrainingRegion,
+    options: TrainingOptions,
+    network: NetworkOptions | None,
+    device: str,
+    should_stop: ShouldStop,
+    *,
+    resume: TrainedModel | None = None,
+    looked_at: Callable[[], int] = lambda: 0,
+) -> Iterator[Epoch | Preview]:
+    """Train, and show now and then what the best model makes of the scan.
+
+    Parameters
+    ----------
+    scan, reconstruction, region, options, network, device, resume
+        See `napari_ptychonn.core.training.train`.
+    should_stop : callable
+        Asked before every batch; True ends with one last Epoch.
+    looked_at : callable
+        The scan point that is on screen.
+
+    Yields
+    ------
+    Epoch
+        Every epoch.
+    Preview
+        Not more often than once a second, and within `PREVIEW_SHARE` of the time.
+    """
+    from napari_ptychonn.core.training import train
+
+    placed, positions = reconstruction.under(scan)
+    allowance = _Allowance()
+    unseen = False
+    try:
+        for epoch in train(
+            scan,
+            reconstruction,
+            region,
+            options,
+            network,
+            device=device,
+            resume=resume,
+            should_stop=should_stop,
+        ):
+            yield epoch
+            unseen = unseen or epoch.is_best
+            if not unseen or should_stop():
+                continue
+            if allowance.affords_mosaic():
+                look = partial(
+                    preview, scan, epoch.best, positions, placed.origin, device, should_stop
+                )
+                yield from allowance.spend(look)
+                unseen = False
+            elif allowance.affords_glance():
+                point = np.asarray([looked_at()])
+                yield from allowance.spend_little(partial(glance, scan, epoch.best, point, device))
+    finally:
+        release_memory()
+
+
+def predict_job(
+    scan: Scan,
+    model: TrainedModel,
+    reconstruction: Reconstruction | None,
+    indices: NDArray[np.int64] | None,
+    device: str,
+    should_stop: ShouldStop,
+) -> Iterator[Progress | Predicted]:
+    """Predict frames, then stitch and compare.
+
+    Parameters
+    ----------
+    scan : Scan
+        Frames.
+    model : TrainedModel
+        Made from frames of the same shape.
+    reconstruction : Reconstruction or None
+        Where the frames lie, and what to compare with.
+    indices : ndarray of int64 or None
+        (m,) scan points; all for None.
+    device : str
+        See `choose_device`.
+    should_stop : callable
+        Asked before every batch; what was predicted until then becomes the result.
+
+    Yields
+    ------
+    Progress
+        At most five a second.
+    Predicted
+        At the end, unless nothing was predicted.
+    """
+    total = len(scan) if indices is None else len(indices)
+    batches: list[Predictions] = []
+    shown = 0
+    last = 0.0
+    try:
+        for batch in model.predict(scan, indices, device=device, should_stop=should_stop):
+            batches.append(batch)
+            if time.monotonic() - last >= PROGRESS_PAUSE:
+                yield Progress(
+                    done=sum(map(len, batches)),
+                    total=total,
+                    predictions=Predictions.join(batches[shown:]),
+                )
+                last, shown = time.monotonic(), len(batches)
+        if batches:
+            yield finished(scan, model, reconstruction, Predictions.join(batches))
+    finally:
+        release_memory()
+
+
+def load_job(path: str | Path, should_stop: ShouldStop = lambda: False) -> Iterator[Opened]:
+    """Open a file of any kind that this plugin understands."""
+    del should_stop  # reading is lazy, so there is nothing long to interrupt
+    yield open_path(path)
+
+
+def simulate_job(should_stop: ShouldStop = lambda: False) -> Iterator[Opened]:
+    """Make the simulated sample scan."""
+    del should_stop
+    yield simulated()
+
+
+def simulated(points: tuple[int, int] = (32, 32)) -> Opened:
+    """The simulated scan with its degraded truth in the place of an ePIE."""
+    from napari_ptychonn.core.simulate import simulate_scan
+
+    scan, reconstruction = simulate_scan(points)
+    return Opened(path=Path(scan.name), scan=scan, reconstruction=reconstruction)
+
+
+def open_path(path: str | Path) -> Opened:
+    """Open a scan, a reconstruction, a result or a model, whichever the file is.
+
+    Raises
+    ------
+    InputError
+        When it is none of them, with the sentence that says why.
+    """
+    from napari_ptychonn.io import describe
+
+    kind = describe(path).kind
+    if kind == "model":
+        from napari_ptychonn.core.model import TrainedModel
+
+        return Opened(path=Path(path), model=TrainedModel.load(path))
+    if kind == "result":
+        from napari_ptychonn.io import read_result
+
+        return Opened(path=Path(path), result=read_result(path))
+    if kind == "reconstruction":
+        from napari_ptychonn.io import list_reconstructions, read_reconstruction
+
+        return Opened(
+            path=Path(path),
+            reconstruction=read_reconstruction(path),
+            names=list_reconstructions(path),
+        )
+    return _open_scan(path)
+
+
+def preview(
+    scan: Scan,
+    model: TrainedModel,
+    positions: NDArray[np.float64],
+    anchor: tuple[float, float],
+    device: str,
+    should_stop: ShouldStop,
+) -> Iterator[Preview]:
+    """Predict (at most `PREVIEW_FRAMES`) frames and stitch them; nothing when interrupted."""
+    stride = -(-len(scan) // PREVIEW_FRAMES)
+    indices = np.arange(0, len(scan), stride)
+    batches = list(model.predict(scan, indices, device=device, should_stop=should_stop))
+    if batches and not should_stop():
+        predictions = Predictions.join(batches)
+        yield Preview(predictions=predictions, mosaic=stitch(predictions, model, positions, anchor))
+
+
+def glance(
+    scan: Scan, model: TrainedModel, points: NDArray[np.int64], device: str
+) -> Iterator[Preview]:
+    """Predict the few points that somebody looks at."""
+    for predictions in model.predict(scan, points, device=device):
+        yield Preview(predictions=predictions)
+
+
+def stitch(
+    predictions: Predictions,
+    model: TrainedModel,
+    positions: NDArray[np.float64],
+    anchor: tuple[float, float] = (0.0, 0.0),
+) -> MosaicImage:
+    """Make the mosaic of some frames, on a grid that is the same whichever frames they are."""
+    from napari_ptychonn.core.mosaic import Mosaic
+
+    mosaic = Mosaic.covering(
+        positions, model.patch_shape, model.pixel_size, weight=model.weight, anchor=anchor
+    )
+    mosaic.add(predictions, positions[predictions.indices])
+    return mosaic.image()
+
+
+def finished(
+    scan: Scan,
+    model: TrainedModel,
+    reconstruction: Reconstruction | None,
+    predictions: Predictions,
+) -> Predicted:
+    """Stitch the predictions, and compare them where a reconstruction is known."""
+    placed, positions = (
+        (None, scan.positions) if reconstruction is None else reconstruction.under(scan)
+    )
+    anchor = (0.0, 0.0) if placed is None else placed.origin
+    result = Result(
+        predictions=predictions,
+        positions=positions[predictions.indices],
+        mosaic=stitch(predictions, model, positions, anchor),
+        unit=scan.unit,
+        probe=model.probe,
+        held_out=model.held_out(scan),
+        optics=scan.optics,
+        name=scan.name,
+        provenance=dict(model.provenance),
+    )
+    comparison = None if reconstruction is None else compare_result(result, scan, reconstruction)
+    return Predicted(result=result, comparison=comparison)
+
+
+def compare_result(result: Result, scan: Scan, reconstruction: Reconstruction) -> Comparison | None:
+    """Compare a result's held-out frames (all of them where none were held out).
+
+    None when no frame lies on the reconstruction.
+    """
+    from napari_ptychonn.core.metrics import compare
+
+    placed, positions = reconstruction.under(scan)
+    indices = result.predictions.indices
+    wanted = on_object(placed, positions[indices], result.predictions.shape)
+    if result.held_out is not None and len(result.held_out):
+        wanted &= np.isin(indices, result.held_out)
+    if not wanted.any():
+        return None
+    return compare(result.predictions[wanted], positions[indices[wanted]], placed)
+
+
+def release_memory() -> None:
+    """Give cached GPU memory back to other programs; needs no GPU and imports no torch."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+class _Allowance:
+    """Keeps previews within their share of the time."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._spent = 0.0
+        self._cost = 0.0
+        self._last = float("-inf")
+
+    def affords_mosaic(self) -> bool:
+        """Whether another mosaic, as dear as the last one, stays within the share."""
+        elapsed = time.monotonic() - self._began
+        return self._rested() and self._spent + self._cost <= PREVIEW_SHARE * elapsed
+
+    def affords_glance(self) -> bool:
+        """Whether one frame does; it costs next to nothing."""
+        return self._rested() and self._spent <= PREVIEW_SHARE * (time.monotonic() - self._began)
+
+    def spend(self, make: Callable[[], Iterator[Preview]]) -> list[Preview]:
+        """Make previews and remember what a mosaic costs."""
+        began = time.monotonic()
+        previews = self.spend_little(make)
+        self._cost = time.monotonic() - began
+        return previews
+
+    def spend_little(self, make: Callable[[], Iterator[Preview]]) -> list[Preview]:
+        """Make previews within the time they are allowed."""
+        began = time.monotonic()
+        previews = list(make())
+        self._last = time.monotonic()
+        self._spent += self._last - began
+        return previews
+
+    def _rested(self) -> bool:
+        return time.monotonic() - self._last >= PREVIEW_PAUSE
+
+
+def _open_scan(path: str | Path) -> Opened:
+    from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
+
+    scan = read_scan(path)
+    try:
+        names = list_reconstructions(path)
+    except InputError:
+        names = ()
+    reconstruction = read_reconstruction(path) if names else None
+    return Opened(path=Path(path), scan=scan, reconstruction=reconstruction, names=names)

@@ -1,0 +1,248 @@
+"""All the layers of a scan together, and what a file that was opened looks like on its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.canvas import Contrast, Field, contrast_of, phase_zero
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.result import Result
+from napari_ptychonn.core.scan import Scan, Unit
+from napari_ptychonn.jobs import Opened
+from napari_ptychonn.layers import (
+    OPENED,
+    RESULT,
+    ROLES,
+    LayerData,
+    Role,
+    diffraction_layer,
+    map_layer,
+    marker_layer,
+    patches_layer,
+    region_layer,
+    scan_points_layer,
+)
+from napari_ptychonn.stacks import Channel, PredictedPatches, ReconstructedPatches
+
+PATCH_SHAPE = (64, 64)
+"""Before there is a model: the patch of the default network."""
+
+UNTRAINED, UNRECONSTRUCTED = "press Train", "no reconstruction"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """A scan, what it is compared with, and how both are shown.
+
+    Attributes
+    ----------
+    scan : Scan
+        Frames.
+    reconstruction : Reconstruction or None
+        Placed under the scan.
+    positions : ndarray of float64
+        (n, 2) of the frames, in the scan's unit.
+    patch_shape : tuple of int
+        Pixels of a patch (py, px).
+    field, contrast
+        Shared by all cells.
+    zero : float
+        The phase of the reconstruction that is shown as 0, rad.
+    """
+
+    scan: Scan
+    reconstruction: Reconstruction | None
+    positions: NDArray[np.float64]
+    patch_shape: tuple[int, int]
+    field: Field
+    contrast: Contrast
+    zero: float
+
+    @classmethod
+    def of(
+        cls,
+        scan: Scan,
+        reconstruction: Reconstruction | None,
+        positions: NDArray[np.float64],
+        patch_shape: tuple[int, int] = PATCH_SHAPE,
+    ) -> Scene:
+        """Work out extent and contrast; the reconstruction is placed already."""
+        contrast, zero = Contrast(), 0.0
+        if reconstruction is not None:
+            zero = phase_zero(reconstruction, positions, patch_shape)
+            contrast = contrast_of(reconstruction, scan, positions, zero)
+        pixel = None if reconstruction is None else reconstruction.pixel_size
+        return cls(
+            scan=scan,
+            reconstruction=reconstruction,
+            positions=positions,
+            patch_shape=patch_shape,
+            field=Field.of(scan, patch_shape, pixel),
+            contrast=contrast,
+            zero=zero,
+        )
+
+    def layers(self, region: TrainingRegion | None) -> list[LayerData]:
+        """Every layer, in cell order."""
+        made = [
+            diffraction_layer(self.scan, self.field),
+            *self.prediction_layers(),
+            *self.reconstruction_layers(),
+            *self._marks(),
+            scan_points_layer(
+                self.scan, self.positions, self.field, region, max(self.patch_extent)
+            ),
+            region_layer(self.field),
+        ]
+        return sorted(made, key=lambda data: ROLES.index(data[1]["name"]))
+
+    def prediction_layers(self) -> list[LayerData]:
+        """Single-shot patches and mosaics, all empty as yet."""
+        channels: dict[Role, Channel] = {
+            "single-shot amplitude": "amplitude",
+            "single-shot phase": "phase",
+        }
+        maps: tuple[Role, ...] = ("PtychoNN amplitude", "PtychoNN phase")
+        return [
+            *(self._patches(role, self._none(channel)) for role, channel in channels.items()),
+            *(map_layer(role, None, self.field, self.contrast) for role in maps),
+        ]
+
+    def reconstruction_layers(self) -> list[LayerData]:
+        """Patch, amplitude and phase of the reconstruction; empty without one."""
+        placed = self.reconstruction
+        if placed is None:
+            return [
+                self._patches("ePIE phase here", self._none("phase")),
+                map_layer("ePIE amplitude", None, self.field, self.contrast),
+                map_layer("ePIE phase", None, self.field, self.contrast),
+            ]
+        here = ReconstructedPatches(placed, self.positions, self.patch_shape, "phase", self.zero)
+        return [self._patches("ePIE phase here", here), *self.object_layers()]
+
+    def object_layers(self) -> list[LayerData]:
+        """Amplitude and phase of the reconstruction, where they lie."""
+        placed = self.reconstruction
+        if placed is None:
+            return []
+        images: dict[Role, NDArray[np.float32]] = {
+            "ePIE amplitude": np.abs(placed.object),
+            "ePIE phase": np.angle(placed.object * np.exp(-1j * np.float32(self.zero))),
+        }
+        return [
+            map_layer(role, image, self.field, self.contrast, placed.pixel_size, placed.origin)
+            for role, image in images.items()
+        ]
+
+    @property
+    def patch_extent(self) -> tuple[float, float]:
+        """Height and width of a patch on the maps, display units."""
+        placed = self.reconstruction
+        pixel = placed.pixel_size if placed is not None else self.scan.pixel_size
+        if pixel is None:
+            side = 2 * self.field.factor * (self.scan.step or 1.0)
+            return side, side
+        height, width = np.asarray(pixel) * self.patch_shape * self.field.factor
+        return float(height), float(width)
+
+    def _marks(self) -> list[LayerData]:
+        small, beam = 0.05 * min(self.field.size), self._beam() * min(self.field.size)
+        patch = max(self.patch_extent)
+        return [
+            marker_layer("detector centre", self.field, small, "cross", ""),
+            marker_layer("beam on amplitude", self.field, beam, "disc", UNTRAINED),
+            marker_layer("beam on phase", self.field, beam, "disc", UNTRAINED),
+            marker_layer("beam on ePIE", self.field, beam, "disc", UNRECONSTRUCTED),
+            marker_layer("here (amplitude)", self.field, patch, "square", UNTRAINED),
+            marker_layer("here (phase)", self.field, patch, "square", UNTRAINED),
+        ]
+
+    def _beam(self) -> float:
+        """Diameter of a disc as large as the area above half the beam's intensity; patch = 1."""
+        from napari_ptychonn.core.beam import beam_weight
+        from napari_ptychonn.core.mosaic import window_weight
+
+        placed = self.reconstruction
+        if placed is None or placed.probe is None:
+            weight = window_weight(self.patch_shape)
+        else:
+            weight = beam_weight(placed.probe, self.patch_shape)
+        lit = np.count_nonzero(weight >= 0.5 * weight.max()) / weight.size
+        return float(2 * np.sqrt(lit / np.pi))
+
+    def _none(self, channel: Channel) -> PredictedPatches:
+        return PredictedPatches(len(self.scan), self.patch_shape, channel)
+
+    def _patches(self, role: Role, stack: PredictedPatches | ReconstructedPatches) -> LayerData:
+        return patches_layer(role, stack, self.field, self.contrast)
+
+
+def opened_layers(opened: Opened) -> list[LayerData]:
+    """Layers for napari's reader: complete pictures without the dock, and what the dock adopts.
+
+    A model has nothing to show; an empty layer carries it.
+    """
+    made = _layers_of(opened)
+    for _, options, _ in made:
+        options["metadata"] = {**options["metadata"], OPENED: opened}
+    return made
+
+
+def result_layers(result: Result) -> list[LayerData]:
+    """The two mosaics of a result, where they lie."""
+    mosaic = result.mosaic
+    images: dict[Role, NDArray[np.float32]] = {
+        "PtychoNN amplitude": mosaic.amplitude,
+        "PtychoNN phase": mosaic.phase,
+    }
+    made = _free_maps(images, mosaic.pixel_size, mosaic.origin, result.unit)
+    for _, options, _ in made:
+        options["metadata"] = {**options["metadata"], RESULT: result}
+    return made
+
+
+def _layers_of(opened: Opened) -> list[LayerData]:
+    if opened.scan is not None:
+        return _scan_layers(opened.scan, opened.reconstruction)
+    if opened.result is not None:
+        return result_layers(opened.result)
+    if opened.reconstruction is not None:
+        return _reconstruction_layers(opened.reconstruction)
+    return [(None, {"name": f"model {opened.path.name}", "ndim": 2, "metadata": {}}, "points")]
+
+
+def _scan_layers(scan: Scan, reconstruction: Reconstruction | None) -> list[LayerData]:
+    placed, positions = None, scan.positions
+    if reconstruction is not None:
+        placed, positions = reconstruction.under(scan)
+    scene = Scene.of(scan, placed, positions)
+    return [*scene.object_layers(), diffraction_layer(scan, scene.field)]
+
+
+def _reconstruction_layers(reconstruction: Reconstruction) -> list[LayerData]:
+    images: dict[Role, NDArray[np.float32]] = {
+        "ePIE amplitude": np.abs(reconstruction.object),
+        "ePIE phase": np.angle(reconstruction.object),
+    }
+    where = (reconstruction.pixel_size, reconstruction.origin)
+    return _free_maps(images, *where, reconstruction.unit)
+
+
+def _free_maps(
+    images: dict[Role, NDArray[np.float32]],
+    pixel_size: tuple[float, float],
+    origin: tuple[float, float],
+    unit: Unit,
+) -> list[LayerData]:
+    """Maps (amplitude, phase) without a scan to lie under."""
+    amplitude, phase = images.values()
+    field = Field.around(amplitude.shape, pixel_size, origin, unit)
+    contrast = Contrast.of(amplitude, phase)
+    return [
+        map_layer(role, image, field, contrast, pixel_size, origin)
+        for role, image in images.items()
+    ]

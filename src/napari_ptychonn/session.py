@@ -1,0 +1,179 @@
+"""What is loaded, chosen, running and produced: the only mutable state, without Qt or napari."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_ptychonn.core.patches import Predictions
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.scan import Scan
+
+if TYPE_CHECKING:
+    from napari_ptychonn.core.metrics import Comparison
+    from napari_ptychonn.core.model import TrainedModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossPoint:
+    """One epoch as the loss curve shows it; `validation` is None without validation frames."""
+
+    number: int
+    train: float
+    validation: float | None
+
+
+class Session:
+    """The state behind one dock.  Only the main thread may call its methods.
+
+    Every change is told by a signal named after what happened; listeners read
+    the new value from the session.
+
+    Attributes
+    ----------
+    scan : Scan or None
+        What is loaded.
+    reconstruction : Reconstruction or None
+        The chosen one, placed under the scan.
+    positions : ndarray of float64
+        (n, 2) where each frame lies, in the scan's unit: the reconstruction's
+        own positions where it has some.
+    region : TrainingRegion or None
+        Which frames train.
+    model : TrainedModel or None
+        The best so far, or the one that was opened.  It outlives its scan.
+    losses : list of LossPoint
+        Of the last training.
+    predictions, mosaic
+        What is on screen: previews while training, then the result's.
+    result : Result or None
+        The last complete prediction run.
+    comparison : Comparison or None
+        `result` against `reconstruction`.
+    point : int
+        The scan point that is looked at.
+    running : str
+        What runs in the background: 'training', 'predicting', 'opening' or ''.
+    """
+
+    scan_loaded = Signal()
+    reconstruction_chosen = Signal()
+    region_chosen = Signal()
+    point_moved = Signal(int)
+    run_changed = Signal(str)
+    epoch_finished = Signal(object)
+    predictions_changed = Signal()
+    model_changed = Signal()
+    result_changed = Signal()
+    comparison_changed = Signal()
+
+    def __init__(self) -> None:
+        self.scan: Scan | None = None
+        self.reconstruction: Reconstruction | None = None
+        self.positions: NDArray[np.float64] = np.empty((0, 2))
+        self.reconstruction_names: tuple[str, ...] = ()
+        self.region: TrainingRegion | None = None
+        self.model: TrainedModel | None = None
+        self.losses: list[LossPoint] = []
+        self.point = 0
+        self.running = ""
+        self.predictions: Predictions | None = None
+        self.mosaic: MosaicImage | None = None
+        self.result: Result | None = None
+        self.comparison: Comparison | None = None
+
+    def load_scan(self, scan: Scan, reconstruction_names: tuple[str, ...] = ()) -> None:
+        """Start over with another scan; the model stays, so that it can predict this one too."""
+        self.scan, self.positions = scan, scan.positions
+        self.reconstruction = None
+        self.reconstruction_names = reconstruction_names
+        self.region = None
+        self.point = 0
+        self._forget_predictions()
+        self.scan_loaded.emit()
+
+    def choose_reconstruction(self, reconstruction: Reconstruction) -> None:
+        """Place a reconstruction under the scan.
+
+        Raises
+        ------
+        InputError
+            When it cannot belong to this scan; nothing is changed then.
+        """
+        if self.scan is None:
+            return
+        self.reconstruction, self.positions = reconstruction.under(self.scan)
+        self.comparison = None
+        self.reconstruction_chosen.emit()
+
+    def choose_region(self, region: TrainingRegion | None) -> None:
+        """Say which frames train; None while the choice makes no sense."""
+        self.region = region
+        self.region_chosen.emit()
+
+    def move_to(self, point: int) -> None:
+        """Look at a scan point; ignored outside the scan."""
+        if self.scan is None or point == self.point or not 0 <= point < len(self.scan):
+            return
+        self.point = point
+        self.point_moved.emit(point)
+
+    def begin(self, run: str) -> bool:
+        """Claim the one background run; False when something runs already."""
+        if self.running:
+            return False
+        if run == "training":
+            self.losses = []
+        self.running = run
+        self.run_changed.emit(run)
+        return True
+
+    def end(self) -> None:
+        """Say that nothing runs any more."""
+        if self.running:
+            self.running = ""
+            self.run_changed.emit("")
+
+    def record(self, epoch: Any) -> None:
+        """Keep an epoch's losses and its best model (an `Epoch` of the training)."""
+        self.losses.append(
+            LossPoint(number=epoch.number, train=epoch.train_loss, validation=epoch.validation_loss)
+        )
+        changed = self.model is not epoch.best
+        self.model = epoch.best
+        self.epoch_finished.emit(epoch)
+        if changed:
+            self.model_changed.emit()
+
+    def show(self, predictions: Predictions | None, mosaic: MosaicImage | None) -> None:
+        """Put previews on screen; None leaves what is there."""
+        self.predictions = predictions if predictions is not None else self.predictions
+        self.mosaic = mosaic if mosaic is not None else self.mosaic
+        self.predictions_changed.emit()
+
+    def adopt_model(self, model: TrainedModel) -> None:
+        """Use a model that was opened."""
+        self.model = model
+        self.model_changed.emit()
+
+    def adopt_result(self, result: Result, comparison: Comparison | None = None) -> None:
+        """Keep a complete result, and show it."""
+        self.result = result
+        self.predictions, self.mosaic = result.predictions, result.mosaic
+        self.predictions_changed.emit()
+        self.result_changed.emit()
+        self.adopt_comparison(comparison)
+
+    def adopt_comparison(self, comparison: Comparison | None) -> None:
+        """Keep the numbers of `result` against `reconstruction`."""
+        self.comparison = comparison
+        self.comparison_changed.emit()
+
+    def _forget_predictions(self) -> None:
+        self.predictions = self.mosaic = self.result = self.comparison = None

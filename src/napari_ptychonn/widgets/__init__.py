@@ -1,0 +1,1 @@
+"""The dock: the only place that wires the session to napari and Qt."""

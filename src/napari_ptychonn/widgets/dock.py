@@ -1,0 +1,392 @@
+"""The dock "PtychoNN": six sections that read top to bottom like the work.
+
+The dock wires the session to panels, views and background jobs.  It holds no
+state of its own but the job that runs.  Hiding the dock changes nothing.
+Closing it, or the window, ends what runs within one batch and lets go of the
+session; the layers stay as pictures.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ptychonn import jobs
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.jobs import Opened, Predicted, Preview, Progress
+from napari_ptychonn.layers import OPENED
+from napari_ptychonn.session import Session
+from napari_ptychonn.widgets.column import Column
+from napari_ptychonn.widgets.compare_panel import ComparePanel
+from napari_ptychonn.widgets.predict_panel import PredictPanel
+from napari_ptychonn.widgets.region_panel import RegionPanel
+from napari_ptychonn.widgets.save_panel import SavePanel
+from napari_ptychonn.widgets.scan_panel import ScanPanel
+from napari_ptychonn.widgets.section import Section
+from napari_ptychonn.widgets.train_panel import TrainPanel
+from napari_ptychonn.widgets.views import Views
+from napari_ptychonn.widgets.worker import Failure, Worker
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+log = logging.getLogger(__name__)
+
+
+class PtychoNNDock(QWidget):
+    """Scan, Training region, Train, Predict, Compare, Save.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose layers show what the session holds.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.session = Session()
+        self.views = Views(viewer, self.session)
+        self._worker: Worker | None = None
+        self._failed = ""
+        self._closed = False
+        self.scan_panel = ScanPanel(self.session)
+        self.region_panel = RegionPanel(self.session, lambda: self.views.region_polygons)
+        self.train_panel = TrainPanel(self.session, str(viewer.theme))
+        self.predict_panel = PredictPanel(self.session)
+        self.compare_panel = ComparePanel(self.session)
+        self.save_panel = SavePanel(self.session)
+        self._lay_out()
+        self._adoption = QTimer(self)
+        self._adoption.setSingleShot(True)
+        self._adoption.timeout.connect(self.adopt_layers)
+        self._connections = self._wiring()
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        # Not the bound method itself: Qt drops the slots of an object that it destroys.
+        self.destroyed.connect(lambda: self.disconnect_all())  # noqa: PLW0108
+        self._adoption.start(0)
+
+    # -- what the user asks for ------------------------------------------------------------
+
+    def open(self, path: str) -> None:
+        """Open a file of any kind that this plugin understands, in the background."""
+        self._run("opening", lambda should_stop: jobs.load_job(path, should_stop))
+
+    def simulate(self) -> None:
+        """Make the simulated scan, in the background."""
+        self._run("opening", jobs.simulate_job)
+
+    def train(self, resume: bool = False) -> None:
+        """Start a training; nothing happens while something runs already."""
+        session = self.session
+        if session.scan is None or session.reconstruction is None or session.region is None:
+            show_error(self.train_panel.train.toolTip())
+            return
+        try:
+            options, network = self.train_panel.options.value, self.train_panel.network.value
+        except InputError as error:
+            show_error(str(error))
+            return
+        self._run(
+            "training",
+            partial(
+                jobs.training_job,
+                session.scan,
+                session.reconstruction,
+                session.region,
+                options,
+                None if resume else network,
+                self.train_panel.device.currentText(),
+                resume=session.model if resume else None,
+                looked_at=lambda: session.point,
+            ),
+        )
+
+    def predict(self) -> None:
+        """Predict the frames that the panel names."""
+        session = self.session
+        if session.scan is None or session.model is None:
+            return
+        self._run(
+            "predicting",
+            partial(
+                jobs.predict_job,
+                session.scan,
+                session.model,
+                session.reconstruction,
+                self.predict_panel.indices(),
+                self.train_panel.device.currentText(),
+            ),
+        )
+
+    def stop(self) -> None:
+        """End what runs; its best results so far are kept."""
+        if self._worker is not None:
+            self._worker.stop()
+
+    def choose_reconstruction(self, path: str) -> None:
+        """Read a reconstruction and put it under the scan."""
+        from napari_ptychonn.io import read_reconstruction
+
+        self._try(lambda: self.session.choose_reconstruction(read_reconstruction(path)))
+
+    def save_model(self, path: str) -> None:
+        """Write the model."""
+        model = self.session.model
+        if model is not None and self._try(lambda: model.save(path)):
+            self.save_panel.say(f"Saved the model as {Path(path).name}.")
+
+    def save_result(self, path: str) -> None:
+        """Write predictions and mosaic."""
+        from napari_ptychonn.io import write_result
+
+        result = self.session.result
+        if result is not None and self._try(lambda: write_result(path, result)):
+            self.save_panel.say(f"Saved the result as {Path(path).name}.")
+
+    def always_open_here(self) -> None:
+        """Let napari open .h5 and .hdf5 files with this plugin from now on."""
+        from napari.settings import get_settings
+
+        plugins = get_settings().plugins
+        plugins.extension2reader = {
+            **plugins.extension2reader,
+            "*.h5": "napari-ptychonn",
+            "*.hdf5": "napari-ptychonn",
+        }
+        show_info("From now on napari opens .h5 and .hdf5 files with PtychoNN.")
+
+    # -- what was dropped ------------------------------------------------------------------
+
+    def adopt_layers(self) -> None:
+        """Take over what this plugin's reader put into the viewer, before or after the dock."""
+        found = [layer for layer in self.viewer.layers if OPENED in layer.metadata]
+        values = {id(layer.metadata[OPENED]): layer.metadata[OPENED] for layer in found}
+        for layer in found:
+            self.viewer.layers.remove(layer)
+        for opened in values.values():
+            self.adopt(opened)
+
+    def adopt(self, opened: Opened) -> None:
+        """Take over what a file held."""
+        session = self.session
+        if opened.scan is not None:
+            self.stop()
+            session.load_scan(opened.scan, opened.names)
+        if opened.reconstruction is not None:
+            self._adopt_reconstruction(opened)
+        if opened.model is not None:
+            session.adopt_model(opened.model)
+        if opened.result is not None:
+            self._adopt_result(opened)
+
+    def _adopt_reconstruction(self, opened: Opened) -> None:
+        reconstruction = opened.reconstruction
+        assert reconstruction is not None
+        if self.session.scan is None:
+            show_info(f"{reconstruction.name} is opened; now open the scan that it belongs to.")
+            return
+        self._try(lambda: self.session.choose_reconstruction(reconstruction))
+
+    def _adopt_result(self, opened: Opened) -> None:
+        result, session = opened.result, self.session
+        assert result is not None
+        if session.scan is None:
+            show_info("The result is opened; open its scan to see it frame by frame.")
+            self.views.show_alone(result)
+            return
+        if len(result.predictions) and result.predictions.indices.max() >= len(session.scan):
+            show_error(
+                f"{opened.path.name} has predictions for more frames than {session.scan.name}."
+            )
+            return
+        session.adopt_result(result)
+        self._compare()
+
+    # -- background ------------------------------------------------------------------------
+
+    def _run(self, name: str, job: Callable[..., Any]) -> None:
+        if self._closed or not self.session.begin(name):
+            return
+        scan = self.session.scan
+        self._worker = Worker(
+            lambda should_stop: job(should_stop=should_stop),
+            received=lambda value: self._receive(value, scan),
+            ended=lambda: self._ended(name, scan),
+        )
+        self._worker.start()
+
+    def _receive(self, value: Any, scan: Any) -> None:
+        """Take one value of the running job; main thread."""
+        if isinstance(value, Failure):
+            self._fail(value.sentence)
+        elif isinstance(value, Opened):
+            self.adopt(value)
+        elif not self._is_current(scan):
+            self._keep_model(value)
+        elif isinstance(value, Preview):
+            self.session.show(value.predictions, value.mosaic)
+        elif isinstance(value, Progress):
+            self.predict_panel.show_progress(value)
+            self.session.show(value.predictions, None)
+        elif isinstance(value, Predicted):
+            self.session.adopt_result(value.result, value.comparison)
+        else:
+            self.session.record(value)
+
+    def _keep_model(self, value: Any) -> None:
+        """Another scan was loaded meanwhile: its views are not for this job's pictures."""
+        if hasattr(value, "best"):
+            self.session.adopt_model(value.best)
+
+    def _is_current(self, scan: Any) -> bool:
+        return self.session.scan is scan
+
+    def _ended(self, name: str, scan: Any) -> None:
+        self._worker = None
+        failed = self._failed
+        self._failed = ""
+        self.session.end()
+        if failed and name == "training":
+            self.train_panel.show_failure(failed)
+        elif name == "training" and self._is_current(scan) and self.session.losses:
+            self.predict()
+
+    def _fail(self, sentence: str) -> None:
+        self._failed = sentence
+        log.error(sentence)
+        show_error(sentence)
+
+    def _try(self, act: Callable[[], Any]) -> bool:
+        """Do something that the user's input may not allow; True when it worked."""
+        try:
+            act()
+        except InputError as error:
+            show_error(str(error))
+            return False
+        return True
+
+    def _compare(self) -> None:
+        session = self.session
+        result, scan, reconstruction = session.result, session.scan, session.reconstruction
+        if result is not None and scan is not None and reconstruction is not None:
+            self._try(
+                lambda: session.adopt_comparison(jobs.compare_result(result, scan, reconstruction))
+            )
+
+    # -- wiring ----------------------------------------------------------------------------
+
+    def _wiring(self) -> list[tuple[Any, Callable[..., Any]]]:
+        """Every (signal, slot) pair: connected in one loop, disconnected in one loop."""
+        session, region = self.session, self.region_panel
+        return [
+            (self.viewer.layers.events.inserted, self._on_inserted),
+            (self.viewer.events.theme, self._on_theme),
+            (self.scan_panel.open_requested, self.open),
+            (self.scan_panel.simulation_requested, self.simulate),
+            (self.scan_panel.reconstruction_requested, self.choose_reconstruction),
+            (self.scan_panel.always_open_requested, self.always_open_here),
+            (region.draw_requested, self.views.draw_region),
+            (region.clear_requested, self._on_clear_drawing),
+            (self.views.region_drawn, region.use_drawing),
+            (self.train_panel.train_requested, self.train),
+            (self.train_panel.stop_requested, self.stop),
+            (self.predict_panel.predict_requested, self.predict),
+            (self.predict_panel.stop_requested, self.stop),
+            (self.predict_panel.model_requested, self.open),
+            (self.save_panel.model_save_requested, self.save_model),
+            (self.save_panel.result_save_requested, self.save_result),
+            (session.scan_loaded, self._on_scan),
+            (session.reconstruction_chosen, self._on_reconstruction),
+            (session.region_chosen, self._on_region),
+            (session.point_moved, self.views.move_to),
+            (session.run_changed, self._on_run),
+            (session.epoch_finished, self.train_panel.show_epoch),
+            (session.predictions_changed, self.views.show_predictions),
+            (session.model_changed, self._on_model),
+            (session.result_changed, self.save_panel.refresh),
+            (session.result_changed, self.views.show_result),
+            (session.comparison_changed, self.compare_panel.refresh),
+        ]
+
+    def disconnect_all(self) -> None:
+        """End what runs and listen to nothing any more; the dock is going away."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._worker is not None:
+            self._worker.abandon()
+            self._worker = None
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections = []
+        self.views.close()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice when napari takes the widget out of its dock: the user closed it for good."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None and not self._closed:
+                self.disconnect_all()
+                self.deleteLater()
+        return bool(super().event(event))
+
+    def _on_inserted(self, event: Any) -> None:
+        if OPENED in event.value.metadata:
+            self._adoption.start(0)
+
+    def _on_theme(self, event: Any) -> None:
+        self.train_panel.set_theme(str(event.value))
+
+    def _on_clear_drawing(self) -> None:
+        self.views.clear_region()
+        self.region_panel.choose()
+
+    def _on_scan(self) -> None:
+        self.views.build()
+        self._refresh()
+        self.region_panel.propose()
+
+    def _on_reconstruction(self) -> None:
+        self.views.show_reconstruction()
+        self._compare()
+        self._refresh()
+
+    def _on_region(self) -> None:
+        self.views.show_region()
+        self.train_panel.refresh()
+
+    def _on_run(self, _name: str) -> None:
+        self._refresh()
+
+    def _on_model(self) -> None:
+        self.predict_panel.refresh()
+        if not self.session.running:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self.scan_panel.refresh()
+        self.train_panel.refresh()
+        self.predict_panel.refresh()
+        self.compare_panel.refresh()
+        self.save_panel.refresh()
+
+    def _lay_out(self) -> None:
+        column = Column(
+            Section("Scan", self.scan_panel),
+            Section("Training region", self.region_panel),
+            Section("Train", self.train_panel),
+            Section("Predict", self.predict_panel),
+            Section("Compare", self.compare_panel),
+            Section("Save", self.save_panel),
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(column)

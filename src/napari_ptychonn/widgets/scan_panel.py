@@ -1,0 +1,132 @@
+"""Scan: open one, see what was recognised, choose the reconstruction it is compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psygnal import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptychonn.session import Session
+from napari_ptychonn.widgets.section import sentence_label
+
+FILTER = (
+    "Scans, reconstructions, results, models "
+    "(*.h5 *.hdf5 *.nxs *.cxi *.npz *.npy *.bz2 *.safetensors);;All files (*)"
+)
+NONE, OTHER = "none", "open another file…"
+
+
+class ScanPanel(QWidget):
+    """What is loaded."""
+
+    open_requested = Signal(str)
+    reconstruction_requested = Signal(str)
+    simulation_requested = Signal()
+    always_open_requested = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._buttons())
+        self.recognised = sentence_label("Drop a scan on the window, or open one.")
+        self.notes = sentence_label()
+        self.reconstructions = QComboBox()
+        self.reconstructions.setToolTip("What the network learns to reproduce.")
+        self.reconstructions.activated.connect(self._on_reconstruction)
+        self.always = QPushButton("Always open .h5 files here")
+        self.always.setToolTip(
+            "napari's own reader also claims .h5 files and then fails; this saves the choice."
+        )
+        self.always.clicked.connect(self._on_always)
+        for widget in (self.recognised, self.notes, self.reconstructions, self.always):
+            layout.addWidget(widget)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Say what is loaded now."""
+        scan = self._session.scan
+        self.notes.setVisible(bool(scan and scan.notes))
+        self.reconstructions.setVisible(scan is not None)
+        if scan is None:
+            return
+        self.recognised.setText(f"<b>{scan.name}</b><br>{self._facts()}")
+        self.notes.setText("<br>".join(scan.notes[:4]))
+        self.notes.setToolTip("\n".join(scan.notes))
+        self._fill_reconstructions()
+
+    def ask_for_file(self, title: str = "Open a scan") -> str:
+        """Let the user choose a file; '' when they did not."""
+        folder = self._session.scan.source if self._session.scan else None
+        start = str(Path(folder).parent) if folder else ""
+        path, _ = QFileDialog.getOpenFileName(self, title, start, FILTER)
+        return path
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.open_button = QPushButton("Open scan…")
+        self.open_button.clicked.connect(self._on_open)
+        self.simulate_button = QPushButton("Simulate")
+        self.simulate_button.setToolTip("A small simulated scan of an etched tungsten pattern.")
+        self.simulate_button.clicked.connect(self._on_simulate)
+        row.addWidget(self.open_button)
+        row.addWidget(self.simulate_button)
+        return row
+
+    def _facts(self) -> str:
+        scan = self._session.scan
+        assert scan is not None
+        ky, kx = scan.frame_shape
+        parts = [f"{len(scan):,} frames of {ky}×{kx}".replace(",", " ")]
+        if scan.unit == "m" and scan.pixel_size is not None:
+            parts.append(f"pixel {scan.pixel_size[0] * 1e9:.3g} nm")
+        step = scan.step
+        parts.append(f"step {step * 1e9:.3g} nm" if scan.unit == "m" else f"step {step:.3g} px")
+        if scan.optics.energy_kev is not None:
+            parts.append(f"{scan.optics.energy_kev:.4g} keV")
+        return " · ".join(parts)
+
+    def _fill_reconstructions(self) -> None:
+        chosen = self._session.reconstruction
+        names = list(self._session.reconstruction_names)
+        current = chosen.name if chosen is not None else NONE
+        if current not in names:
+            names.insert(0, current)
+        self.reconstructions.blockSignals(True)
+        self.reconstructions.clear()
+        self.reconstructions.addItems([f"Reconstruction: {name}" for name in names])
+        self.reconstructions.addItem(OTHER)
+        self.reconstructions.setCurrentIndex(names.index(current))
+        self.reconstructions.blockSignals(False)
+
+    def _on_always(self) -> None:
+        self.always_open_requested.emit()
+
+    def _on_simulate(self) -> None:
+        self.simulation_requested.emit()
+
+    def _on_open(self) -> None:
+        if path := self.ask_for_file():
+            self.open_requested.emit(path)
+
+    def _on_reconstruction(self, row: int) -> None:
+        text = self.reconstructions.itemText(row)
+        if text == OTHER:
+            path = self.ask_for_file("Open a reconstruction")
+            self._fill_reconstructions()
+            if path:
+                self.reconstruction_requested.emit(path)
+            return
+        scan, name = self._session.scan, text.removeprefix("Reconstruction: ")
+        if name in self._session.reconstruction_names and scan is not None and scan.source:
+            self.reconstruction_requested.emit(f"{scan.source}::{name}")

@@ -1,0 +1,195 @@
+"""Train: preset, options, device; how it goes; stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptychonn.core.options import PRESETS, NetworkOptions, TrainingOptions
+from napari_ptychonn.session import Session
+from napari_ptychonn.widgets.form import OptionsForm
+from napari_ptychonn.widgets.section import Section, sentence_label
+
+if TYPE_CHECKING:
+    from napari_ptychonn.core.training import Epoch
+    from napari_ptychonn.widgets.loss_plot import LossPlot
+
+MAIN_FIELDS = ("steps", "epochs", "batch_size", "learning_rate")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+REDRAW_MS = 150
+"""The loss curve is drawn at most so often, however short the epochs are."""
+
+
+class TrainPanel(QWidget):
+    """Signals say what the user asked for; slots show what the session says."""
+
+    train_requested = Signal(bool)
+    stop_requested = Signal()
+
+    def __init__(self, session: Session, theme: str) -> None:
+        super().__init__()
+        self._session, self._theme = session, theme
+        self.options = OptionsForm(TrainingOptions)
+        self.network = OptionsForm(NetworkOptions)
+        self.plot: LossPlot | None = None
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(REDRAW_MS)
+        self._redraw.timeout.connect(self._draw)
+        self._latest: Epoch | None = None
+        self._messages: list[str] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+        self._build()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Enable what can be pressed now."""
+        session = self._session
+        training = session.running == "training"
+        ready = session.region is not None and session.reconstruction is not None
+        self.train.setEnabled(ready and not session.running)
+        self.resume.setEnabled(ready and not session.running and session.model is not None)
+        self.stop.setEnabled(training)
+        self.progress.setVisible(training)
+        self.train.setToolTip(self._what_is_missing())
+        if training:
+            self.progress.setRange(0, 0)
+            self._messages, self._latest = [], None
+            self.state.setText("Reading frames and cutting labels…")
+            self._show_plot()
+
+    def show_epoch(self, epoch: Epoch) -> None:
+        """Take an epoch; it is drawn a moment later."""
+        self._latest = epoch
+        self._messages = [*self._messages, *epoch.messages][-4:]
+        if not self._redraw.isActive():
+            self._redraw.start()
+
+    def show_failure(self, sentence: str) -> None:
+        """Say why the training ended."""
+        self.state.setText(sentence)
+
+    def set_theme(self, theme: str) -> None:
+        """Take the colours of another napari theme."""
+        self._theme = theme
+        if self.plot is not None:
+            self.plot.set_theme(theme)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.preset = QComboBox()
+        self.preset.addItems(PRESETS)
+        self.preset.setToolTip(
+            "default: learns from a few hundred frames. paper, paper-keras: as published in 2020."
+        )
+        self.preset.currentTextChanged.connect(self._on_preset)
+        self.device = QComboBox()
+        self.device.addItems(DEVICES)
+        self.device.setToolTip("auto takes a GPU where there is one; the reason is said below.")
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(3)
+        form.addRow("Preset", self.preset)
+        form.addRow("Device", self.device)
+        self._layout.addLayout(form)
+        self._layout.addWidget(self.options.rows(MAIN_FIELDS))
+        self._layout.addWidget(self._advanced())
+        self._layout.addLayout(self._buttons())
+        self.progress = QProgressBar()
+        self.progress.setFormat("epoch %v of %m")
+        self.state = sentence_label()
+        self._layout.addWidget(self.progress)
+        self._layout.addWidget(self.state)
+
+    def _advanced(self) -> QWidget:
+        return Section(
+            "More options",
+            self.options.rows(leave_out=MAIN_FIELDS),
+            self.network.rows(),
+            expanded=False,
+        )
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.train = QPushButton("Train")
+        self.resume = QPushButton("Go on")
+        self.resume.setToolTip("Train the present model further.")
+        self.stop = QPushButton("Stop")
+        self.stop.setToolTip("Stop after this batch and keep the best model so far.")
+        self.train.clicked.connect(lambda: self.train_requested.emit(False))
+        self.resume.clicked.connect(lambda: self.train_requested.emit(True))
+        self.stop.clicked.connect(self._on_stop)
+        for button in (self.train, self.resume, self.stop):
+            row.addWidget(button)
+        return row
+
+    def _on_stop(self) -> None:
+        self.stop_requested.emit()
+
+    def _on_preset(self, name: str) -> None:
+        if name in PRESETS:
+            self.options.value = TrainingOptions.preset(name)
+            self.network.value = NetworkOptions.preset(name)
+
+    def _what_is_missing(self) -> str:
+        if self._session.scan is None:
+            return "Open a scan first."
+        if self._session.reconstruction is None:
+            return "Choose a reconstruction: the network learns from it."
+        if self._session.region is None:
+            return "Choose a training region first."
+        return "Learn from the training region, in the background."
+
+    def _show_plot(self) -> None:
+        if self.plot is None:
+            # Only now: importing pyqtgraph takes longer than opening the dock may.
+            from napari_ptychonn.widgets.loss_plot import LossPlot
+
+            self.plot = LossPlot(self._theme)
+            self._layout.addWidget(self.plot)
+        self.plot.show_losses([])
+
+    def _draw(self) -> None:
+        epoch = self._latest
+        if epoch is None:
+            return
+        if self.plot is not None:
+            self.plot.show_losses(self._session.losses)
+        if self._session.running == "training":
+            self.progress.setRange(0, epoch.total)
+            self.progress.setValue(epoch.number)
+        self.state.setText("<br>".join([self._summary(epoch), *self._messages]))
+
+    def _summary(self, epoch: Epoch) -> str:
+        parts = [f"Epoch {epoch.number} of {epoch.total}"]
+        if self._session.running == "training":
+            parts.append(f"{duration(epoch.remaining)} left")
+        else:
+            parts.append(f"{duration(epoch.seconds)}")
+        if epoch.phase_loss is not None:
+            parts.append(f"validation error of phase {epoch.phase_loss:.3f} rad")
+        return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person: '42 s', '3 min 20 s', '2 h 5 min'."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

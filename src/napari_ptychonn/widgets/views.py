@@ -1,0 +1,310 @@
+"""The layers of one session in one viewer: built, kept up to date, and cleared away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.experimental import link_layers, unlink_layers
+from napari.layers import Image, Layer, Points, Shapes
+from psygnal import Signal
+
+from napari_ptychonn.core.result import Result
+from napari_ptychonn.layers import (
+    AMPLITUDES,
+    FRAME_IMAGES,
+    GRID_SHAPE,
+    KEY,
+    MAP_IMAGES,
+    MAP_OVERLAYS,
+    PHASES,
+    RESULT,
+    LayerData,
+    Role,
+    point_colours,
+    region_layer,
+)
+from napari_ptychonn.scene import PATCH_SHAPE, Scene, result_layers
+from napari_ptychonn.session import Session
+from napari_ptychonn.stacks import PredictedPatches
+from napari_ptychonn.widgets.picker import Picker
+from napari_ptychonn.widgets.region_shapes import RegionShapes
+
+if TYPE_CHECKING:
+    import napari.viewer
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Views:
+    """One canvas, eight cells (see `napari_ptychonn.layers`), and the events between them.
+
+    Layers that the user deletes stay away until the next scan, but for the
+    region's, which comes back when something is to be drawn.  Nothing is ever
+    written into a layer that is not in the viewer.
+    """
+
+    region_drawn = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
+        self.viewer, self.session = viewer, session
+        self._layers: dict[Role, Layer] = {}
+        self._scene: Scene | None = None
+        self._region: RegionShapes | None = None
+        self._picker: Picker | None = None
+        viewer.dims.events.current_step.connect(self._on_slider)
+
+    # -- whole scans -----------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Replace everything by the session's scan."""
+        self.clear()
+        session = self.session
+        if session.scan is None:
+            return
+        shape = session.model.patch_shape if session.model is not None else PATCH_SHAPE
+        self._scene = Scene.of(session.scan, session.reconstruction, session.positions, shape)
+        for data in self._scene.layers(session.region):
+            layer = Layer.create(*data)
+            self._layers[layer.metadata[KEY]] = layer
+        self._arrange()
+        self._listen()
+        self.show_predictions()
+        self.move_to(session.point)
+
+    def show_alone(self, result: Result) -> None:
+        """Show a result whose scan is not there."""
+        for data in result_layers(result):
+            self.viewer.add_layer(Layer.create(*data))
+
+    def clear(self) -> None:
+        """Take this session's layers out of the viewer and stop listening to them."""
+        self._stop_listening()
+        mine, self._layers, self._scene = self._layers, {}, None
+        if mine:
+            unlink_layers(list(mine.values()))
+        for layer in mine.values():
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def close(self) -> None:
+        """Stop listening for good; the layers stay, as pictures."""
+        self._stop_listening()
+        self.viewer.dims.events.current_step.disconnect(self._on_slider)
+        self._layers, self._scene = {}, None
+
+    def layer(self, role: Role) -> Layer | None:
+        """One of the layers, or None where the user deleted it."""
+        layer = self._layers.get(role)
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    # -- what changed ----------------------------------------------------------------------
+
+    def show_reconstruction(self) -> None:
+        """Put another reconstruction into its three cells."""
+        session = self.session
+        if self._scene is None or session.scan is None:
+            return
+        shape = self._scene.patch_shape
+        self._scene = Scene.of(session.scan, session.reconstruction, session.positions, shape)
+        for data in self._scene.layers(session.region):
+            self._update(data)
+        if self._region is not None:
+            self._region.extent = self._scene.patch_extent
+        self.show_predictions()
+        self.move_to(session.point)
+        self.viewer.fit_to_view()
+
+    def show_region(self) -> None:
+        """Colour the scan points by what they are for."""
+        points = self.layer("scan points")
+        if isinstance(points, Points):
+            points.face_color = point_colours(len(points.data) - 1, self.session.region)
+
+    def show_predictions(self) -> None:
+        """Show newer predictions and mosaics, in place."""
+        session = self.session
+        if session.predictions is not None:
+            self._show_patches()
+        if session.mosaic is not None:
+            self._show_map("PtychoNN amplitude", session.mosaic.amplitude)
+            self._show_map("PtychoNN phase", session.mosaic.phase)
+        self._note("beam on amplitude", shown=session.predictions is None)
+        self._note("beam on phase", shown=session.predictions is None)
+        self._note("here (amplitude)", shown=session.mosaic is None)
+        self._note("here (phase)", shown=session.mosaic is None)
+        self._note("beam on ePIE", shown=session.reconstruction is None)
+
+    def show_result(self) -> None:
+        """Let the mosaics carry the result that they belong to, so that saving them writes it."""
+        for role in ("PtychoNN amplitude", "PtychoNN phase"):
+            if role in self._layers:
+                self._layers[role].metadata[RESULT] = self.session.result
+
+    def move_to(self, point: int) -> None:
+        """Slider, markers and frames show this scan point."""
+        if self._scene is None:
+            return
+        if self.viewer.dims.ndim > 2 and self.viewer.dims.current_step[0] != point:
+            self.viewer.dims.set_current_step(0, point)
+        here = self._scene.field.shown(self.session.positions[point])
+        self._mark("here (amplitude)", 0, here)
+        self._mark("here (phase)", 0, here)
+        self._mark("scan points", -1, here)
+        if self._region is not None and self.layer("training region") is not None:
+            self._region.move_to(here)
+
+    # -- the region ------------------------------------------------------------------------
+
+    def draw_region(self, tool: str) -> None:
+        """Let the user draw with one of the tools of the Shapes layer."""
+        if self._scene is None:
+            return
+        if self.layer("training region") is None:
+            self._restore_region()
+        if self._region is not None:
+            self.viewer.layers.selection.active = self._region.layer
+            self._region.start(tool)
+
+    def clear_region(self) -> None:
+        """Remove what was drawn."""
+        if self._region is not None and self.layer("training region") is not None:
+            self._region.clear()
+
+    @property
+    def region_polygons(self) -> list[NDArray[np.float64]]:
+        """What was drawn: corners (k, 2) in the scan's unit."""
+        if self._region is None or self._scene is None or self.layer("training region") is None:
+            return []
+        return [polygon / self._scene.field.factor for polygon in self._region.polygons]
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        """Put the layers into their cells; other people's go behind, so that ours keep theirs."""
+        grid, layers = self.viewer.canvas.grid, self.viewer.layers
+        grid.enabled = False
+        others = len(layers)
+        for layer in self._layers.values():
+            self.viewer.add_layer(layer)
+        for _ in range(others):
+            layers.move(0, len(layers))
+        for role in (*FRAME_IMAGES, *MAP_IMAGES):
+            title = self._layers[role].name_overlay
+            title.visible, title.font_size = True, 8
+        for roles in (AMPLITUDES, PHASES):
+            link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
+        grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04
+        grid.enabled = True
+        self.viewer.canvas.overlays.scale_bar.visible = True
+        layers.selection.active = self._layers["diffraction"]
+        self.viewer.fit_to_view()
+
+    def _listen(self) -> None:
+        assert self._scene is not None
+        self._listen_to_region()
+        self._picker = Picker(
+            self._scene.field.shown(self.session.positions), self._is_map, self.session.move_to
+        )
+        self.viewer.mouse_drag_callbacks.append(self._picker)
+
+    def _listen_to_region(self) -> None:
+        shapes = self._layers["training region"]
+        assert self._scene is not None
+        assert isinstance(shapes, Shapes)
+        self._region = RegionShapes(shapes, self._scene.patch_extent)
+        self._region.drawn.connect(self._on_drawn)
+
+    def _stop_listening(self) -> None:
+        if self._region is not None:
+            self._region.drawn.disconnect(self._on_drawn)
+            self._region.disconnect()
+            self._region = None
+        if self._picker is not None:
+            self.viewer.mouse_drag_callbacks.remove(self._picker)
+            self._picker = None
+
+    def _restore_region(self) -> None:
+        """Make the region layer again, in its cell, where the user deleted it."""
+        assert self._scene is not None
+        if self._region is not None:
+            self._region.drawn.disconnect(self._on_drawn)
+            self._region.disconnect()
+        layers, image = self.viewer.layers, self.layer("ePIE phase")
+        self._layers["training region"] = Layer.create(*region_layer(self._scene.field))
+        self.viewer.add_layer(self._layers["training region"])
+        if image is not None:
+            layers.move(len(layers) - 1, layers.index(image) + 1)
+        self._listen_to_region()
+        self.move_to(self.session.point)
+
+    def _update(self, data: LayerData) -> None:
+        """Give an image layer new data, place and contrast; overlays stay as they are."""
+        values, options, _ = data
+        layer = self.layer(options["name"])
+        if not isinstance(layer, Image) or options["name"] == "diffraction":
+            return
+        layer.data = values
+        layer.scale, layer.translate = options["scale"], options["translate"]
+        layer.contrast_limits_range = layer.contrast_limits = options["contrast_limits"]
+        layer.colormap = options["colormap"]
+
+    def _show_patches(self) -> None:
+        predictions, scene = self.session.predictions, self._scene
+        if predictions is None or scene is None:
+            return
+        for role in ("single-shot amplitude", "single-shot phase"):
+            layer = self._layers[role]
+            assert isinstance(layer, Image)
+            if not isinstance(layer.data, PredictedPatches):
+                continue
+            if layer.data.shape[1:] != predictions.shape:
+                stack = PredictedPatches(len(layer.data), predictions.shape, layer.data.channel)
+                layer.data = stack
+                transform = scene.field.frame_transform(predictions.shape)
+                layer.scale, layer.translate = transform["scale"], transform["translate"]
+            layer.data.update(predictions)
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def _show_map(self, role: Role, image: NDArray[np.float32]) -> None:
+        mosaic, layer = self.session.mosaic, self.layer(role)
+        if mosaic is None or self._scene is None or not isinstance(layer, Image):
+            return
+        if layer.data.shape == image.shape:
+            layer.data[...] = image
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+            return
+        layer.data = image.copy()
+        transform = self._scene.field.map_transform(mosaic.pixel_size, mosaic.origin)
+        layer.scale, layer.translate = transform["scale"], transform["translate"]
+
+    def _mark(self, role: Role, row: int, here: NDArray[np.float64]) -> None:
+        layer = self.layer(role)
+        if isinstance(layer, Points) and len(layer.data):
+            data = layer.data.copy()
+            data[row] = here
+            layer.data = data
+
+    def _note(self, role: Role, *, shown: bool) -> None:
+        layer = self.layer(role)
+        if isinstance(layer, Points):
+            layer.text.visible = shown
+
+    def _is_map(self, cell: tuple[int, int] | None) -> bool:
+        """Whether this cell of the grid shows one of our maps, wherever it stands now."""
+        if cell is None:
+            return False
+        layers = list(self.viewer.layers)
+        shown = self.viewer.canvas.grid.contents_at(cell, self.viewer.layers)
+        roles = {layers[k].metadata.get(KEY) for k in shown}
+        return bool(roles & {*MAP_IMAGES, *MAP_OVERLAYS})
+
+    def _on_drawn(self) -> None:
+        layer = self.layer("training region")
+        if isinstance(layer, Shapes) and str(layer.mode).startswith("add"):
+            # The mouse goes back to the maps: one region is drawn at a time.
+            layer.mode = "pan_zoom"
+        self.region_drawn.emit()
+
+    def _on_slider(self, _event: Any = None) -> None:
+        if self._scene is not None and self.viewer.dims.ndim > 2:
+            self.session.move_to(int(self.viewer.dims.current_step[0]))

@@ -1,0 +1,28 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_ptychonn.core.interpolation import cubic_weights, shift_matrices
+
+FRACTION = st.floats(0, 1, exclude_max=True)
+
+
+@given(FRACTION)
+def test_weights_reproduce_polynomials_to_second_order(fraction):
+    weights = cubic_weights(np.array([fraction]))[0]
+    taps = np.arange(-1, 3)
+    for power in range(3):
+        assert np.isclose(weights @ taps**power, fraction**power, atol=1e-12)
+
+
+def test_nothing_is_lost_at_whole_pixels():
+    np.testing.assert_array_equal(cubic_weights(np.zeros(1))[0], [0, 1, 0, 0])
+    np.testing.assert_array_equal(shift_matrices(np.zeros(1), 8)[0], np.eye(8))
+
+
+@given(FRACTION)
+def test_matrix_moves_a_line_towards_larger_index(fraction):
+    line = 3.0 + 0.5 * np.arange(12)
+    moved = shift_matrices(np.array([fraction]), 12)[0] @ line
+    inner = slice(2, -2)  # the ends repeat, so the slope breaks there
+    np.testing.assert_allclose(moved[inner], (line - 0.5 * fraction)[inner], atol=1e-5)

@@ -1,0 +1,138 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.model import TrainedModel
+from napari_ptychonn.core.network import PtychoNN
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.training import train
+
+
+@pytest.fixture(scope="module")
+def model(toy):
+    region = TrainingRegion.from_lines(toy.scan, 0, 6)
+    options = TrainingOptions(epochs=1, rescans=0)
+    network = NetworkOptions(width=4)
+    *_, last = train(toy.scan, toy.reconstruction, region, options, network, device="cpu")
+    return last.best
+
+
+def predicted(model, scan, *args, **kwargs):
+    return Patches.join(list(model.predict(scan, *args, device="cpu", **kwargs)))
+
+
+def test_saved_and_loaded_predicts_the_same_bits(model, toy, tmp_path):
+    model.save(tmp_path / "model")
+    loaded = TrainedModel.load(tmp_path / "model")
+    before, after = predicted(model, toy.scan), predicted(loaded, toy.scan)
+    np.testing.assert_array_equal(before.phase, after.phase)
+    np.testing.assert_array_equal(before.amplitude, after.amplitude)
+    assert loaded.options == model.options
+    assert loaded.provenance == json.loads(json.dumps(model.provenance))
+    assert loaded.history == model.history
+    assert loaded.unit == "m"
+    np.testing.assert_array_equal(loaded.probe, model.probe)
+    np.testing.assert_array_equal(loaded.weight, model.weight)
+    assert set(loaded.optimiser) == set(model.optimiser)
+
+
+def test_masks_survive_saving(model, tmp_path):
+    valid = np.ones((64, 64), bool)
+    valid[3, 4] = False
+    masked = replace(model, preparation=replace(model.preparation, valid=valid))
+    masked.save(tmp_path / "model")
+    np.testing.assert_array_equal(TrainedModel.load(tmp_path / "model").preparation.valid, valid)
+
+
+def test_batches_carry_the_indices_asked_for(model, toy):
+    wanted = np.array([100, 3, 50, 51, 7])
+    batches = list(model.predict(toy.scan, wanted, device="cpu", batch_size=2))
+    assert [len(b) for b in batches] == [2, 2, 1]
+    np.testing.assert_array_equal(Patches.join(batches).indices, wanted)
+    alone = predicted(model, toy.scan, np.array([50]))
+    np.testing.assert_allclose(batches[1].phase[0], alone.phase[0], atol=1e-5)
+
+
+def test_prediction_stops_when_asked(model, toy):
+    assert list(model.predict(toy.scan, device="cpu", should_stop=lambda: True)) == []
+
+
+def test_prediction_out_of_memory_halves_the_batch(model, toy, monkeypatch):
+    forward = PtychoNN.forward
+
+    def small_device(self, frames):
+        if len(frames) > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, frames)
+
+    expected = predicted(model, toy.scan, batch_size=16)
+    monkeypatch.setattr(PtychoNN, "forward", small_device)
+    result = predicted(model, toy.scan, batch_size=128)
+    np.testing.assert_allclose(result.phase, expected.phase, atol=1e-5)
+
+
+def test_held_out_frames_belong_to_the_training_scan_only(model, toy, jittered):
+    np.testing.assert_array_equal(model.held_out(toy.scan), np.arange(72, 144))
+    assert model.held_out(jittered.scan) is None
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(model, tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    model.save(path)
+    before = path.read_bytes()
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_ptychonn.core.model.save_file", full)
+    with pytest.raises(InputError, match="No space left"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(model, tmp_path):
+    with pytest.raises(InputError, match="could not be written"):
+        model.save(tmp_path / "nowhere" / "model")
+
+
+def rewritten(trained, path, **metadata):
+    """Save, then change the header as a damaged or foreign file would have it."""
+    trained.save(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        header = file.metadata()
+    save_file(tensors, path, header | metadata)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda m, p: None, "no such model file"),
+        (lambda m, p: p.write_bytes(b""), "not a readable model file"),
+        (lambda m, p: p.write_bytes(b"\x80\x04pickle"), "not a readable model file"),
+        (lambda m, p: p.write_bytes(b"\xff" * 200), "not a readable model file"),
+        (lambda m, p: save_file({"a": torch.ones(1)}, p), "expected a file of format"),
+        (lambda m, p: rewritten(m, p, model="{}"), "damaged"),
+        (lambda m, p: rewritten(m, p, model="[" * 99), "damaged"),
+    ],
+)
+def test_what_is_not_a_model_is_one_sentence(model, tmp_path, damage, says):
+    path = tmp_path / "model"
+    damage(model, path)
+    with pytest.raises(InputError, match=says):
+        TrainedModel.load(path)
+
+
+def test_weights_of_another_network_are_refused(model, tmp_path):
+    replace(model, options=NetworkOptions(width=8)).save(tmp_path / "model")
+    with pytest.raises(InputError, match="damaged"):
+        TrainedModel.load(tmp_path / "model")

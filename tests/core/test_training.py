@@ -1,0 +1,210 @@
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.fit import Fit
+from napari_ptychonn.core.network import PtychoNN
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.region import Split, TrainingRegion
+from napari_ptychonn.core.training import train
+
+SMALL = NetworkOptions(width=4)
+PLAIN = TrainingOptions(epochs=3, rescans=0, batch_size=32)
+
+
+@pytest.fixture
+def run(toy):
+    def run(options=PLAIN, network=SMALL, *, scan=None, reconstruction=None, split=None, **kwargs):
+        scan = scan or toy.scan
+        region = TrainingRegion.from_lines(scan, 0, 8, split)
+        reconstruction = reconstruction or toy.reconstruction
+        return list(train(scan, reconstruction, region, options, network, device="cpu", **kwargs))
+
+    return run
+
+
+def test_epochs_count_time_and_losses(run):
+    epochs = run()
+    assert [e.number for e in epochs] == [1, 2, 3]
+    assert epochs[-1].step == epochs[-1].steps == 3 * 3  # 96 chosen, 86 of them train
+    assert epochs[-1].remaining == 0
+    assert epochs[-1].train_loss < epochs[0].train_loss
+    assert all(np.isfinite(e.validation_loss) for e in epochs)
+    assert "training on cpu" in epochs[0].messages[0]
+    assert len(epochs[-1].best.history) == 3
+
+
+def test_the_same_seed_gives_the_same_weights(run):
+    first, again, other = (run(replace(PLAIN, seed=s, rescans=1))[-1].best for s in (1, 1, 2))
+    for name, value in first.state.items():
+        torch.testing.assert_close(value, again.state[name], rtol=0, atol=0)
+    assert any(not torch.equal(v, other.state[k]) for k, v in first.state.items())
+
+
+def test_global_random_state_is_left_alone(run):
+    torch.manual_seed(11)
+    before = torch.random.get_rng_state()
+    run(replace(PLAIN, epochs=1))
+    torch.testing.assert_close(torch.random.get_rng_state(), before)
+
+
+def test_a_budget_in_steps_is_kept_for_any_number_of_frames(run):
+    assert run(replace(PLAIN, epochs=0, steps=30))[-1].steps == 50  # whole epochs of 25
+    assert run(replace(PLAIN, epochs=0, steps=10))[-1].steps == 10
+
+
+def test_best_is_the_lowest_validation_loss(run):
+    epochs = run(replace(PLAIN, epochs=6, learning_rate=0.05))
+    best = min(epochs, key=lambda e: e.validation_loss)
+    assert best.is_best
+    for name, value in best.best.state.items():
+        torch.testing.assert_close(value, epochs[-1].best.state[name], rtol=0, atol=0)
+
+
+def test_without_validation_the_latest_model_is_kept(run):
+    epochs = run(split=Split(fraction=0))
+    assert all(e.validation_loss is None and e.is_best for e in epochs)
+
+
+def test_stop_takes_effect_within_a_batch_and_keeps_the_best(run):
+    asked = []
+
+    def should_stop():
+        asked.append(1)
+        return len(asked) > 5
+
+    epochs = run(replace(PLAIN, epochs=50), should_stop=should_stop)
+    assert epochs[-1].step == 5
+    assert "stopped as asked" in epochs[-1].messages[-1]
+    assert epochs[-1].remaining == 0
+    np.testing.assert_allclose(epochs[-1].best.history[-1]["train_loss"], epochs[-1].train_loss)
+
+
+def test_stop_before_the_first_batch_still_ends_with_an_epoch(run):
+    epochs = run(should_stop=lambda: True)
+    assert len(epochs) == 1
+    assert epochs[0].step == 0
+
+
+def test_training_goes_on_from_a_model(run):
+    first = run()[-1].best
+    more = run(resume=first)
+    assert [e.number for e in more] == [4, 5, 6]
+    assert more[0].train_loss < run()[0].train_loss
+    assert len(more[-1].best.history) == 6
+
+
+def test_going_on_keeps_the_moments_of_adam(run):
+    """Three epochs, saved, and three more take the same steps as one optimiser would."""
+    first = run()[-1].best
+    assert {name.rsplit(".", 1)[0] for name in first.optimiser} == {"exp_avg", "exp_avg_sq", "step"}
+    again = run(resume=first)[-1].best
+    steps = float(first.optimiser["step.0"])
+    assert float(again.optimiser["step.0"]) > steps
+
+
+def test_going_on_with_another_network_is_refused(run):
+    first = run(replace(PLAIN, epochs=1))[-1].best
+    with pytest.raises(InputError, match="other options"):
+        run(network=NetworkOptions(width=8), resume=first)
+
+
+def test_plateau_halves_the_rate_and_early_stop_ends(run):
+    flat = replace(PLAIN, epochs=40, schedule="plateau", patience=1, stop_after=6)
+    epochs = run(replace(flat, learning_rate=1e-6))
+    assert epochs[-1].learning_rate >= 1e-7
+    noisy = run(replace(flat, learning_rate=0.1))
+    assert len(noisy) < 40
+    assert "no better validation loss" in noisy[-1].messages[-1]
+    assert min(e.learning_rate for e in noisy) < 0.1
+
+
+def test_out_of_memory_halves_the_batch_and_says_so(run, monkeypatch):
+    forward = PtychoNN.forward
+
+    def small_device(self, frames):
+        if len(frames) > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, frames)
+
+    plain = run(replace(PLAIN, epochs=2))
+    monkeypatch.setattr(PtychoNN, "forward", small_device)
+    epochs = run(replace(PLAIN, epochs=2))
+    said = [m for e in epochs for m in e.messages if "out of memory" in m]
+    assert [m.rsplit(" ", 4)[-4] for m in said] == ["16", "8"]
+    assert epochs[-1].step == plain[-1].step
+
+
+def test_memory_for_not_even_one_frame_is_one_sentence(run, monkeypatch):
+    def no_memory(self, frames):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(PtychoNN, "forward", no_memory)
+    with pytest.raises(InputError, match="too little memory"):
+        run()
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_best(run, monkeypatch):
+    step, taken = Fit.step, []
+
+    def diverging(self, batch, number):
+        taken.append(number)
+        loss = step(self, batch, number)
+        return loss * float("nan") if len(taken) > 4 else loss
+
+    monkeypatch.setattr(Fit, "step", diverging)
+    epochs = run(replace(PLAIN, epochs=20))
+    assert len(epochs) == 2
+    assert "no longer finite" in epochs[-1].messages[-1]
+    assert epochs[0].is_best
+    assert not epochs[-1].is_best
+    assert all(torch.isfinite(v).all() for v in epochs[-1].best.state.values())
+
+
+def test_frames_whose_patch_is_not_on_the_object_are_left_out_and_counted(toy, run):
+    cropped = replace(toy.reconstruction, object=toy.reconstruction.object[10:])
+    first = run(
+        replace(PLAIN, epochs=1),
+        reconstruction=replace(
+            cropped, origin=(cropped.origin[0] + 10 * cropped.pixel_size[0], cropped.origin[1])
+        ),
+    )[0]
+    assert any("frames are left out" in m for m in first.messages)
+    assert set(first.best.provenance["gap"]) & set(range(24))
+
+
+def test_no_patch_on_the_object_is_one_sentence(toy, run):
+    tiny = replace(toy.reconstruction, object=toy.reconstruction.object[:40, :40])
+    with pytest.raises(InputError, match="training patches lie on the object"):
+        run(reconstruction=tiny)
+
+
+def test_without_a_probe_measured_frames_serve_and_it_says_so(toy, run):
+    blind = replace(toy.reconstruction, probe=None)
+    first = run(replace(PLAIN, epochs=1, rescans=3), reconstruction=blind)[0]
+    assert any("measured frames only" in m and "no probe" in m for m in first.messages)
+
+
+def test_it_learns(run, toy):
+    """A minute's worth of steps beats the constant by far on held-out frames."""
+    from napari_ptychonn.core.metrics import compare
+    from napari_ptychonn.core.patches import Patches
+
+    options = TrainingOptions(epochs=0, steps=150, batch_size=16)
+    best = run(options, NetworkOptions(width=8))[-1].best
+    held_out = best.held_out(toy.scan)
+    predicted = Patches.join(list(best.predict(toy.scan, held_out, device="cpu")))
+    placed, positions = toy.reconstruction.under(toy.scan)
+    result = compare(predicted, positions[held_out], placed)
+    assert result.lit.phase_mae < 0.75 * result.lit.constant_phase_mae
+    assert result.lit.phase_correlation > 0.5
+
+
+def test_options_are_not_changed(run):
+    before = copy.deepcopy(PLAIN)
+    run(replace(PLAIN, epochs=1))
+    assert before == PLAIN

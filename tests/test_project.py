@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from npe2 import PluginManifest
+
+import napari_ptychonn
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "napari_ptychonn"
+QT = {"PyQt5", "PyQt6", "PySide2", "PySide6"}
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def manifest() -> PluginManifest:
+    return PluginManifest.from_file(PACKAGE / "napari.yaml")
+
+
+def test_version_is_the_same_everywhere(project: dict[str, Any]) -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (
+        napari_ptychonn.__version__
+        == version("napari-ptychonn")
+        == project["version"]
+        == citation["version"]
+    )
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(napari_ptychonn, name) is not None for name in napari_ptychonn.__all__)
+    assert set(napari_ptychonn.__all__) <= set(dir(napari_ptychonn))
+
+
+def test_every_json_key_is_documented() -> None:
+    from napari_ptychonn.core.alignment import Alignment
+    from napari_ptychonn.core.metrics import Comparison, ImageErrors, PatchErrors
+    from napari_ptychonn.io.description import Description
+
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    values = (Description, Comparison, PatchErrors, ImageErrors, Alignment)
+    keys = {field.name for value in values for field in fields(value)}
+    assert sorted(key for key in keys if f"`{key}`" not in page) == []
+
+
+def test_manifest_is_found_by_its_entry_point(manifest: PluginManifest) -> None:
+    (found,) = entry_points(group="napari.manifest", name="napari_ptychonn")
+    assert found.value == "napari_ptychonn:napari.yaml"
+    assert PluginManifest.from_distribution("napari-ptychonn").name == manifest.name
+
+
+def test_manifest_names_only_what_can_be_imported(manifest: PluginManifest) -> None:
+    manifest.validate_imports()
+
+
+def test_manifest_has_one_reader(manifest: PluginManifest) -> None:
+    # Which of two readers of one plugin napari asks first is left to chance.
+    assert len(manifest.contributions.readers or ()) == 1
+
+
+def test_top_level_manifest_is_a_link_to_the_package() -> None:
+    link = ROOT / "napari.yaml"
+    # Without symbolic links (Windows), git checks out a file that holds the target's name.
+    target = link.readlink() if link.is_symlink() else Path(link.read_text(encoding="utf-8"))
+    assert target == Path("src/napari_ptychonn/napari.yaml")
+
+
+def test_dependencies_have_lower_bounds_only_and_no_qt(project: dict[str, Any]) -> None:
+    for requirement in project["dependencies"]:
+        assert re.fullmatch(r"[a-z0-9-]+>=[0-9.]+", requirement), requirement
+    names = {requirement.partition(">=")[0].lower() for requirement in project["dependencies"]}
+    assert not names & {name.lower() for name in QT}
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("napari_ptychonn", {"torch", "napari", "qtpy", *QT}),
+        ("napari_ptychonn.cli", {"torch", "napari", "qtpy", *QT}),
+        ("napari_ptychonn.contributions", {"torch", "qtpy", *QT}),
+        ("napari_ptychonn.widgets", {"torch"}),
+    ],
+)
+def test_import_is_light(module: str, unwanted: set[str]) -> None:
+    code = f"import sys, {module}; print(*sorted({unwanted!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
