@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.progress import Progress
 
-    from napari_ptychonn.core.metrics import Comparison
     from napari_ptychonn.core.model import TrainedModel
     from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
     from napari_ptychonn.core.reconstruction import Reconstruction
@@ -269,7 +268,7 @@ def compare(
     predicted = read_result(result)
     reference = _read_reconstruction(reconstruction)
     chosen, which = _compared(predicted, frames)
-    comparison = compare_frames(predicted, reference, chosen)
+    comparison = predicted.compare(reference, chosen)
     if comparison.left_out:
         notice(
             f"{comparison.left_out} of {len(chosen)} frames are left out: "
@@ -306,39 +305,6 @@ def demo(
         show_demo(output, say=notice)
 
 
-def compare_frames(
-    result: Result, reconstruction: Reconstruction, indices: NDArray[np.int64]
-) -> Comparison:
-    """Compare some frames of a result with a reconstruction, placed under its positions.
-
-    Parameters
-    ----------
-    result : Result
-        Predictions and where they lie.
-    reconstruction : Reconstruction
-        Its positions of the predicted frames place its object.
-    indices : ndarray of int64
-        (m,) scan points, all of them predicted.
-    """
-    import numpy as np
-
-    from napari_ptychonn.core import metrics
-    from napari_ptychonn.core.scan import Scan
-
-    predicted = result.predictions.indices
-    # Only the positions of a scan matter for placing, and a result knows those of its frames.
-    positions = Scan(
-        frames=np.broadcast_to(np.uint8(0), (len(predicted), 1, 1)),
-        positions=result.positions,
-        unit=result.unit,
-        pixel_size=result.mosaic.pixel_size,
-        name=f"the result of {result.name}",
-    )
-    placed, where = _renumbered(reconstruction, predicted).under(positions)
-    rows = np.flatnonzero(np.isin(predicted, indices))
-    return metrics.compare(result.predictions[rows], where[rows], placed)
-
-
 def notice(text: str) -> None:
     """Tell a person something that a script does not read."""
     print(text, file=sys.stderr, flush=True)
@@ -361,23 +327,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             f" (this is a defect of napari-ptychonn; details are in {where})"
         )
     raise SystemExit(1)
-
-
-def _renumbered(reconstruction: Reconstruction, predicted: NDArray[np.int64]) -> Reconstruction:
-    """Let a reconstruction list rows of the result instead of scan points."""
-    import numpy as np
-
-    if reconstruction.indices is None or reconstruction.positions is None:
-        return reconstruction
-    _, rows, own = np.intersect1d(predicted, reconstruction.indices, return_indices=True)
-    if not len(rows):
-        raise InputError(
-            f"{reconstruction.name} was made from other frames than those of the result, "
-            "so nothing says where its object lies under them."
-        )
-    return replace(
-        reconstruction, indices=rows.astype(np.int64), positions=reconstruction.positions[own]
-    )
 
 
 def _compared(result: Result, frames: slice | None) -> tuple[NDArray[np.int64], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.core.patches import Predictions, on_object
+from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.result import MosaicImage, Result
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.metrics import Comparison
     from napari_ptychonn.core.model import TrainedModel
     from napari_ptychonn.core.training import Epoch
+
+logger = logging.getLogger(__name__)
 
 PREVIEW_SHARE = 0.15
 """At most this part of the training's time goes into showing how it goes."""
@@ -261,7 +264,9 @@ def preview(
     batches = list(model.predict(scan, indices, device=device, should_stop=should_stop))
     if batches and not should_stop():
         predictions = Predictions.join(batches)
-        yield Preview(predictions=predictions, mosaic=stitch(predictions, model, positions, anchor))
+        yield Preview(
+            predictions=predictions, mosaic=stitch(predictions, model, scan, positions, anchor)
+        )
 
 
 def glance(
@@ -275,6 +280,7 @@ def glance(
 def stitch(
     predictions: Predictions,
     model: TrainedModel,
+    scan: Scan,
     positions: NDArray[np.float64],
     anchor: tuple[float, float] = (0.0, 0.0),
 ) -> MosaicImage:
@@ -282,7 +288,7 @@ def stitch(
     from napari_ptychonn.core.mosaic import Mosaic
 
     mosaic = Mosaic.covering(
-        positions, model.patch_shape, model.pixel_size, weight=model.weight, anchor=anchor
+        positions, model.patch_shape, model.pixel_size_in(scan), model.weight, anchor
     )
     mosaic.add(predictions, positions[predictions.indices])
     return mosaic.image()
@@ -302,7 +308,7 @@ def finished(
     result = Result(
         predictions=predictions,
         positions=positions[predictions.indices],
-        mosaic=stitch(predictions, model, positions, anchor),
+        mosaic=stitch(predictions, model, scan, positions, anchor),
         unit=scan.unit,
         probe=model.probe,
         held_out=model.held_out(scan),
@@ -310,25 +316,18 @@ def finished(
         name=scan.name,
         provenance=dict(model.provenance),
     )
-    comparison = None if reconstruction is None else compare_result(result, scan, reconstruction)
-    return Predicted(result=result, comparison=comparison)
+    return Predicted(result=result, comparison=_compared(result, reconstruction))
 
 
-def compare_result(result: Result, scan: Scan, reconstruction: Reconstruction) -> Comparison | None:
-    """Compare a result's held-out frames (all of them where none were held out).
-
-    None when no frame lies on the reconstruction.
-    """
-    from napari_ptychonn.core.metrics import compare
-
-    placed, positions = reconstruction.under(scan)
-    indices = result.predictions.indices
-    wanted = on_object(placed, positions[indices], result.predictions.shape)
-    if result.held_out is not None and len(result.held_out):
-        wanted &= np.isin(indices, result.held_out)
-    if not wanted.any():
+def _compared(result: Result, reconstruction: Reconstruction | None) -> Comparison | None:
+    """Compare where that is possible: the predictions stand without it."""
+    if reconstruction is None:
         return None
-    return compare(result.predictions[wanted], positions[indices[wanted]], placed)
+    try:
+        return result.compare(reconstruction)
+    except InputError as error:
+        logger.warning("no comparison: %s", error)
+        return None
 
 
 def release_memory() -> None:

@@ -136,3 +136,11 @@ def test_weights_of_another_network_are_refused(model, tmp_path):
     replace(model, options=NetworkOptions(width=8)).save(tmp_path / "model")
     with pytest.raises(InputError, match="damaged"):
         TrainedModel.load(tmp_path / "model")
+
+
+def test_patches_of_a_model_in_pixels_go_on_a_calibrated_scan(model, toy):
+    in_pixels = replace(model, unit="pixel", pixel_size=(1.0, 1.0))
+    assert in_pixels.pixel_size_in(toy.scan) == toy.scan.pixel_size
+    assert model.pixel_size_in(toy.scan) == model.pixel_size
+    with pytest.raises(InputError, match="unknown pixel size"):
+        in_pixels.pixel_size_in(replace(toy.scan, pixel_size=None))

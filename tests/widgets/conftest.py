@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
-import numpy as np
 import pytest
 import torch
 from npe2 import PluginManifest
 
 import napari_ptychonn
 from napari_ptychonn.core.simulate import Simulation
+from napari_ptychonn.demo import write_scan
 from napari_ptychonn.jobs import Opened
 
 if TYPE_CHECKING:
@@ -49,19 +48,9 @@ def small() -> Opened:
 def small_file(small: Opened, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as an HDF5 file with its reconstruction, as a beamline could write it."""
     path = tmp_path_factory.mktemp("scans") / "small.h5"
-    scan, known = small.scan, small.reconstruction
-    assert scan is not None
-    assert known is not None
-    with h5py.File(path, "w") as file:
-        file["diffraction"] = np.asarray(scan.frames)
-        file["positions_px"] = scan.positions / np.asarray(known.pixel_size)
-        group = file.create_group("epie")
-        group["object"] = known.object
-        group["probe"] = known.probe
-        group["positions_px"] = scan.positions / np.asarray(known.pixel_size)
-        group["indices"] = np.arange(len(scan))
-        group.attrs["origin_px"] = np.asarray(known.origin) / np.asarray(known.pixel_size)
-    return path
+    assert small.scan is not None
+    assert small.reconstruction is not None
+    return write_scan(path, small.scan, small.reconstruction)
 
 
 @pytest.fixture
@@ -76,15 +65,10 @@ def window(make_napari_viewer: Callable[..., Any], plugin: Any) -> Any:
 def dock(window: Any) -> PtychoNNDock:
     """The dock, opened as a user does, in `window`; quick options."""
     _, widget = window.window.add_plugin_dock_widget("napari-ptychonn", "PtychoNN")
-    quicken(widget)
-    return widget
-
-
-def quicken(dock: PtychoNNDock, steps: int = 60) -> None:
-    """Options that train in a second or two."""
-    options, network = dock.train_panel.options.widgets, dock.train_panel.network.widgets
-    options["steps"].value = steps
+    options, network = widget.train_panel.options.widgets, widget.train_panel.network.widgets
+    options["steps"].value = 60
     options["batch_size"].value = 16
     options["rescans"].value = 0
     network["size"].value = 32
     network["width"].value = 4
+    return widget

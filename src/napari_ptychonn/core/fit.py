@@ -170,7 +170,7 @@ class Fit:
         restored: dict[int, dict[str, Tensor]] = {}
         for name, value in resume.optimiser.items():
             moment, number = name.rsplit(".", 1)
-            restored.setdefault(int(number), {})[moment] = value
+            restored.setdefault(int(number), {})[moment] = value.clone()  # Adam works in place
         self.optimiser.load_state_dict({**state, "state": restored})
         for group in self.optimiser.param_groups:
             group["lr"] = resume.history[-1]["learning_rate"]

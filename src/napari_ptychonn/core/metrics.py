@@ -15,6 +15,7 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.mosaic import Mosaic, window_weight
 from napari_ptychonn.core.patches import Patches, Predictions, cut_patches, on_object
 from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.result import MosaicImage
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -45,7 +46,7 @@ class PatchErrors:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageErrors:
-    """Errors of the mosaic of the compared frames, where it lies on the object.
+    """Errors of the mosaic of the compared frames, where the beam went and the object is.
 
     Attributes
     ----------
@@ -207,8 +208,7 @@ def mosaic_errors(
     mosaic.add(predicted, positions)
     image = mosaic.image()
     target, inside = _under(reconstruction, image.amplitude.shape, image.origin)
-    # The rim of the outermost patches was barely lit; nobody would look at it.
-    mask = inside & (np.nan_to_num(image.weight) > 0.1 * float(weight.max()))
+    mask = inside & _well_covered(image, positions)
     values = np.where(mask, image.amplitude * np.exp(1j * image.phase), 0)
     aligned, alignment = align(values, target, mask)
     return _image_errors(aligned, target, mask, alignment)
@@ -239,6 +239,17 @@ def _image_errors(
         constant_amplitude_mae=float(np.mean(np.abs(wanted_amplitude[mask] - median))),
         alignment=alignment,
     )
+
+
+def _well_covered(image: MosaicImage, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Pixels with at least a third of the weight that is typical where the beam was centred.
+
+    Farther out lies what only the tails of the beam reached: noise in any reconstruction.
+    """
+    index = (positions - np.asarray(image.origin)) / np.asarray(image.pixel_size)
+    rows, columns = np.round(index).astype(int).T
+    weight = np.nan_to_num(image.weight)
+    return np.asarray(weight > np.median(weight[rows, columns]) / 3)
 
 
 def _under(

@@ -81,6 +81,23 @@ class TrainedModel:
         used = [self.provenance.get(part, []) for part in ("train", "validation", "gap")]
         return np.setdiff1d(np.arange(len(scan)), np.concatenate(used).astype(np.int64))
 
+    def pixel_size_in(self, scan: Scan) -> tuple[float, float]:
+        """Pixel of the predicted patches (y, x) in the unit of a scan.
+
+        Raises
+        ------
+        InputError
+            When the model knows only pixels and the scan only metres.
+        """
+        if self.unit == scan.unit:
+            return self.pixel_size
+        if scan.pixel_size is None:
+            raise InputError(
+                f"the model was trained in pixels and {scan.name} is in metres with an unknown "
+                "pixel size; give the energy, detector distance and pixel pitch."
+            )
+        return scan.pixel_size
+
     def predict(
         self,
         scan: Scan,

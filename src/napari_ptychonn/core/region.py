@@ -34,7 +34,7 @@ class Split:
 
     kind: Literal["blocks", "random"] = "blocks"
     fraction: float = 0.1
-    gap: float = 1.0
+    gap: float = 2.0
     seed: int = 0
 
 

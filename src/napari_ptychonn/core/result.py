@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.patches import Predictions
-from napari_ptychonn.core.scan import Optics, Unit
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.scan import Optics, Scan, Unit
+
+if TYPE_CHECKING:
+    from napari_ptychonn.core.metrics import Comparison
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,3 +77,57 @@ class Result:
     optics: Optics = field(default_factory=Optics)
     name: str = "scan"
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def compare(
+        self, reconstruction: Reconstruction, indices: NDArray[np.int64] | None = None
+    ) -> Comparison:
+        """Compare predictions with a reconstruction, placed under the result's positions.
+
+        Parameters
+        ----------
+        reconstruction : Reconstruction
+            Of the same scan.
+        indices : ndarray of int64, optional
+            (m,) scan points; by default those that were held out from
+            training, and all where none were.
+
+        Raises
+        ------
+        InputError
+            When the reconstruction lists none of the predicted frames, or none
+            of the frames to compare has its patch on the object.
+        """
+        from napari_ptychonn.core.metrics import compare
+
+        predicted = self.predictions.indices
+        if indices is None:
+            indices = predicted if self.held_out is None else self.held_out
+            indices = indices if np.isin(indices, predicted).any() else predicted
+        placed, where = _renumbered(reconstruction, predicted).under(self._as_scan())
+        rows = np.flatnonzero(np.isin(predicted, indices))
+        return compare(self.predictions[rows], where[rows], placed)
+
+    def _as_scan(self) -> Scan:
+        """What placing needs of a scan: the positions of the predicted frames."""
+        return Scan(
+            frames=np.broadcast_to(np.uint8(0), (len(self.predictions), 1, 1)),
+            positions=self.positions,
+            unit=self.unit,
+            pixel_size=self.mosaic.pixel_size,
+            name=f"the result of {self.name}",
+        )
+
+
+def _renumbered(reconstruction: Reconstruction, predicted: NDArray[np.int64]) -> Reconstruction:
+    """Let a reconstruction list rows of the result instead of scan points."""
+    if reconstruction.indices is None or reconstruction.positions is None:
+        return reconstruction
+    _, rows, own = np.intersect1d(predicted, reconstruction.indices, return_indices=True)
+    if not len(rows):
+        raise InputError(
+            f"{reconstruction.name} was made from other frames than those of the result, "
+            "so nothing says where its object lies under them."
+        )
+    return replace(
+        reconstruction, indices=rows.astype(np.int64), positions=reconstruction.positions[own]
+    )

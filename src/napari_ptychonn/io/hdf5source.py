@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -81,5 +82,6 @@ class Hdf5Source:
                 opened.file.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_open", None) is not None:
+        # While the interpreter ends, h5py is half gone already and HDF5 closes its files itself.
+        if getattr(self, "_open", None) is not None and not sys.is_finalizing():
             self.close()

@@ -47,7 +47,7 @@ def read_model_header(file: Path) -> ModelHeader:
             raise InputError(f"{file} is a truncated model file.")
         return ModelHeader(
             tensors=len(tensors),
-            parameters=sum(_count(t["shape"]) for t in tensors.values()),
+            parameters=sum(_count(t["shape"]) for name, t in tensors.items() if _trained(name)),
             metadata={k: _decoded(v) for k, v in header.get("__metadata__", {}).items()},
         )
     except InputError:
@@ -55,6 +55,12 @@ def read_model_header(file: Path) -> ModelHeader:
     except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError,
             IndexError, RecursionError) as error:  # fmt: skip
         raise InputError(f"{file} is a damaged model file.") from error
+
+
+def _trained(name: str) -> bool:
+    """Tell weights from Adam's moments, and from running means and other buffers."""
+    buffers = ("running_mean", "running_var", "num_batches_tracked", "label_mean", "label_spread")
+    return name.startswith("network.") and not name.endswith(buffers)
 
 
 def _count(shape: list[int]) -> int:

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.section import sentence_label
@@ -20,10 +12,11 @@ from napari_ptychonn.widgets.section import sentence_label
 if TYPE_CHECKING:
     from napari_ptychonn.core.metrics import Comparison
 
-COLUMNS = ("single-shot", "in the beam", "mosaic", "constant")
+COLUMNS = ("single<br>shot", "in the<br>beam", "mosaic", "con-<br>stant")
 EXPLANATION = (
-    "single-shot: whole patches, one frame each. in the beam: weighted by where the beam was. "
-    "mosaic: their overlap average. constant: what predicting one number would give."
+    "single shot: whole patches, one frame each. in the beam: weighted by where the beam was. "
+    "mosaic: their overlap average. constant: what predicting one number would give. "
+    "Errors are mean absolute ones, amplitude in the units of the reconstruction."
 )
 Row = tuple[str, tuple[float | None, ...]]
 
@@ -38,7 +31,8 @@ class ComparePanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         self.sentence = sentence_label()
-        self.table = _table()
+        self.table = sentence_label()
+        self.table.setToolTip(EXPLANATION)
         layout.addWidget(self.sentence)
         layout.addWidget(self.table)
         self.refresh()
@@ -52,21 +46,9 @@ class ComparePanel(QWidget):
                 "Predict first: the numbers against the reconstruction come here."
             )
             return
-        self.sentence.setText(f"{self._which()} {comparison.sentence}.")
-        for k, (label, values) in enumerate(rows(comparison)):
-            self.table.setVerticalHeaderItem(k, QTableWidgetItem(label))
-            for column, value in enumerate(values):
-                text = "–" if value is None else f"{value:.3f}"
-                item = QTableWidgetItem(text)
-                item.setTextAlignment(
-                    int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                )
-                self.table.setItem(k, column, item)
-        height = sum(self.table.rowHeight(k) for k in range(self.table.rowCount()))
-        self.table.setFixedHeight(height + _header(self.table.horizontalHeader()).height() + 4)
-
-    def _which(self) -> str:
-        return "Held out:" if self._has_held_out() else "None held out, so all:"
+        which = "Held out:" if self._has_held_out() else "None held out, so all:"
+        self.sentence.setText(f"{which} {comparison.sentence}.")
+        self.table.setText(table(comparison))
 
     def _has_held_out(self) -> bool:
         result = self._session.result
@@ -76,17 +58,21 @@ class ComparePanel(QWidget):
 def rows(comparison: Comparison) -> list[Row]:
     """Label and one number to a column; None where a number makes no sense."""
     shot, lit, mosaic = comparison.single_shot, comparison.lit, comparison.mosaic
+    phase = (shot.phase_correlation, lit.phase_correlation, mosaic.phase_correlation, None)
+    amplitude = (
+        shot.amplitude_correlation,
+        lit.amplitude_correlation,
+        mosaic.amplitude_correlation,
+        None,
+    )
     return [
         (
             "phase error, rad",
             (shot.phase_mae, lit.phase_mae, mosaic.phase_mae, shot.constant_phase_mae),
         ),
+        ("phase correlation", phase),
         (
-            "phase correlation",
-            (shot.phase_correlation, lit.phase_correlation, mosaic.phase_correlation, None),
-        ),
-        (
-            "ampl. error",
+            "amplitude error",
             (
                 shot.amplitude_mae,
                 lit.amplitude_mae,
@@ -94,34 +80,18 @@ def rows(comparison: Comparison) -> list[Row]:
                 shot.constant_amplitude_mae,
             ),
         ),
-        (
-            "ampl. correlation",
-            (
-                shot.amplitude_correlation,
-                lit.amplitude_correlation,
-                mosaic.amplitude_correlation,
-                None,
-            ),
-        ),
+        ("ampl. correlation", amplitude),
         ("phase SSIM", (None, None, mosaic.phase_ssim, None)),
     ]
 
 
-def _table() -> QTableWidget:
-    table = QTableWidget(5, len(COLUMNS))
-    table.setHorizontalHeaderLabels(COLUMNS)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setToolTip(EXPLANATION)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    _header(table.horizontalHeader()).setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-    _header(table.verticalHeader()).setDefaultSectionSize(22)
-    return table
-
-
-def _header(header: QHeaderView | None) -> QHeaderView:
-    """A table always has its headers; only PyQt's type stubs doubt it."""
-    assert header is not None
-    return header
+def table(comparison: Comparison) -> str:
+    """The rows as rich text, which takes the theme's colours and can be copied."""
+    head = "".join(f'<th align="right">{name}</th>' for name in ("", *COLUMNS))
+    lines = [f"<tr>{head}</tr>"]
+    for label, values in rows(comparison):
+        cells = "".join(
+            f'<td align="right">{"–" if value is None else f"{value:.3f}"}</td>' for value in values
+        )
+        lines.append(f"<tr><td>{label}</td>{cells}</tr>")
+    return f'<table width="100%" cellpadding="2" style="font-size: small">{"".join(lines)}</table>'

@@ -64,6 +64,7 @@ class PtychoNNDock(QWidget):
         self.compare_panel = ComparePanel(self.session)
         self.save_panel = SavePanel(self.session)
         self._lay_out()
+        self._take_preferences()
         self._adoption = QTimer(self)
         self._adoption.setSingleShot(True)
         self._adoption.timeout.connect(self.adopt_layers)
@@ -276,11 +277,9 @@ class PtychoNNDock(QWidget):
 
     def _compare(self) -> None:
         session = self.session
-        result, scan, reconstruction = session.result, session.scan, session.reconstruction
-        if result is not None and scan is not None and reconstruction is not None:
-            self._try(
-                lambda: session.adopt_comparison(jobs.compare_result(result, scan, reconstruction))
-            )
+        result, reconstruction = session.result, session.reconstruction
+        if result is not None and reconstruction is not None:
+            self._try(lambda: session.adopt_comparison(result.compare(reconstruction)))
 
     # -- wiring ----------------------------------------------------------------------------
 
@@ -332,10 +331,10 @@ class PtychoNNDock(QWidget):
 
     def event(self, event: QEvent | None) -> bool:
         """Notice when napari takes the widget out of its dock: the user closed it for good."""
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self.parent() is None and not self._closed:
-                self.disconnect_all()
-                self.deleteLater()
+        moved = event is not None and event.type() == QEvent.Type.ParentChange
+        if moved and self.parent() is None and not self._closed:
+            self.disconnect_all()
+            self.deleteLater()
         return bool(super().event(event))
 
     def _on_inserted(self, event: Any) -> None:
@@ -377,6 +376,15 @@ class PtychoNNDock(QWidget):
         self.predict_panel.refresh()
         self.compare_panel.refresh()
         self.save_panel.refresh()
+
+    def _take_preferences(self) -> None:
+        from napari.settings import get_plugin_settings
+
+        try:
+            training: Any = get_plugin_settings("napari-ptychonn").training
+        except KeyError:  # the class is used from a script, without the plugin being installed
+            return
+        self.train_panel.prefer(training.preset, training.device)
 
     def _lay_out(self) -> None:
         column = Column(

@@ -70,6 +70,13 @@ class TrainPanel(QWidget):
             self._messages, self._latest = [], None
             self.state.setText("Reading frames and cutting labels…")
             self._show_plot()
+        else:
+            self._draw()
+
+    def prefer(self, preset: str, device: str) -> None:
+        """Start from what the Preferences say."""
+        self.preset.setCurrentText(preset)
+        self.device.setCurrentText(device)
 
     def show_epoch(self, epoch: Epoch) -> None:
         """Take an epoch; it is drawn a moment later."""

@@ -190,7 +190,7 @@ class Views:
             layers.move(0, len(layers))
         for role in (*FRAME_IMAGES, *MAP_IMAGES):
             title = self._layers[role].name_overlay
-            title.visible, title.font_size = True, 8
+            title.visible, title.font_size = True, 7
         for roles in (AMPLITUDES, PHASES):
             link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
         grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04

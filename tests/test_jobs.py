@@ -1,0 +1,146 @@
+"""What runs in the background, without a window."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from napari_ptychonn import jobs
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.simulate import Simulation
+from napari_ptychonn.core.training import Epoch
+from napari_ptychonn.demo import write_scan
+from napari_ptychonn.io import write_reconstruction, write_result
+
+NETWORK = NetworkOptions(size=32, width=4)
+
+
+def never():
+    return False
+
+
+@pytest.fixture(scope="module")
+def small():
+    return Simulation(points=(12, 12), frame_size=32).run()
+
+
+@pytest.fixture(scope="module")
+def region(small):
+    return TrainingRegion.from_indices(small.scan, slice(0, 100))
+
+
+def training(small, region, should_stop=never, **options):
+    return jobs.training_job(
+        small.scan,
+        small.reconstruction,
+        region,
+        TrainingOptions(rescans=0.0, batch_size=16, **options),
+        NETWORK,
+        "cpu",
+        should_stop,
+        looked_at=lambda: 5,
+    )
+
+
+@pytest.fixture(scope="module")
+def model(small, region):
+    return [v for v in training(small, region, steps=40) if isinstance(v, Epoch)][-1].best
+
+
+def test_training_yields_epochs_and_previews(small, region, monkeypatch):
+    monkeypatch.setattr(jobs, "PREVIEW_PAUSE", 0.0)
+    monkeypatch.setattr(jobs, "PREVIEW_SHARE", 0.9)
+    values = list(training(small, region, steps=100))
+    previews = [v for v in values if isinstance(v, jobs.Preview)]
+    assert isinstance(values[0], Epoch)
+    assert previews
+    whole = next(p for p in previews if p.mosaic is not None)
+    assert len(whole.predictions) == len(small.scan)
+    assert np.isfinite(whole.mosaic.phase).any()
+
+
+def test_previews_stay_within_their_share(monkeypatch):
+    now = itertools.count(step=0.01)
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(jobs, "PREVIEW_PAUSE", 0.0)
+    allowance, dear = jobs._Allowance(), 0  # noqa: SLF001
+
+    def make():
+        for _ in range(100):
+            next(now)
+        return iter(())
+
+    for _ in range(2000):
+        if allowance.affords_mosaic():
+            allowance.spend(make)
+            dear += 1
+    assert dear > 1
+    assert dear * 1.0 <= jobs.PREVIEW_SHARE * next(now) + 1.0
+
+
+def test_a_glance_predicts_the_point_that_is_looked_at(small, region, monkeypatch):
+    monkeypatch.setattr(jobs, "PREVIEW_PAUSE", 0.0)
+    monkeypatch.setattr(jobs._Allowance, "affords_mosaic", lambda _: False)  # noqa: SLF001
+    monkeypatch.setattr(jobs._Allowance, "affords_glance", lambda _: True)  # noqa: SLF001
+    previews = [v for v in training(small, region, steps=50) if isinstance(v, jobs.Preview)]
+    assert previews
+    assert all(p.predictions.indices.tolist() == [5] for p in previews)
+    assert all(p.mosaic is None for p in previews)
+
+
+def test_stopping_ends_with_the_best_model(small, region):
+    asked = itertools.count()
+    values = list(training(small, region, lambda: next(asked) > 30, epochs=10_000))
+    assert isinstance(values[-1], Epoch)
+    assert values[-1].best is not None
+
+
+def test_prediction_ends_with_result_and_numbers(small, model, region):
+    values = list(jobs.predict_job(small.scan, model, small.reconstruction, None, "cpu", never))
+    last = values[-1]
+    assert isinstance(last, jobs.Predicted)
+    assert len(last.result.predictions) == len(small.scan)
+    np.testing.assert_array_equal(last.result.held_out, region.held_out)
+    assert last.comparison.frames == len(region.held_out)
+
+
+def test_prediction_needs_no_reconstruction(small, model):
+    *_, last = jobs.predict_job(small.scan, model, None, np.arange(20), "cpu", never)
+    assert last.comparison is None
+    assert len(last.result.predictions) == 20
+
+
+def test_a_prediction_stopped_at_once_has_no_result(small, model):
+    assert not list(jobs.predict_job(small.scan, model, None, None, "cpu", lambda: True))
+
+
+def test_comparison_of_a_foreign_result_takes_all_frames(small, model):
+    from dataclasses import replace
+
+    *_, last = jobs.predict_job(small.scan, model, small.reconstruction, None, "cpu", never)
+    foreign = replace(last.result, held_out=None)
+    compared = foreign.compare(small.reconstruction)
+    assert compared.frames == len(small.scan)
+
+
+def test_each_kind_of_file_is_opened_as_what_it_is(small, model, tmp_path):
+    *_, last = jobs.predict_job(small.scan, model, small.reconstruction, None, "cpu", never)
+    scan = write_scan(tmp_path / "scan.h5", small.scan, small.reconstruction)
+    model.save(tmp_path / "model.safetensors")
+    write_result(tmp_path / "result.h5", last.result)
+    write_reconstruction(tmp_path / "object.h5", small.reconstruction)
+    (opened,) = jobs.load_job(scan)
+    assert len(opened.scan) == len(small.scan)
+    assert opened.reconstruction is not None
+    assert len(opened.names) == 1
+    assert jobs.open_path(tmp_path / "model.safetensors").model is not None
+    assert jobs.open_path(tmp_path / "result.h5").result is not None
+    assert jobs.open_path(tmp_path / "object.h5").reconstruction is not None
+
+
+def test_a_file_of_no_known_kind_is_an_input_error(tmp_path):
+    (tmp_path / "notes.h5").write_text("not HDF5")
+    with pytest.raises(InputError, match=r"notes\.h5"):
+        jobs.open_path(tmp_path / "notes.h5")
