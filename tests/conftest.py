@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import tempfile
@@ -72,6 +73,15 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         time.sleep(0.02)
     assert not left, f"still running after the test: {left}"
     assert not (alive := _widgets() - widgets), f"still alive after the test: {alive}"
+
+
+@pytest.fixture(autouse=True)
+def _logs_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what a command line run in this process has set up for itself."""
+    logger = logging.getLogger(PACKAGE)
+    monkeypatch.setattr(logger, "propagate", True)
+    monkeypatch.setattr(logger, "handlers", [])
+    logger.setLevel(logging.NOTSET)
 
 
 def _threads() -> set[threading.Thread]:

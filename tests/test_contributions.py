@@ -13,8 +13,9 @@ import napari_ptychonn
 from napari_ptychonn import contributions
 from napari_ptychonn.contributions import get_reader, read_layers, write_layers
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
-from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.result import Result
 from napari_ptychonn.demo import write_scan
 from napari_ptychonn.io import read_result
 from napari_ptychonn.layers import OPENED

@@ -8,9 +8,10 @@ import pytest
 from napari.layers import Layer
 
 from napari_ptychonn.canvas import Contrast, Field, illuminated
+from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions, cut_patches
 from napari_ptychonn.core.region import TrainingRegion
-from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.result import Result
 from napari_ptychonn.jobs import Opened
 from napari_ptychonn.layers import (
     AMPLITUDES,

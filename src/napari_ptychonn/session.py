@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import TrainingRegion
-from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Scan
 
 if TYPE_CHECKING:

@@ -380,7 +380,8 @@ def test_a_model_is_not_a_scan(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
     path = tmp_path / "model.anything"
-    save_file({"a": np.zeros((3, 4), np.float32)}, path, metadata={"width": "16", "name": "net"})
+    weights = {"network.a": np.zeros((3, 4), np.float32), "optimiser.b": np.zeros(5, np.float32)}
+    save_file(weights, path, metadata={"width": "16", "name": "net"})
     with pytest.raises(InputError, match="is a model"):
         read_scan(path)
     found = describe(path)

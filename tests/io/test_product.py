@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Optics
 from napari_ptychonn.io import (
     describe,

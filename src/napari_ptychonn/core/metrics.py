@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.alignment import Alignment, align, phase_offset, wrap
 from napari_ptychonn.core.beam import beam_weight
 from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.mosaic import Mosaic, window_weight
+from napari_ptychonn.core.mosaic import Mosaic, MosaicImage, window_weight
 from napari_ptychonn.core.patches import Patches, Predictions, cut_patches, on_object
 from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.result import MosaicImage
 
 FloatArray = NDArray[np.floating[Any]]
 

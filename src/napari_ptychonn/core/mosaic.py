@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.interpolation import shift_matrices
 from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.result import MosaicImage
 
 BATCH = 512
 """Patches moved at once: enough to keep BLAS busy, little enough to stay in cache."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MosaicImage:
+    """A mosaic as arrays, at one moment; all (ny, nx) float32 and NaN where nothing was predicted.
+
+    Attributes
+    ----------
+    amplitude, phase : ndarray of float32
+        Weighted overlap average; phase in rad.
+    weight : ndarray of float32
+        Sum of the patch weights that fell on each pixel.
+    spread : ndarray of float32
+        Circular standard deviation of the overlapping predictions' phase, rad.
+    pixel_size, origin : tuple of float
+        (y, x) in the scan's unit; `origin` is the position of the centre of pixel (0, 0).
+    """
+
+    amplitude: NDArray[np.float32]
+    phase: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    pixel_size: tuple[float, float]
+    origin: tuple[float, float]
 
 
 class Mosaic:

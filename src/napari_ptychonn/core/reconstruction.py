@@ -70,6 +70,11 @@ class Reconstruction:
                 f"got shape {self.positions.shape}."
             )
 
+    @property
+    def title(self) -> str:
+        """What its images are called: the algorithm in short, or the name where it is unknown."""
+        return self.name if self.algorithm == "unknown" else self.algorithm.split(",")[0]
+
     def under(self, scan: Scan) -> tuple[Reconstruction, NDArray[np.float64]]:
         """Place the object under a scan.
 

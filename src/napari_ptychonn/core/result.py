@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.metrics import Comparison, compare
+from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Optics, Scan, Unit
-
-if TYPE_CHECKING:
-    from napari_ptychonn.core.metrics import Comparison
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MosaicImage:
-    """A mosaic as arrays, at one moment; all (ny, nx) float32 and NaN where nothing was predicted.
-
-    Attributes
-    ----------
-    amplitude, phase : ndarray of float32
-        Weighted overlap average; phase in rad.
-    weight : ndarray of float32
-        Sum of the patch weights that fell on each pixel.
-    spread : ndarray of float32
-        Circular standard deviation of the overlapping predictions' phase, rad.
-    pixel_size, origin : tuple of float
-        (y, x) in the scan's unit; `origin` is the position of the centre of pixel (0, 0).
-    """
-
-    amplitude: NDArray[np.float32]
-    phase: NDArray[np.float32]
-    weight: NDArray[np.float32]
-    spread: NDArray[np.float32]
-    pixel_size: tuple[float, float]
-    origin: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,8 +72,6 @@ class Result:
             When the reconstruction lists none of the predicted frames, or none
             of the frames to compare has its patch on the object.
         """
-        from napari_ptychonn.core.metrics import compare
-
         predicted = self.predictions.indices
         if indices is None:
             indices = predicted if self.held_out is None else self.held_out

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Optics, Unit
 from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.geometry import Pair, centre_shift

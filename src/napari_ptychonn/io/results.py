@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
-from napari_ptychonn.core.result import MosaicImage, Result
+from napari_ptychonn.core.result import Result
 from napari_ptychonn.io.contents import Contents, match
 from napari_ptychonn.io.geometry import Pair, centre_shift, read_probe, window_shape
 from napari_ptychonn.io.location import Location

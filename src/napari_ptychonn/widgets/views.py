@@ -108,6 +108,7 @@ class Views:
         self._scene = Scene.of(session.scan, session.reconstruction, session.positions, shape)
         for data in self._scene.layers(session.region):
             self._update(data)
+        self._entitle()
         if self._region is not None:
             self._region.extent = self._scene.patch_extent
         self.show_predictions()
@@ -191,6 +192,7 @@ class Views:
         for role in (*FRAME_IMAGES, *MAP_IMAGES):
             title = self._layers[role].name_overlay
             title.visible, title.font_size = True, 7
+        self._entitle()
         for roles in (AMPLITUDES, PHASES):
             link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
         grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04
@@ -198,6 +200,13 @@ class Views:
         self.viewer.canvas.overlays.scale_bar.visible = True
         layers.selection.active = self._layers["diffraction"]
         self.viewer.fit_to_view()
+
+    def _entitle(self) -> None:
+        """Call the reconstruction's images by what it is: not everything is an ePIE."""
+        reconstruction = self.session.reconstruction
+        if reconstruction is not None:
+            for role, layer in self._layers.items():
+                layer.name = role.replace("ePIE", reconstruction.title)
 
     def _listen(self) -> None:
         assert self._scene is not None
