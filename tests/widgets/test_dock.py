@@ -157,6 +157,7 @@ def test_a_second_scan_replaces_the_views_and_keeps_the_model(
     dock.adopt(Opened(path=Path("other"), scan=small.scan))
     assert session.model is model
     assert session.predictions is None
+    assert dock.train_panel.state.text() == "", "that training was of another scan"
     assert names(window) == NAMES
 
 

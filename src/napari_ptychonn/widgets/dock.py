@@ -352,6 +352,7 @@ class PtychoNNDock(QWidget):
         self.views.build()
         self._refresh()
         self.region_panel.propose()
+        self.train_panel.forget()
 
     def _on_reconstruction(self) -> None:
         self.views.show_reconstruction()

@@ -89,6 +89,13 @@ class TrainPanel(QWidget):
         """Say why the training ended."""
         self.state.setText(sentence)
 
+    def forget(self) -> None:
+        """Another scan is loaded: the last training is no longer what is on screen."""
+        self._messages, self._latest = [], None
+        self.state.setText("")
+        if self.plot is not None:
+            self.plot.show_losses([])
+
     def set_theme(self, theme: str) -> None:
         """Take the colours of another napari theme."""
         self._theme = theme
