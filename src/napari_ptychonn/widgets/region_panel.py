@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.region import Split, TrainingRegion
@@ -69,17 +71,19 @@ class RegionPanel(QWidget):
         if scan is None:
             return
         lines = 0 if scan.line is None else int(scan.line.max()) + 1
-        self._block(True)
-        for box in (self.first_line, self.last_line):
-            box.setMaximum(max(lines, 1))
-        for box in (self.first_frame, self.last_frame):
-            box.setMaximum(len(scan))
-        self.first_line.setValue(0)
-        self.first_frame.setValue(0)
-        self.last_line.setValue(max(1, round(SHARE * lines)))
-        self.last_frame.setValue(max(1, round(SHARE * len(scan))))
-        self.set_way("scan lines" if lines > 1 else "frames")
-        self._block(False)
+        boxes = (self.first_line, self.last_line, self.first_frame, self.last_frame, self.ways)
+        with ExitStack() as quiet:
+            for widget in boxes:
+                quiet.enter_context(signals_blocked(widget))
+            for box in (self.first_line, self.last_line):
+                box.setMaximum(max(lines, 1))
+            for box in (self.first_frame, self.last_frame):
+                box.setMaximum(len(scan))
+            self.first_line.setValue(0)
+            self.first_frame.setValue(0)
+            self.last_line.setValue(max(1, round(SHARE * lines)))
+            self.last_frame.setValue(max(1, round(SHARE * len(scan))))
+            self.set_way("scan lines" if lines > 1 else "frames")
         self.choose()
 
     def set_way(self, way: Way) -> None:
@@ -169,11 +173,6 @@ class RegionPanel(QWidget):
     def _on_way(self, row: int) -> None:
         self.inputs.setCurrentIndex(row)
         self.choose()
-
-    def _block(self, blocked: bool) -> None:
-        boxes = (self.first_line, self.last_line, self.first_frame, self.last_frame, self.ways)
-        for widget in boxes:
-            widget.blockSignals(blocked)
 
     def _split(self) -> Split:
         return Split(kind=self.split.currentData(), fraction=self.fraction.value() / 100)

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.section import sentence_label
@@ -102,12 +103,11 @@ class ScanPanel(QWidget):
         current = chosen.name if chosen is not None else NONE
         if current not in names:
             names.insert(0, current)
-        self.reconstructions.blockSignals(True)
-        self.reconstructions.clear()
-        self.reconstructions.addItems([f"Reconstruction: {name}" for name in names])
-        self.reconstructions.addItem(OTHER)
-        self.reconstructions.setCurrentIndex(names.index(current))
-        self.reconstructions.blockSignals(False)
+        with signals_blocked(self.reconstructions):
+            self.reconstructions.clear()
+            self.reconstructions.addItems([f"Reconstruction: {name}" for name in names])
+            self.reconstructions.addItem(OTHER)
+            self.reconstructions.setCurrentIndex(names.index(current))
 
     def _on_always(self) -> None:
         self.always_open_requested.emit()
