@@ -30,6 +30,7 @@ from napari_ptychonn.widgets.region_panel import RegionPanel
 from napari_ptychonn.widgets.save_panel import SavePanel
 from napari_ptychonn.widgets.scan_panel import ScanPanel
 from napari_ptychonn.widgets.section import Section
+from napari_ptychonn.widgets.spinner import pause_spinner
 from napari_ptychonn.widgets.train_panel import TrainPanel
 from napari_ptychonn.widgets.views import Views
 from napari_ptychonn.widgets.worker import Failure, Worker
@@ -309,6 +310,7 @@ class PtychoNNDock(QWidget):
             (session.point_moved, self.views.move_to),
             (session.run_changed, self._on_run),
             (session.epoch_finished, self.train_panel.show_epoch),
+            (session.epoch_finished, self._pause_spinner),
             (session.predictions_changed, self.views.show_predictions),
             (session.model_changed, self._on_model),
             (session.result_changed, self.save_panel.refresh),
@@ -364,7 +366,13 @@ class PtychoNNDock(QWidget):
         self.train_panel.refresh()
 
     def _on_run(self, _name: str) -> None:
+        self._pause_spinner()
         self._refresh()
+
+    def _pause_spinner(self, _epoch: Any = None) -> None:
+        window = self.window()
+        if window is not None:
+            pause_spinner(window)
 
     def _on_model(self) -> None:
         self.predict_panel.refresh()

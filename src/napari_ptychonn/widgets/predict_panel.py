@@ -61,7 +61,7 @@ class PredictPanel(QWidget):
         self.load.setEnabled(not session.running)
         self.stop.setEnabled(predicting)
         self.progress.setVisible(predicting)
-        self.progress.setRange(0, 0)
+        self.progress.setRange(0, 1)  # without end, it would be redrawn all the time
         self.model.setText(self._description())
 
     def show_progress(self, progress: Progress) -> None:

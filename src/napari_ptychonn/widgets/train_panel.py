@@ -66,7 +66,7 @@ class TrainPanel(QWidget):
         self.progress.setVisible(training)
         self.train.setToolTip(self._what_is_missing())
         if training:
-            self.progress.setRange(0, 0)
+            self.progress.setRange(0, 1)  # without end, it would be redrawn all the time
             self._messages, self._latest = [], None
             self.state.setText("Reading frames and cutting labels…")
             self._show_plot()
