@@ -23,6 +23,7 @@ from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.trust import Trust
 
 if TYPE_CHECKING:
     from napari_ptychonn.core.metrics import Comparison
@@ -306,10 +307,13 @@ def finished(
         (None, scan.positions) if reconstruction is None else reconstruction.under(scan)
     )
     anchor = (0.0, 0.0) if placed is None else placed.origin
+    mosaic = stitch(predictions, model, scan, positions, anchor)
+    where = positions[predictions.indices]
     result = Result(
         predictions=predictions,
-        positions=positions[predictions.indices],
-        mosaic=stitch(predictions, model, scan, positions, anchor),
+        positions=where,
+        mosaic=mosaic,
+        trust=Trust.of(predictions, where, mosaic, model.weight, model.residual_limit),
         unit=scan.unit,
         probe=model.probe,
         held_out=model.held_out(scan),

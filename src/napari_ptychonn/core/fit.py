@@ -21,6 +21,12 @@ FINAL_RATE = 0.02
 FLOOR_RATE = 0.1
 """Least learning rate of the plateau schedule, relative to its start."""
 
+GAUSSIAN_WIDTH = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+
+OUTLYING = 4.0
+"""Standard deviations beyond which a diffraction residual is no chance."""
+
 
 class Fit:
     """Network, loss, Adam and learning rate.
@@ -54,7 +60,8 @@ class Fit:
         self.messages: list[str] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
-            self.network = PtychoNN(network)
+            far_field = data.rescan.far_field if data.rescan else None
+            self.network = PtychoNN(network, far_field)
         if resume is not None:
             self.network.load_state_dict(dict(resume.state))
         elif network.heads == "standardised":
@@ -113,8 +120,33 @@ class Fit:
         with torch.inference_mode():
             for start in range(0, len(frames), self.micro_batch):
                 part = frames[start : start + self.micro_batch]
-                total += torch.stack(self._errors(part)).cpu() * (len(part) / len(frames))
+                amplitude, phase = self.network(part.frames)
+                errors = self._errors(amplitude, phase, part)
+                total += torch.stack(errors).cpu() * (len(part) / len(frames))
         return float(total[0]), float(total[1]), float(total[2])
+
+    def residual_limit(self, frames: LabelledFrames) -> float | None:
+        """Diffraction residual that a good prediction hardly ever exceeds; None without a beam.
+
+        Parameters
+        ----------
+        frames : LabelledFrames
+            Frames like those to come: best ones that were not trained on.
+        """
+        self.network.eval()
+        found: list[Tensor] = []
+        with torch.inference_mode():
+            for start in range(0, len(frames), self.micro_batch):
+                part = frames[start : start + self.micro_batch].frames
+                amplitude, phase = self.network(part)
+                residual = self.network.residual(amplitude, phase, part)
+                if residual is None:
+                    return None
+                found.append(residual.cpu())
+        residuals = torch.cat(found)
+        middle = residuals.median()
+        width = (residuals - middle).abs().median() * GAUSSIAN_WIDTH
+        return float(middle + OUTLYING * width)
 
     def end_epoch(self, loss: float) -> None:
         """Let the plateau schedule see the loss that decides."""
@@ -138,19 +170,38 @@ class Fit:
         total = torch.zeros((), device=batch.frames.device)
         for start in range(0, len(batch), self.micro_batch):
             part = batch[start : start + self.micro_batch]
-            loss = self._errors(part)[0] * (len(part) / len(batch))
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
+            losses = [
+                self._errors(amplitude, phase, part)[0] * (len(part) / len(batch))
+                for amplitude, phase in self.network.stages(part.frames)
+            ]
+            torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
+            total += losses[-1].detach()
         return total
 
-    def _errors(self, batch: LabelledFrames) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean absolute errors: what is minimised, of the amplitude, of the phase (rad)."""
-        amplitude, phase = self.network(batch.frames)
-        weight = batch.weight if self.weight is None else batch.weight * self.weight
-        off_amplitude = ((amplitude - batch.amplitude).abs() * weight).mean()
-        off_phase = ((phase - batch.phase).abs() * weight).mean()
+    def _errors(
+        self, amplitude: Tensor, phase: Tensor, labels: LabelledFrames
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What is minimised; mean absolute errors of the amplitude and of the phase (rad)."""
+        weight = labels.weight if self.weight is None else labels.weight * self.weight
+        off_amplitude = ((amplitude - labels.amplitude).abs() * weight).mean()
+        off = phase - labels.phase
+        off_phase = (off.abs() * weight).mean()
         spread = self.network.label_spread
-        return off_amplitude / spread[0] + off_phase / spread[1], off_amplitude, off_phase
+        minimised = off_amplitude / spread[0] + self._without_offset(off, weight) / spread[1]
+        return minimised, off_amplitude, off_phase
+
+    def _without_offset(self, off: Tensor, weight: Tensor) -> Tensor:
+        """Mean absolute phase error in which each patch's constant counts by its own weight.
+
+        The far field does not depend on a constant phase.  Made to guess it, a
+        network learns by heart where in the training region each frame belongs.
+        """
+        share = self.options.offset_weight
+        if share == 1.0:
+            return (off.abs() * weight).mean()
+        total = weight.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+        constant = (off * weight).mean(dim=(1, 2, 3), keepdim=True) / total
+        return ((off - constant).abs() * weight).mean() + share * constant.abs().mean()
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
         if self.micro_batch == 1:
@@ -182,5 +233,6 @@ def _beam(
     """(size, size) weight of each patch pixel, 1 on average; None when all count the same."""
     if options.loss_weight == "uniform" or data.placed.probe is None:
         return None
-    weight = torch.from_numpy(beam_weight(data.placed.probe, (network.size, network.size)))
+    # The root keeps the dim rim of the patch in play: it holds part of what the frame says.
+    weight = torch.from_numpy(beam_weight(data.placed.probe, (network.size, network.size))).sqrt()
     return (weight / weight.mean()).to(device)

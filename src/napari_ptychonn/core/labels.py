@@ -21,12 +21,12 @@ READ = 256
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledFrames:
-    """Prepared frames and their labels, all (m, 1, size, size) float32 on one device.
+    """Prepared frames and their labels, all (m, 1, height, width) float32 on one device.
 
     Attributes
     ----------
     frames : Tensor
-        Network input.
+        Network input; (size, size) like the labels, or whole frames of amplitudes.
     amplitude, phase : Tensor
         Labels; phase in rad.
     weight : Tensor
@@ -95,7 +95,7 @@ class LabelledFrames:
         batches = [indices[k : k + READ] for k in range(0, len(indices), READ)]
         frames = [preparation.read(scan, batch).to(device) for batch in batches]
         labels = cut_patches(reconstruction, positions, indices, (size, size), phase_offset)
-        empty = torch.empty((0, 1, size, size), device=device)
+        empty = torch.empty((0, 1, 1, 1), device=device)
         amplitude, phase = (
             torch.from_numpy(values)[:, None].to(device)
             for values in (labels.amplitude, labels.phase)

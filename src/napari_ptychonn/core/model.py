@@ -19,6 +19,7 @@ from torch import Tensor
 
 from napari_ptychonn.core.device import choose_device
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.far_field import FarField
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.options import NetworkOptions
 from napari_ptychonn.core.patches import Predictions
@@ -48,6 +49,9 @@ class TrainedModel:
         (size, size) weight of a patch's pixels in a mosaic.
     probe : ndarray of complex64 or None
         (modes, py, px) of the training reconstruction.
+    residual_limit : float or None
+        Diffraction residual beyond which a prediction disagrees with its own
+        frame, found on validation frames; None without a beam.
     optimiser : Mapping of str to Tensor
         Adam's moments, so that training can go on; may be empty.
     history : tuple of dict
@@ -65,6 +69,7 @@ class TrainedModel:
     unit: Unit
     weight: NDArray[np.float32] = field(repr=False)
     probe: NDArray[np.complex64] | None = field(default=None, repr=False)
+    residual_limit: float | None = None
     optimiser: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     history: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     provenance: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -136,7 +141,9 @@ class TrainedModel:
             frames = self.preparation.read(scan, batch)
             try:
                 with torch.inference_mode():
-                    amplitude, phase = network(frames.to(where))
+                    frames = frames.to(where)
+                    amplitude, phase = network(frames)
+                    residual = network.residual(amplitude, phase, frames)
             except torch.OutOfMemoryError:
                 if batch_size == 1:
                     raise
@@ -146,12 +153,14 @@ class TrainedModel:
                 indices=batch,
                 amplitude=amplitude[:, 0].cpu().numpy(),
                 phase=phase[:, 0].cpu().numpy(),
+                residual=None if residual is None else residual.cpu().numpy(),
             )
             start += len(batch)
 
     def network(self) -> PtychoNN:
         """Build the network with these weights, ready to predict, on the CPU."""
-        network = PtychoNN(self.options)
+        probe = self.state.get("far_field.probe_real")
+        network = PtychoNN(self.options, None if probe is None else FarField.blank(probe.shape))
         network.load_state_dict(dict(self.state))
         return network.eval()
 
@@ -224,6 +233,7 @@ class TrainedModel:
                 "preparation": preparation,
                 "pixel_size": self.pixel_size,
                 "unit": self.unit,
+                "residual_limit": self.residual_limit,
                 "history": self.history,
                 "provenance": self.provenance,
             }
@@ -243,6 +253,7 @@ class TrainedModel:
             optimiser=_part(tensors, "optimiser."),
             pixel_size=(float(y), float(x)),
             unit=header["unit"],
+            residual_limit=header.get("residual_limit"),
             weight=tensors["weight"].numpy(),
             probe=None if probe is None else torch.complex(probe[0], probe[1]).numpy(),
             history=tuple(header["history"]),

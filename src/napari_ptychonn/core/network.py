@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from napari_ptychonn.core.far_field import FarField
 from napari_ptychonn.core.options import NetworkOptions
+from napari_ptychonn.core.refinement import Refinement, convolution
 
 
 class PtychoNN(nn.Module):
@@ -17,10 +19,17 @@ class PtychoNN(nn.Module):
     two decoders of the same shape enlarge it again (Cherukara et al. 2020,
     doi:10.1063/5.0013065, Fig. 1).
 
+    A network whose scaling is 'amplitude' knows the beam.  It sees the frame as
+    the object update that this frame alone would make of the mean object, which
+    is already in real space, and then corrects its prediction `refinements`
+    times by the update that is still missing.
+
     Parameters
     ----------
     options : NetworkOptions
         ``NetworkOptions.preset("paper")`` is the published PyTorch network.
+    far_field : FarField, optional
+        The beam, for scaling 'amplitude' only, where a blank one stands in for it.
 
     Notes
     -----
@@ -31,12 +40,16 @@ class PtychoNN(nn.Module):
     label_mean: Tensor
     label_spread: Tensor
 
-    def __init__(self, options: NetworkOptions) -> None:
+    def __init__(self, options: NetworkOptions, far_field: FarField | None = None) -> None:
         super().__init__()
         w, batch_norm = options.width, options.normalisation == "batch"
-        self.heads = options.heads
+        self.options = options
+        self.far_field = self.refinement = None
+        if options.knows_beam:
+            self.far_field = far_field or FarField.blank((1, options.size, options.size))
+            self.refinement = Refinement(w) if options.refinements else None
         self.encoder = nn.Sequential(
-            *_convolutions(1, w, batch_norm),
+            *_convolutions(2 if options.knows_beam else 1, w, batch_norm),
             nn.MaxPool2d(2),  # size / 2
             *_convolutions(w, 2 * w, batch_norm),
             nn.MaxPool2d(2),  # size / 4
@@ -53,15 +66,53 @@ class PtychoNN(nn.Module):
         return self.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """(m, 1, size, size) prepared frames → amplitude, phase (m, 1, size, size)."""
-        code = self.encoder(frames)
+        """(m, 1, height, width) prepared frames → amplitude, phase (m, 1, size, size)."""
+        return self.stages(frames)[-1]
+
+    def stages(self, frames: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Predict, and correct: amplitude and phase after each stage, the last being the best."""
+        if self.far_field is None:
+            return [self._predicted(frames)]
+        size = self.options.size
+        flat = self.far_field.flat((size, size))
+        stages = [self._predicted(self._update(*flat, frames))]
+        for _ in range(self.options.refinements):
+            # Each stage learns by itself: no gradient flows back through the far field.
+            amplitude, phase = (part.detach() for part in stages[-1])
+            stages.append(self._refined(amplitude, phase, frames))
+        return stages
+
+    def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor | None:
+        """Diffraction residual (m,) of predictions, see `FarField`; None without a beam."""
+        if self.far_field is None:
+            return None
+        return self.far_field.residual(amplitude, phase, frames)
+
+    def _predicted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.encoder(seen)
         amplitude, phase = self.amplitude(code), self.phase(code)
-        if self.heads == "sigmoid-tanh":
+        if self.options.heads == "sigmoid-tanh":
             return torch.sigmoid(amplitude), math.pi * torch.tanh(phase)
-        if self.heads == "standardised":
+        if self.options.heads == "standardised":
             mean, spread = self.label_mean, self.label_spread
             return mean[0] + spread[0] * amplitude, mean[1] + spread[1] * phase
         return amplitude, phase
+
+    def _refined(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.refinement is not None
+        mean, spread = (v.view(1, 2, 1, 1) for v in (self.label_mean, self.label_spread))
+        patch = torch.cat([amplitude, phase], dim=1)
+        update = self._update(amplitude, phase, frames)
+        patch = patch + spread * self.refinement((patch - mean) / spread, update)
+        return patch[:, :1], patch[:, 1:]
+
+    def _update(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
+        """The object update that is missing, in units of the labels' spread."""
+        assert self.far_field is not None
+        with torch.no_grad():
+            update = self.far_field.update(amplitude, phase, frames)
+            update = update / self.label_spread.view(1, 2, 1, 1)
+        return update.contiguous(memory_format=torch.channels_last)
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -71,14 +122,7 @@ def parameter_count(network: nn.Module) -> int:
 
 def _convolutions(inner: int, outer: int, batch_norm: bool) -> list[nn.Module]:
     """Two 3x3 convolutions, each with its rectifier."""
-    layers: list[nn.Module] = []
-    for channels in (inner, outer):
-        # A bias before batch normalisation is subtracted again, so it is left out.
-        layers.append(nn.Conv2d(channels, outer, 3, padding=1, bias=not batch_norm))
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(outer))
-        layers.append(nn.ReLU(inplace=True))
-    return layers
+    return [*convolution(inner, outer, batch_norm), *convolution(outer, outer, batch_norm)]
 
 
 def _decoder(options: NetworkOptions) -> nn.Sequential:

@@ -23,8 +23,13 @@ class NetworkOptions:
     ----------
     size : int
         Edge of input frame and predicted patch, pixels; a multiple of 8.
-    scaling : {'sqrt', 'raw'}
-        Input: mean-binned square roots of counts, over their spread; or mean-binned counts.
+    scaling : {'amplitude', 'sqrt', 'raw'}
+        Input: square roots of the counts of the whole frame, seen through the
+        probe (needs one); mean-binned square roots over their spread; or
+        mean-binned counts.
+    refinements : int
+        Times that a prediction is corrected by what its own far field leaves
+        unexplained, for 'amplitude' only.
     width : int
         Channels after the first convolution; they double at each of three levels.
     normalisation : {'batch', 'none'}
@@ -49,13 +54,24 @@ class NetworkOptions:
         },
     ] = 64
     scaling: Annotated[
-        Literal["sqrt", "raw"],
+        Literal["amplitude", "sqrt", "raw"],
         {
-            "label": "Counts",
-            "tooltip": "sqrt: square roots of the counts, so that weak features count too. "
+            "label": "Frames seen as",
+            "tooltip": "amplitude: far-field amplitudes, brought back to the sample by the probe. "
+            "sqrt: square roots of the counts, so that weak features count too. "
             "raw: the counts themselves, as published.",
         },
-    ] = "sqrt"
+    ] = "amplitude"
+    refinements: Annotated[
+        int,
+        {
+            "label": "Refinements",
+            "tooltip": "Times that a prediction is corrected by what its own diffraction leaves "
+            "unexplained (amplitude only).",
+            "min": 0,
+            "max": 10,
+        },
+    ] = 2
     width: Annotated[
         int,
         {
@@ -100,6 +116,17 @@ class NetworkOptions:
             raise InputError(
                 f"the patch size must be a multiple of 8 and at least 16, got {self.size}."
             )
+        if self.refinements < 0:
+            raise InputError(f"refinements must be 0 or more, got {self.refinements}.")
+
+    @property
+    def knows_beam(self) -> bool:
+        """Whether the network sees frames through the probe."""
+        return self.scaling == "amplitude"
+
+    def without_beam(self) -> "NetworkOptions":
+        """Return the options that come nearest for a scan without a probe."""
+        return replace(self, scaling="sqrt", refinements=0) if self.knows_beam else self
 
     @classmethod
     def preset(cls, name: Preset) -> "NetworkOptions":
@@ -113,7 +140,7 @@ class NetworkOptions:
         _require(name)
         if name == "default":
             return cls()
-        published = cls(scaling="raw", width=32, normalisation="none")
+        published = cls(scaling="raw", refinements=0, width=32, normalisation="none")
         if name == "paper":
             return replace(published, last_width=2, heads="sigmoid-tanh")
         return replace(published, upsampling="nearest", heads="linear")
@@ -146,6 +173,9 @@ class TrainingOptions:
         reconstructed object with the reconstructed probe; needs a probe.
     loss_weight : {'probe', 'uniform'}
         Where in the patch the error counts: where the beam was, or everywhere.
+    offset_weight : float
+        How much of a patch's constant phase error counts: a single frame does
+        not tell it.  1 is the plain mean absolute error.
     seed : int
         Of the weights, the order of frames and the virtual frames.
     """
@@ -182,7 +212,7 @@ class TrainingOptions:
             "max": 0.1,
             "step": 1e-4,
         },
-    ] = 2e-3
+    ] = 3e-3
     schedule: Annotated[
         Literal["linear", "plateau"],
         {
@@ -227,6 +257,17 @@ class TrainingOptions:
             "tooltip": "probe: where the beam lit the patch. uniform: everywhere in the patch.",
         },
     ] = "probe"
+    offset_weight: Annotated[
+        float,
+        {
+            "label": "Phase offset counts",
+            "tooltip": "How much of the constant phase error of a patch counts. A single frame "
+            "does not tell this constant; 1 counts it in full, as published.",
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.05,
+        },
+    ] = 0.1
     seed: Annotated[
         int,
         {"label": "Seed", "tooltip": "The same seed gives the same model.", "min": 0},
@@ -259,6 +300,7 @@ class TrainingOptions:
             schedule="plateau",
             rescans=0.0,
             loss_weight="uniform",
+            offset_weight=1.0,
         )
 
 

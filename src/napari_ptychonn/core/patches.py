@@ -28,11 +28,16 @@ class Patches:
         (m, py, px), in the units of the reconstruction.
     phase : ndarray of float32
         (m, py, px), rad.
+    residual : ndarray of float32 or None
+        (m,) diffraction residual of predictions (`FarField.residual`): how far
+        each is from explaining its own frame, 1 being photon noise; None for
+        labels, and for networks that know no beam.
     """
 
     indices: NDArray[np.int64]
     amplitude: NDArray[np.float32]
     phase: NDArray[np.float32]
+    residual: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """Number of patches."""
@@ -47,16 +52,21 @@ class Patches:
     def __getitem__(self, rows: Any) -> Patches:
         """Select patches by row (slice, mask or integer array), not by scan index."""
         return Patches(
-            indices=self.indices[rows], amplitude=self.amplitude[rows], phase=self.phase[rows]
+            indices=self.indices[rows],
+            amplitude=self.amplitude[rows],
+            phase=self.phase[rows],
+            residual=None if self.residual is None else self.residual[rows],
         )
 
     @classmethod
     def join(cls, batches: list[Patches]) -> Patches:
         """Concatenate batches in the order given."""
+        residuals = [b.residual for b in batches if b.residual is not None]
         return cls(
             indices=np.concatenate([b.indices for b in batches]),
             amplitude=np.concatenate([b.amplitude for b in batches]),
             phase=np.concatenate([b.phase for b in batches]),
+            residual=np.concatenate(residuals) if len(residuals) == len(batches) else None,
         )
 
 

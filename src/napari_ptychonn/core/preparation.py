@@ -14,8 +14,9 @@ from napari_ptychonn.core.scan import Scan
 if TYPE_CHECKING:
     import torch
 
-Scaling = Literal["raw", "sqrt"]
-"""'raw': mean-binned counts, as published; 'sqrt': mean-binned square roots over their spread."""
+Scaling = Literal["raw", "sqrt", "amplitude"]
+"""'raw': mean-binned counts, as published; 'sqrt': mean-binned square roots over their
+spread; 'amplitude': square roots of counts, whole frames."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,12 +33,12 @@ class Preparation:
         Detector pixels averaged along each axis.
     size : int
         Edge of the square network input; binned frames smaller than this are
-        padded with zeros.
-    scaling : {'raw', 'sqrt'}
-        What is averaged: counts or their square roots.
+        padded with zeros.  Of no effect for 'amplitude'.
+    scaling : {'raw', 'sqrt', 'amplitude'}
+        What is averaged: counts or their square roots; 'amplitude' averages nothing.
     scale : float
         Divides the averaged values: their standard deviation over the training
-        frames for 'sqrt', 1 for 'raw'.
+        frames for 'sqrt', else 1.
     valid : ndarray of bool or None
         (height, width), False where a detector pixel takes no part.
     """
@@ -72,11 +73,21 @@ class Preparation:
             Edge of the network input.  Frames are mean-binned by the largest
             integer that leaves at least this, and cropped around the zero
             frequency to a multiple of it.
-        scaling : {'raw', 'sqrt'}
+        scaling : {'raw', 'sqrt', 'amplitude'}
             See the class.
         sample : int
             At most so many frames, evenly chosen, are read.
         """
+        if scaling == "amplitude":
+            valid = None if scan.valid is None or scan.valid.all() else scan.valid.copy()
+            return cls(
+                frame_shape=scan.frame_shape,
+                window=(0, 0, *scan.frame_shape),
+                bin=1,
+                size=size,
+                scaling=scaling,
+                valid=valid,
+            )
         factor = max(1, min(scan.frame_shape) // size)
         height, width = (min(n, factor * size) for n in scan.frame_shape)
         top, left = (
@@ -130,20 +141,20 @@ class Preparation:
         Returns
         -------
         Tensor
-            (m, 1, size, size) float32.
+            (m, 1, size, size) float32; (m, 1, height, width) for 'amplitude'.
         """
         import torch
         from torch.nn import functional
 
         counts = counts.nan_to_num(0.0, 0.0, 0.0).clamp_min(0.0)
-        values = (counts.sqrt() if self.scaling == "sqrt" else counts)[:, None]
+        values = (counts if self.scaling == "raw" else counts.sqrt())[:, None]
         if self.valid is not None:
             good = torch.from_numpy(self.valid).to(values)[None, None]
             share = functional.avg_pool2d(good, self.bin)
             values = functional.avg_pool2d(values * good, self.bin) / share.clamp_min(1e-6)
         elif self.bin > 1:
             values = functional.avg_pool2d(values, self.bin)
-        return self._padded(values) / self.scale
+        return values if self.scaling == "amplitude" else self._padded(values) / self.scale
 
     def _padded(self, values: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional

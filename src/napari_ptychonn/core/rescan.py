@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.far_field import FarField
 from napari_ptychonn.core.labels import LabelledFrames
 from napari_ptychonn.core.preparation import Preparation
 from napari_ptychonn.core.reconstruction import Reconstruction
@@ -40,16 +41,14 @@ class Rescan:
     object : Tensor
         (1, 3, ny, nx): real and imaginary part over the phase zero, and 1 where
         the training frames lit it; the mean object elsewhere.
-    probe : Tensor
-        (modes, ky, kx) complex64, scaled to give counts under an orthonormal transform.
+    far_field : FarField
+        The beam, scaled to the counts of the scan, and the background.
     centres : Tensor
         (m, 2) object index (y, x) of the training positions.
     reach : float
         Virtual positions lie within this distance of a training position, pixels.
-    preparation : Preparation
-        The same as for measured frames.
-    background : float
-        Counts in every pixel that the model does not explain.
+    size : int
+        Edge of the labels' patches, pixels.
     ceiling : float
         The largest count that the detector gave.
     agreement : float
@@ -57,11 +56,10 @@ class Rescan:
     """
 
     object: Tensor
-    probe: Tensor
+    far_field: FarField
     centres: Tensor
     reach: float
-    preparation: Preparation
-    background: float
+    size: int
     ceiling: float
     agreement: float
 
@@ -72,7 +70,7 @@ class Rescan:
         reconstruction: Reconstruction,
         positions: NDArray[np.float64],
         indices: NDArray[np.int64],
-        preparation: Preparation,
+        size: int,
         phase_offset: float,
         device: str,
     ) -> Rescan:
@@ -88,8 +86,8 @@ class Rescan:
             (n, 2) of every scan point.
         indices : ndarray of int64
             Training points.
-        preparation : Preparation
-            Fitted on the training frames.
+        size : int
+            Edge of the labels' patches, pixels.
         phase_offset : float
             Zero of the labels' phase, rad.
         device : str
@@ -101,27 +99,29 @@ class Rescan:
             When there is no probe, it does not belong to these frames, or it
             does not explain them.
         """
-        probe = _probe_for(scan, reconstruction)
+        probe = _probe_for(scan, reconstruction, size)
         centres = reconstruction.pixel_index(positions[indices])
         lit = _lit(reconstruction.object.shape, centres, probe)
         zeroed = reconstruction.object * np.exp(-1j * phase_offset)
-        zeroed = np.where(lit, zeroed, zeroed[lit].mean())
+        mean = complex(zeroed[lit].mean())
+        zeroed = np.where(lit, zeroed, mean)
         planes = np.stack([zeroed.real, zeroed.imag, lit]).astype(np.float32)
         step = scan.step / float(np.mean(reconstruction.pixel_size))
         unfitted = cls(
             object=torch.from_numpy(planes)[None].to(device),
-            probe=torch.from_numpy(probe).to(device),
+            far_field=FarField(probe, mean_object=mean, valid=scan.valid).to(device),
             centres=torch.from_numpy(centres.astype(np.float32)).to(device),
             reach=step,
-            preparation=preparation,
-            background=0.0,
+            size=size,
             ceiling=math.inf,
             agreement=math.nan,
         )
         return unfitted._fitted(scan, indices)
 
-    def draw(self, count: int, generator: torch.Generator) -> LabelledFrames:
-        """Make `count` virtual frames with their labels.
+    def draw(
+        self, count: int, preparation: Preparation, generator: torch.Generator
+    ) -> LabelledFrames:
+        """Make `count` virtual frames with their labels, prepared as measured ones are.
 
         Every frame has its own position, rotation and reflection of the object;
         the probe stays as it is, because the beam does.
@@ -136,17 +136,17 @@ class Rescan:
         # Rows are the (y, x) steps on the object of one step along the window's y and x.
         turned = torch.stack([turn.cos(), turn.sin(), -turn.sin() * flip, turn.cos() * flip])
         windows, lit = self._windows(self.centres[which] + jitter, turned.T.reshape(count, 2, 2))
-        counts = self._noisy(self._expected(windows), generator)
-        return self._labelled(counts, windows, lit)
+        counts = self._noisy(self.far_field.counts(windows), generator)
+        return self._labelled(preparation, counts, windows, lit)
 
     def expected(self, centres: Tensor) -> Tensor:
         """Mean counts at given object indices, without noise: (m, 2) → (m, ky, kx)."""
         upright = torch.eye(2, device=centres.device).expand(len(centres), 2, 2)
-        return self._expected(self._windows(centres, upright)[0])
+        return self.far_field.counts(self._windows(centres, upright)[0])
 
     def _windows(self, centres: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:
         """Object under the probe: (m, ky, kx) complex64, and how far it was lit."""
-        ky, kx = self.probe.shape[-2:]
+        ky, kx = self.far_field.valid.shape
         device = centres.device
         y = torch.arange(ky, device=device, dtype=torch.float32) - ky // 2
         x = torch.arange(kx, device=device, dtype=torch.float32) - kx // 2
@@ -163,22 +163,15 @@ class Rescan:
         )
         return torch.complex(planes[:, 0], planes[:, 1]), planes[:, 2]
 
-    def _expected(self, windows: Tensor) -> Tensor:
-        intensity = torch.zeros(windows.shape, device=windows.device)
-        for mode in self.probe:
-            # The probe is stored with its centre moved to element 0 and back by the shifts.
-            far_field = torch.fft.fft2(torch.fft.ifftshift(windows * mode, (-2, -1)), norm="ortho")
-            intensity += far_field.abs().square()
-        centred: Tensor = torch.fft.fftshift(intensity, (-2, -1))
-        return centred + self.background
-
     def _noisy(self, expected: Tensor, generator: torch.Generator) -> Tensor:
         return torch.poisson(expected, generator=generator).clamp_max(self.ceiling)
 
-    def _labelled(self, counts: Tensor, windows: Tensor, lit: Tensor) -> LabelledFrames:
-        top, left, height, width = self.preparation.window
-        frames = self.preparation.apply(counts[:, top : top + height, left : left + width])
-        size = self.preparation.size
+    def _labelled(
+        self, preparation: Preparation, counts: Tensor, windows: Tensor, lit: Tensor
+    ) -> LabelledFrames:
+        top, left, height, width = preparation.window
+        frames = preparation.apply(counts[:, top : top + height, left : left + width])
+        size = self.size
         ky, kx = windows.shape[-2:]
         rows = slice(ky // 2 - size // 2, ky // 2 - size // 2 + size)
         columns = slice(kx // 2 - size // 2, kx // 2 - size // 2 + size)
@@ -216,14 +209,13 @@ class Rescan:
             )
         return replace(
             self,
-            probe=self.probe * math.sqrt(scale),
-            background=background,
+            far_field=self.far_field.scaled(scale, background),
             ceiling=float(counts.max()),
             agreement=agreement,
         )
 
 
-def _probe_for(scan: Scan, reconstruction: Reconstruction) -> NDArray[np.complex64]:
+def _probe_for(scan: Scan, reconstruction: Reconstruction, size: int) -> NDArray[np.complex64]:
     """The probe on the frames' own number of pixels."""
     if reconstruction.probe is None:
         raise InputError("the reconstruction has no probe")
@@ -233,6 +225,8 @@ def _probe_for(scan: Scan, reconstruction: Reconstruction) -> NDArray[np.complex
             f"the probe has {probe.shape[-2]}x{probe.shape[-1]} pixels "
             f"and the frames {scan.frame_shape[0]}x{scan.frame_shape[1]}"
         )
+    if size > min(scan.frame_shape):
+        raise InputError(f"patches of {size} pixels are larger than the probe")
     return np.ascontiguousarray(probe, np.complex64)
 
 

@@ -14,6 +14,7 @@ from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Optics, Scan, Unit
+from napari_ptychonn.core.trust import Trust
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +33,8 @@ class Result:
         Unit of positions, pixel size and origin.
     probe : ndarray of complex64 or None
         (modes, py, px), the probe of the training reconstruction.
+    trust : Trust or None
+        How far to trust each prediction.
     held_out : ndarray of int64 or None
         Scan points that had no part in training (neither training, validation
         nor the gap between them); None when predicted with a model of another scan.
@@ -48,6 +51,7 @@ class Result:
     mosaic: MosaicImage
     unit: Unit = "pixel"
     probe: NDArray[np.complex64] | None = None
+    trust: Trust | None = None
     held_out: NDArray[np.int64] | None = None
     optics: Optics = field(default_factory=Optics)
     name: str = "scan"

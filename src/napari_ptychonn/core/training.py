@@ -27,6 +27,9 @@ from napari_ptychonn.core.training_data import TrainingData
 EPOCH_STEPS = 25
 """An epoch that is counted in steps has at least so many."""
 
+SAMPLE = 64
+"""Training frames that stand in for validation frames where there are none."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Epoch:
@@ -135,6 +138,7 @@ def train(
         chosen.name,
         resume.preparation if resume else None,
     )
+    network = data.network
     epoch_steps, epochs = _budget(options, data.steps_per_pass(options))
     fit = Fit(options, network, data, chosen.name, epoch_steps * epochs, resume)
     fit.messages += [f"training on {chosen.name}: {chosen.reason}", *data.messages]
@@ -232,7 +236,13 @@ class _Course:
         better = better and (validation is None or loss < self.best_loss)
         if better:
             self.best_loss = loss
-            self.best = replace(self.blank, state=self.fit.weights(), optimiser=self.fit.moments())
+            seen = self.data.validation if len(self.data.validation) else self.data.train[:SAMPLE]
+            self.best = replace(
+                self.blank,
+                state=self.fit.weights(),
+                optimiser=self.fit.moments(),
+                residual_limit=self.fit.residual_limit(seen),
+            )
         self.best = replace(self.best, history=tuple(self.history))
         self.flat = 0 if better else self.flat + 1
         return better

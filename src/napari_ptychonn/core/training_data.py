@@ -29,6 +29,8 @@ class TrainingData:
     ----------
     placed : Reconstruction
         The source of the labels, under the scan.
+    network : NetworkOptions
+        As asked for, or without the beam where no probe explains the frames.
     preparation : Preparation
         Fitted on the training frames.
     phase_offset : float
@@ -38,12 +40,13 @@ class TrainingData:
     train_indices, validation_indices : ndarray of int64
         Their scan points.
     rescan : Rescan or None
-        Source of virtual frames.
+        Source of virtual frames, and the beam.
     messages : tuple of str
         What the user should know.
     """
 
     placed: Reconstruction
+    network: NetworkOptions
     preparation: Preparation
     phase_offset: float
     train: LabelledFrames
@@ -82,22 +85,27 @@ class TrainingData:
             )
         lost = len(region.train) + len(region.validation) - len(train) - len(validation)
         messages = [f"{lost} frames are left out: their patches are not on the object"] * bool(lost)
+        offset = phase_origin(placed, positions, train, shape)
+        rescan = None
+        if options.rescans > 0 or network.knows_beam:
+            try:
+                rescan = Rescan.of(scan, placed, positions, train, network.size, offset, device)
+            except InputError as error:
+                without = "training on measured frames only, without the beam"
+                if preparation is not None and network.knows_beam:
+                    raise InputError(f"this model cannot be trained on: {error}") from error
+                messages.append(f"{without}: {error}")
+                network = network.without_beam()
         preparation = preparation or Preparation.fit(
             scan, train, size=network.size, scaling=network.scaling
         )
-        offset = phase_origin(placed, positions, train, shape)
         measured = (
             LabelledFrames.measured(scan, placed, positions, part, preparation, offset, device)
             for part in (train, validation)
         )
-        rescan = None
-        if options.rescans > 0:
-            try:
-                rescan = Rescan.of(scan, placed, positions, train, preparation, offset, device)
-            except InputError as error:
-                messages.append(f"training on measured frames only: {error}")
         return cls(
             placed=placed,
+            network=network,
             preparation=preparation,
             phase_offset=offset,
             train=next(measured),
@@ -129,7 +137,8 @@ class TrainingData:
             for start in range(0, len(rows), measured):
                 batch = self.train[rows[start : start + measured]]
                 if self.rescan is not None and virtual:
-                    batch = LabelledFrames.join(batch, self.rescan.draw(virtual, chance))
+                    made = self.rescan.draw(virtual, self.preparation, chance)
+                    batch = LabelledFrames.join(batch, made)
                 yield batch
 
     def steps_per_pass(self, options: TrainingOptions) -> int:

@@ -60,7 +60,8 @@ def read_model_header(file: Path) -> ModelHeader:
 def _trained(name: str) -> bool:
     """Tell weights from Adam's moments, and from running means and other buffers."""
     buffers = ("running_mean", "running_var", "num_batches_tracked", "label_mean", "label_spread")
-    return name.startswith("network.") and not name.endswith(buffers)
+    beam = "network.far_field."
+    return name.startswith("network.") and not name.startswith(beam) and not name.endswith(buffers)
 
 
 def _count(shape: list[int]) -> int:

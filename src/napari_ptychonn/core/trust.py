@@ -1,0 +1,132 @@
+"""How far to trust each prediction, found without any reconstruction to compare it with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
+from napari_ptychonn.core.patches import Patches, Predictions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trust:
+    """Two views of each prediction, and their combination.
+
+    Attributes
+    ----------
+    indices : ndarray of int64
+        (m,) scan points.
+    spread : ndarray of float32
+        (m,) how much overlapping predictions disagree under each patch:
+        circular standard deviation of the phase, rad, weighted as the beam lit it.
+    residual : ndarray of float32 or None
+        (m,) diffraction residual, 1 being photon noise; None without a beam.
+    residual_map : ndarray of float32 or None
+        (ny, nx) on the mosaic's grid: weighted average of the residuals of the
+        predictions that overlap there, NaN where there are none.
+    limit : float or None
+        Largest residual that is no sign of trouble.
+    """
+
+    indices: NDArray[np.int64]
+    spread: NDArray[np.float32]
+    residual: NDArray[np.float32] | None = None
+    residual_map: NDArray[np.float32] | None = None
+    limit: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        predictions: Predictions,
+        positions: NDArray[np.float64],
+        mosaic: MosaicImage,
+        weight: NDArray[np.float32],
+        limit: float | None = None,
+    ) -> Trust:
+        """Judge predictions by their mosaic and by their own frames.
+
+        Parameters
+        ----------
+        predictions : Predictions
+            m patches (py, px).
+        positions : ndarray of float64
+            (m, 2) where they lie, in the mosaic's unit.
+        mosaic : MosaicImage
+            Made of them.
+        weight : ndarray of float32
+            (py, px) weight of a patch's pixels.
+        limit : float, optional
+            `TrainedModel.residual_limit`.
+        """
+        residual = predictions.residual
+        return cls(
+            indices=predictions.indices,
+            spread=_under_patches(mosaic, positions, weight),
+            residual=residual,
+            residual_map=(
+                None if residual is None else _map(predictions, residual, positions, mosaic, weight)
+            ),
+            limit=limit,
+        )
+
+    @property
+    def doubt(self) -> NDArray[np.float32]:
+        """(m,) rank of distrust: geometric mean of spread and residual, in no unit."""
+        if self.residual is None:
+            return self.spread
+        return np.asarray(np.sqrt(self.spread * self.residual))
+
+    @property
+    def disagreeing(self) -> NDArray[np.int64]:
+        """Scan points whose prediction disagrees with its own diffraction frame."""
+        if self.residual is None or self.limit is None:
+            return self.indices[:0]
+        return self.indices[self.residual > self.limit]
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        if self.residual is None or self.limit is None:
+            return "Trust: no probe, so predictions cannot be held against their diffraction."
+        count, total = len(self.disagreeing), len(self.indices)
+        if not count:
+            return f"Trust: predictions at all {total} points agree with their own diffraction."
+        return (
+            f"Trust: predictions at {count} of {total} points disagree with their own diffraction."
+        )
+
+
+def _map(
+    predictions: Predictions,
+    residual: NDArray[np.float32],
+    positions: NDArray[np.float64],
+    mosaic: MosaicImage,
+    weight: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Spread the residuals over the mosaic's grid, as if they were amplitudes."""
+    painted = Mosaic(mosaic.weight.shape, mosaic.origin, mosaic.pixel_size, weight)
+    zeros = np.zeros_like(predictions.phase)
+    constant = zeros + residual[:, None, None]
+    painted.add(Patches(indices=predictions.indices, amplitude=constant, phase=zeros), positions)
+    return painted.image().amplitude
+
+
+def _under_patches(
+    mosaic: MosaicImage, positions: NDArray[np.float64], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Weighted mean of the mosaic's spread under each patch."""
+    py, px = weight.shape
+    index = (positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size)
+    corners = np.round(index).astype(np.int64) - np.asarray([py // 2, px // 2])
+    known = np.isfinite(mosaic.spread)
+    spread = np.where(known, mosaic.spread, 0.0)
+    result = np.empty(len(positions), np.float32)
+    for k, (y, x) in enumerate(corners):
+        cell = slice(max(y, 0), y + py), slice(max(x, 0), x + px)
+        rows, columns = spread[cell].shape
+        part = weight[:rows, :columns] * known[cell]
+        result[k] = np.sum(part * spread[cell]) / max(float(part.sum()), 1e-12)
+    return result
