@@ -12,6 +12,7 @@ from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions, cut_patches
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.result import Result
+from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.jobs import Opened
 from napari_ptychonn.layers import (
     AMPLITUDES,
@@ -21,7 +22,9 @@ from napari_ptychonn.layers import (
     PHASES,
     RESULT,
     ROLES,
+    TRUST,
     point_colours,
+    point_features,
 )
 from napari_ptychonn.scene import Scene, opened_layers, result_layers
 from napari_ptychonn.stacks import LogFrames, PredictedPatches, ReconstructedPatches
@@ -40,7 +43,7 @@ def by_name(layers):
 def test_every_role_has_one_layer_in_cell_order(scene):
     made = scene.layers(None)
     assert [options["name"] for _, options, _ in made] == list(ROLES)
-    assert [kind for _, _, kind in made[::2]] == ["image"] * 8
+    assert [kind for _, _, kind in made[::2]] == ["image"] * 10
 
 
 def test_all_layers_agree_on_units(scene):
@@ -160,20 +163,76 @@ def test_a_model_comes_as_an_empty_layer():
     assert options["metadata"][OPENED] is opened
 
 
-def test_the_mosaics_of_a_result_lie_where_they_should():
+@pytest.fixture
+def result():
     image = np.ones((6, 8), np.float32)
+    spread = np.linspace(0, 1, 48, dtype=np.float32).reshape(6, 8)
     patches = Predictions(indices=np.array([0]), amplitude=image[None], phase=image[None])
     mosaic = MosaicImage(
         amplitude=image,
         phase=image,
         weight=image,
-        spread=image,
+        spread=spread,
         pixel_size=(1e-8, 2e-8),
         origin=(-1e-7, 0.0),
     )
-    result = Result(predictions=patches, positions=np.zeros((1, 2)), mosaic=mosaic, unit="m")
+    return Result(predictions=patches, positions=np.zeros((1, 2)), mosaic=mosaic, unit="m")
+
+
+@pytest.fixture
+def trust():
+    return Trust(
+        indices=np.array([4, 1]),
+        spread=np.array([0.2, 0.1], np.float32),
+        residual=np.array([1.1, 3.0], np.float32),
+        residual_map=np.full((6, 8), 2, np.float32),
+        limit=1.5,
+    )
+
+
+def test_the_mosaics_of_a_result_lie_where_they_should(result):
     layers = by_name(result_layers(result))
     _, options, _ = layers["PtychoNN phase"]
     assert options["scale"] == pytest.approx((10, 20))
     assert options["translate"] == pytest.approx((-100, 0))
     assert options["metadata"][RESULT] is result
+
+
+def test_where_not_to_trust_a_result_lies_under_its_mosaics(result, trust):
+    layers = by_name(result_layers(replace(result, trust=trust)))
+    for name, image in (
+        ("PtychoNN spread", result.mosaic.spread),
+        ("PtychoNN residual", trust.residual_map),
+    ):
+        data, options, _ = layers[name]
+        np.testing.assert_array_equal(data, image)
+        for key in ("scale", "translate", "units"):
+            assert options[key] == layers["PtychoNN phase"][1][key]
+        assert not options["visible"]
+        Layer.create(*layers[name])
+    assert layers["PtychoNN spread"][1]["contrast_limits"] == pytest.approx((0, 0.99))
+
+
+def test_the_residual_is_not_shown_where_there_is_none(result, trust):
+    blind = replace(trust, residual=None, residual_map=None)
+    for each in (result, replace(result, trust=blind)):
+        assert list(by_name(result_layers(each))) == [
+            "PtychoNN amplitude",
+            "PtychoNN phase",
+            "PtychoNN spread",
+        ]
+
+
+def test_trust_is_hidden_until_somebody_asks(scene):
+    hidden = [
+        options["name"] for _, options, _ in scene.layers(None) if not options.get("visible", True)
+    ]
+    assert hidden == list(TRUST)
+
+
+def test_scan_points_know_how_far_to_trust_them(trust):
+    features = point_features(5, trust)
+    np.testing.assert_array_equal(features["disagrees"], [0, 1, 0, 0, 0, 0])
+    np.testing.assert_allclose(features["residual"][[1, 4]], [3.0, 1.1], rtol=1e-6)
+    assert np.isnan(features["spread"][[0, 2, 3, 5]]).all()
+    assert np.isnan(point_features(5, None)["residual"]).all()

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.mosaic import Mosaic
     from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
     from napari_ptychonn.core.patches import Predictions, cut_patches
+    from napari_ptychonn.core.practice import Practice
     from napari_ptychonn.core.reconstruction import Reconstruction
     from napari_ptychonn.core.region import Split, TrainingRegion
     from napari_ptychonn.core.result import Result
     from napari_ptychonn.core.scan import Optics, Scan
     from napari_ptychonn.core.simulate import Simulation, simulate_scan
     from napari_ptychonn.core.training import Epoch, train
+    from napari_ptychonn.core.trust import Trust
     from napari_ptychonn.io import (
         read_reconstruction,
         read_result,
@@ -39,6 +41,7 @@ __all__ = [
     "Mosaic",
     "NetworkOptions",
     "Optics",
+    "Practice",
     "Predictions",
     "Reconstruction",
     "Result",
@@ -48,6 +51,7 @@ __all__ = [
     "TrainedModel",
     "TrainingOptions",
     "TrainingRegion",
+    "Trust",
     "__version__",
     "compare",
     "cut_patches",
@@ -67,12 +71,14 @@ _HOMES = {
     "core.mosaic": ("Mosaic",),
     "core.options": ("NetworkOptions", "TrainingOptions"),
     "core.patches": ("Predictions", "cut_patches"),
+    "core.practice": ("Practice",),
     "core.reconstruction": ("Reconstruction",),
     "core.region": ("Split", "TrainingRegion"),
     "core.result": ("Result",),
     "core.scan": ("Optics", "Scan"),
     "core.simulate": ("Simulation", "simulate_scan"),
     "core.training": ("Epoch", "train"),
+    "core.trust": ("Trust",),
     "io": (
         "read_reconstruction",
         "read_result",

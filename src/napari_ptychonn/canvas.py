@@ -140,10 +140,10 @@ class Contrast:
     @classmethod
     def of(cls, amplitude: NDArray[np.float32], phase: NDArray[np.float32]) -> Contrast:
         """From 1st to 99th percentile of what is finite; ±π for a phase that goes around."""
-        around = _limits(phase)
+        around = limits_of(phase)
         if around[1] - around[0] > 4.5:
             around = (-float(np.pi), float(np.pi))
-        return cls(amplitude=_limits(amplitude), phase=around)
+        return cls(amplitude=limits_of(amplitude), phase=around)
 
 
 def illuminated(
@@ -190,10 +190,11 @@ def phase_zero(
     return phase_origin(reconstruction, positions, some, shape)
 
 
-def _limits(values: NDArray[np.float32]) -> tuple[float, float]:
+def limits_of(values: NDArray[np.float32], lowest: float = 1.0) -> tuple[float, float]:
+    """From the lowest to the 99th percentile of what is finite, as contrast limits."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(finite, (1, 99)))
+    low, high = (float(v) for v in np.percentile(finite, (lowest, 99)))
     # napari needs limits that differ, even for an object without any contrast.
     return (low, high) if high - low > 1e-6 else (low - 0.5, high + 0.5)

@@ -245,6 +245,8 @@ def predict(
             else:
                 track("predicting", step.done, total)
     write_result(output, result)
+    if result.trust is not None:
+        notice(result.trust.sentence)
     height, width = result.mosaic.phase.shape
     print(f"{output}: {len(result.predictions)} frames, mosaic {height} x {width} pixels")
 

@@ -4,6 +4,9 @@ One canvas in grid mode, 2 x 4 cells, two layers to a cell (`grid.stride` 2): an
 image and what is drawn over it.  Cells fill row by row, left to right, in the
 order of the layers, so `ROLES` is that order.  All cells share one camera:
 images of single frames get a display scale that fills the extent of the maps.
+
+A fifth column, `TRUST`, is hidden until somebody asks for it: napari gives no
+cell to two layers that are both hidden, so the other cells do not move.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.canvas import Contrast, Field
+from napari_ptychonn.canvas import Contrast, Field, limits_of
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.stacks import LogFrames, Stack
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -29,6 +33,8 @@ Role = Literal[
     "beam on phase",
     "ePIE phase here",
     "beam on ePIE",
+    "PtychoNN spread",
+    "here (spread)",
     "PtychoNN amplitude",
     "here (amplitude)",
     "PtychoNN phase",
@@ -37,14 +43,18 @@ Role = Literal[
     "scan points",
     "ePIE phase",
     "training region",
+    "PtychoNN residual",
+    "here (residual)",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 """Every layer of the canvas, in cell order: image, overlay, image, overlay, ..."""
 
-GRID_SHAPE = (2, 4)
-FRAME_IMAGES, MAP_IMAGES = ROLES[0:8:2], ROLES[8:16:2]
-FRAME_OVERLAYS, MAP_OVERLAYS = ROLES[1:8:2], ROLES[9:16:2]
+GRID_SHAPE, GRID_SHAPE_WITH_TRUST = (2, 4), (2, 5)
+FRAME_IMAGES, MAP_IMAGES = ROLES[0:8:2], ROLES[10:18:2]
+FRAME_OVERLAYS, MAP_OVERLAYS = ROLES[1:8:2], ROLES[11:18:2]
+TRUST = (*ROLES[8:10], *ROLES[18:20])
+TRUST_IMAGES, TRUST_OVERLAYS = TRUST[0::2], TRUST[1::2]
 AMPLITUDES: tuple[Role, ...] = ("single-shot amplitude", "PtychoNN amplitude", "ePIE amplitude")
 PHASES: tuple[Role, ...] = (
     "single-shot phase",
@@ -119,6 +129,31 @@ def map_layer(
     return data, {**_image(role), **transform, **_shown(role, contrast)}, "image"
 
 
+def trust_layer(
+    role: Role,
+    image: NDArray[np.float32] | None,
+    field: Field,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+    origin: tuple[float, float] = (0.0, 0.0),
+) -> LayerData:
+    """A map of doubt where it lies, hidden: bright is where not to trust."""
+    made, options, kind = map_layer(role, image, field, Contrast(), pixel_size, origin)
+    shown = {"contrast_limits": limits_of(made, 0.0), "colormap": "inferno", "visible": False}
+    return made, options | shown, kind
+
+
+def point_features(count: int, trust: Trust | None) -> dict[str, NDArray[Any]]:
+    """What the scan points layer knows of each of (count + 1) points; the last is the mark."""
+    spread, residual = np.full((2, count + 1), np.nan, np.float32)
+    disagrees = np.zeros(count + 1, np.bool_)
+    if trust is not None:
+        spread[trust.indices] = trust.spread
+        disagrees[trust.disagreeing] = True
+        if trust.residual is not None:
+            residual[trust.indices] = trust.residual
+    return {"spread": spread, "residual": residual, "disagrees": disagrees}
+
+
 def empty_map(field: Field) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """What a map shows before there is one: nothing, over the whole field."""
     height, width = field.size
@@ -145,11 +180,12 @@ def marker_layer(role: Role, field: Field, diameter: float, symbol: str, note: s
             "size": [diameter, 1e-3 * diameter],
             "symbol": symbol,
             "face_color": "transparent",
-            "border_color": [MARKER if role in MAP_OVERLAYS else OUTLINE, "transparent"],
+            "border_color": [OUTLINE if role in FRAME_OVERLAYS else MARKER, "transparent"],
             "border_width": 0.06,
             "border_width_is_relative": True,
             "features": {"note": ["", note]},
             "text": {"string": "{note}", "size": 9, "color": NOTE, "anchor": "center"},
+            "visible": role not in TRUST,
         },
         "points",
     )

@@ -17,6 +17,7 @@ from napari_ptychonn.layers import (
     OPENED,
     RESULT,
     ROLES,
+    TRUST_IMAGES,
     LayerData,
     Role,
     diffraction_layer,
@@ -25,13 +26,14 @@ from napari_ptychonn.layers import (
     patches_layer,
     region_layer,
     scan_points_layer,
+    trust_layer,
 )
 from napari_ptychonn.stacks import Channel, PredictedPatches, ReconstructedPatches
 
 PATCH_SHAPE = (64, 64)
 """Before there is a model: the patch of the default network."""
 
-UNTRAINED, UNRECONSTRUCTED = "press Train", "no reconstruction"
+UNTRAINED, UNRECONSTRUCTED, UNLIT = "press Train", "no reconstruction", "needs a probe"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +103,7 @@ class Scene:
         return sorted(made, key=lambda data: ROLES.index(data[1]["name"]))
 
     def prediction_layers(self) -> list[LayerData]:
-        """Single-shot patches and mosaics, all empty as yet."""
+        """Single-shot patches, mosaics and how far to trust them, all empty as yet."""
         channels: dict[Role, Channel] = {
             "single-shot amplitude": "amplitude",
             "single-shot phase": "phase",
@@ -110,6 +112,7 @@ class Scene:
         return [
             *(self._patches(role, self._none(channel)) for role, channel in channels.items()),
             *(map_layer(role, None, self.field, self.contrast) for role in maps),
+            *(trust_layer(role, None, self.field) for role in TRUST_IMAGES),
         ]
 
     def reconstruction_layers(self) -> list[LayerData]:
@@ -159,6 +162,8 @@ class Scene:
             marker_layer("beam on ePIE", self.field, beam, "disc", UNRECONSTRUCTED),
             marker_layer("here (amplitude)", self.field, patch, "square", UNTRAINED),
             marker_layer("here (phase)", self.field, patch, "square", UNTRAINED),
+            marker_layer("here (spread)", self.field, patch, "square", UNTRAINED),
+            marker_layer("here (residual)", self.field, patch, "square", UNLIT),
         ]
 
     def _beam(self) -> float:
@@ -193,16 +198,29 @@ def opened_layers(opened: Opened) -> list[LayerData]:
 
 
 def result_layers(result: Result) -> list[LayerData]:
-    """The two mosaics of a result, where they lie."""
+    """The two mosaics of a result and, hidden, how far to trust them, where they lie."""
     mosaic = result.mosaic
     images: dict[Role, NDArray[np.float32]] = {
         "PtychoNN amplitude": mosaic.amplitude,
         "PtychoNN phase": mosaic.phase,
     }
-    made = _free_maps(images, mosaic.pixel_size, mosaic.origin, result.unit)
+    where = (mosaic.pixel_size, mosaic.origin)
+    field = Field.around(mosaic.phase.shape, *where, result.unit)
+    made = [
+        *_free_maps(images, *where, result.unit),
+        *(trust_layer(role, image, field, *where) for role, image in trust_maps(result).items()),
+    ]
     for _, options, _ in made:
         options["metadata"] = {**options["metadata"], RESULT: result}
     return made
+
+
+def trust_maps(result: Result) -> dict[Role, NDArray[np.float32]]:
+    """Maps of where not to trust a result: the spread, and the residual where it is known."""
+    maps: dict[Role, NDArray[np.float32]] = {"PtychoNN spread": result.mosaic.spread}
+    if result.trust is not None and result.trust.residual_map is not None:
+        maps["PtychoNN residual"] = result.trust.residual_map
+    return maps
 
 
 def _layers_of(opened: Opened) -> list[LayerData]:

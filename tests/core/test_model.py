@@ -39,6 +39,8 @@ def test_saved_and_loaded_predicts_the_same_bits(model, toy, tmp_path):
     assert loaded.provenance == json.loads(json.dumps(model.provenance))
     assert loaded.history == model.history
     assert loaded.unit == "m"
+    assert loaded.residual_limit == model.residual_limit > 0
+    np.testing.assert_array_equal(before.residual, after.residual)
     np.testing.assert_array_equal(loaded.probe, model.probe)
     np.testing.assert_array_equal(loaded.weight, model.weight)
     assert set(loaded.optimiser) == set(model.optimiser)

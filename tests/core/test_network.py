@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.far_field import FarField
 from napari_ptychonn.core.network import PtychoNN, parameter_count
 from napari_ptychonn.core.options import PRESETS, NetworkOptions, TrainingOptions
 
@@ -29,7 +30,7 @@ def test_published_outputs_keep_their_range():
 
 
 def test_standardised_heads_start_at_the_labels_mean_and_spread():
-    network = PtychoNN(NetworkOptions(width=4)).eval()
+    network = PtychoNN(NetworkOptions(width=4).without_beam()).eval()
     frames = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
         plain, _ = network(frames)
@@ -42,13 +43,31 @@ def test_paper_recipe_is_the_published_one():
     recipe = TrainingOptions.preset("paper")
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (75, 32, 1e-3)
     assert (recipe.schedule, recipe.patience, recipe.rescans) == ("plateau", 5, 0)
-    assert recipe.loss_weight == "uniform"
+    assert (recipe.loss_weight, recipe.offset_weight) == ("uniform", 1.0)
+
+
+def test_a_network_that_knows_the_beam_takes_whole_frames_of_any_size():
+    beam = FarField.blank((2, 96, 80))
+    network = PtychoNN(NetworkOptions(width=4, refinements=3), beam).eval()
+    frames = torch.rand(2, 1, 96, 80)
+    with torch.inference_mode():
+        stages = network.stages(frames)
+        residual = network.residual(*stages[-1], frames)
+    assert [tuple(part.shape) for stage in stages for part in stage] == [(2, 1, 64, 64)] * 8
+    assert residual.shape == (2,)
+
+
+def test_a_network_without_a_beam_cannot_judge_itself():
+    network = PtychoNN(NetworkOptions.preset("paper"))
+    patch = torch.zeros(1, 1, 64, 64)
+    assert network.residual(patch, patch, patch) is None
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (lambda: NetworkOptions(size=60), "multiple of 8"),
+        (lambda: NetworkOptions(refinements=-1), "refinements"),
         (lambda: NetworkOptions.preset("best"), "no preset 'best'"),
         (lambda: TrainingOptions(batch_size=0), "batch"),
         (lambda: TrainingOptions(learning_rate=0.0), "learning rate"),

@@ -123,15 +123,15 @@ def test_plateau_halves_the_rate_and_early_stop_ends(run):
 
 
 def test_out_of_memory_halves_the_batch_and_says_so(run, monkeypatch):
-    forward = PtychoNN.forward
+    stages = PtychoNN.stages
 
     def small_device(self, frames):
         if len(frames) > 8:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(self, frames)
+        return stages(self, frames)
 
     plain = run(replace(PLAIN, epochs=2))
-    monkeypatch.setattr(PtychoNN, "forward", small_device)
+    monkeypatch.setattr(PtychoNN, "stages", small_device)
     epochs = run(replace(PLAIN, epochs=2))
     said = [m for e in epochs for m in e.messages if "out of memory" in m]
     assert [m.rsplit(" ", 4)[-4] for m in said] == ["16", "8"]
@@ -142,7 +142,7 @@ def test_memory_for_not_even_one_frame_is_one_sentence(run, monkeypatch):
     def no_memory(self, frames):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(PtychoNN, "forward", no_memory)
+    monkeypatch.setattr(PtychoNN, "stages", no_memory)
     with pytest.raises(InputError, match="too little memory"):
         run()
 
@@ -188,19 +188,35 @@ def test_without_a_probe_measured_frames_serve_and_it_says_so(toy, run):
     assert any("measured frames only" in m and "no probe" in m for m in first.messages)
 
 
+def test_going_on_with_another_beam_uses_that_beam(run, toy):
+    first = run(replace(PLAIN, epochs=1))[-1].best
+    brighter = replace(toy.scan, frames=toy.scan.frames.astype(np.uint32) * 4)
+    again = run(replace(PLAIN, epochs=1), scan=brighter, resume=first)[-1].best
+    before, after = (float(m.state["far_field.probe_real"].square().sum()) for m in (first, again))
+    assert after == pytest.approx(4 * before, rel=0.01)
+
+
+def test_a_wrapped_label_does_no_harm(run, toy):
+    """The same object a turn of the phase farther on gives the same loss."""
+    turned = replace(toy.reconstruction, object=-toy.reconstruction.object)
+    plain, other = (run(replace(PLAIN, epochs=1), reconstruction=r)[0].train_loss
+                    for r in (toy.reconstruction, turned))  # fmt: skip
+    assert other == pytest.approx(plain, rel=0.02)
+
+
 def test_it_learns(run, toy):
     """A minute's worth of steps beats the constant by far on held-out frames."""
     from napari_ptychonn.core.metrics import compare
     from napari_ptychonn.core.patches import Patches
 
-    options = TrainingOptions(epochs=0, steps=150, batch_size=16)
+    options = TrainingOptions(epochs=0, steps=100, batch_size=16)
     best = run(options, NetworkOptions(width=8))[-1].best
     held_out = best.held_out(toy.scan)
     predicted = Patches.join(list(best.predict(toy.scan, held_out, device="cpu")))
     placed, positions = toy.reconstruction.under(toy.scan)
     result = compare(predicted, positions[held_out], placed)
-    assert result.lit.phase_mae < 0.85 * result.lit.constant_phase_mae
-    assert result.lit.phase_correlation > 0.35
+    assert result.lit.phase_mae < 0.65 * result.lit.constant_phase_mae
+    assert result.lit.phase_correlation > 0.5
 
 
 def test_options_are_not_changed(run):

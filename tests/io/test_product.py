@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -17,6 +18,7 @@ from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Optics
+from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.io import (
     describe,
     list_reconstructions,
@@ -170,6 +172,61 @@ def test_result_round_trip(tmp_path: Path, unit: str) -> None:
     assert after.optics.detector_distance == before.optics.detector_distance
 
 
+def trusted(limit: float | None = 1.5, *, beam: bool = True) -> Result:
+    made = result()
+    rng = np.random.default_rng(5)
+    residual = rng.uniform(1, 2, 3).astype(np.float32) if beam else None
+    predictions = replace(made.predictions, residual=residual)
+    residual_map = np.full((12, 14), 1.25, np.float32)
+    residual_map[0, :3] = np.nan
+    trust = Trust(
+        indices=predictions.indices,
+        spread=rng.uniform(0, 1, 3).astype(np.float32),
+        residual=residual,
+        residual_map=residual_map if beam else None,
+        limit=limit,
+    )
+    return replace(made, predictions=predictions, trust=trust)
+
+
+def test_trust_round_trip(tmp_path: Path) -> None:
+    before = trusted()
+    write_result(tmp_path / "r.h5", before)
+    after = read_result(tmp_path / "r.h5")
+    assert before.trust is not None
+    assert after.trust is not None
+    for name in ("indices", "spread", "residual", "residual_map"):
+        np.testing.assert_array_equal(getattr(after.trust, name), getattr(before.trust, name))
+    assert after.trust.limit == 1.5
+    assert after.trust.sentence == before.trust.sentence
+    np.testing.assert_array_equal(after.predictions.residual, before.predictions.residual)
+
+
+def test_trust_without_a_beam_is_the_spread_alone(tmp_path: Path) -> None:
+    write_result(tmp_path / "r.h5", trusted(None, beam=False))
+    after = read_result(tmp_path / "r.h5")
+    assert after.predictions.residual is None
+    assert after.trust is not None
+    assert (after.trust.residual, after.trust.residual_map, after.trust.limit) == (None,) * 3
+    assert len(after.trust.spread) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["predictions/spread", "predictions/residual", "mosaic/residual", "residual_limit"]
+)
+def test_damaged_trust_is_one_sentence(tmp_path: Path, name: str) -> None:
+    write_result(tmp_path / "r.h5", trusted())
+    with h5py.File(tmp_path / "r.h5", "r+") as file:
+        if name in file:
+            ndim = file[name].ndim
+            del file[name]
+            file[name] = np.zeros((2,) * ndim, np.float32)
+        else:
+            file["predictions"].attrs[name] = "much"
+    with pytest.raises(InputError, match=name):
+        read_result(tmp_path / "r.h5")
+
+
 def test_a_result_is_a_reconstruction_too(tmp_path: Path) -> None:
     before = result()
     write_result(tmp_path / "r.h5", before)
@@ -186,13 +243,13 @@ def test_a_result_is_a_reconstruction_too(tmp_path: Path) -> None:
 
 
 def test_optional_parts_stay_away(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     before = replace(result("pixel"), probe=None, held_out=None, optics=Optics(), provenance={})
     write_result(tmp_path / "r", before)
     after = read_result(tmp_path / "r")
     assert after.probe is None
     assert after.held_out is None
+    assert after.trust is None
+    assert after.predictions.residual is None
     assert after.optics == Optics()
     assert after.provenance == {}
     np.testing.assert_allclose(after.positions, before.positions, rtol=1e-9)

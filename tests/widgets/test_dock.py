@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 
 from napari_ptychonn.jobs import Opened
-from napari_ptychonn.layers import FRAME_IMAGES, KEY, MAP_IMAGES, ROLES
+from napari_ptychonn.layers import (
+    FRAME_IMAGES,
+    KEY,
+    MAP_IMAGES,
+    RESULT,
+    ROLES,
+    TRUST,
+    TRUST_IMAGES,
+)
 
 NAMES = list(ROLES)
 
@@ -128,7 +136,38 @@ def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(qtbot, window, doc
     cells = {layer.metadata[KEY]: grid.position(k, layers) for k, layer in enumerate(layers)}
     assert [cells[role] for role in FRAME_IMAGES] == [(0, k) for k in range(4)]
     assert [cells[role] for role in MAP_IMAGES] == [(1, k) for k in range(4)]
-    assert all(cells[ROLES[k]] == cells[ROLES[k + 1]] for k in range(0, 16, 2))
+    assert all(cells[ROLES[k]] == cells[ROLES[k + 1]] for k in range(0, len(ROLES), 2))
+
+
+def test_the_eye_of_a_trust_map_adds_a_column_with_both(qtbot, window, dock, small_file):
+    session = opened(qtbot, window, dock, small_file)
+    grid, layers = window.canvas.grid, window.layers
+    dock.train()
+    finish(qtbot, dock)
+    trust = session.result.trust
+    assert dock.compare_panel.trust.text() == trust.sentence
+    spread, residual = (by_role(window, role) for role in TRUST_IMAGES)
+    np.testing.assert_array_equal(spread.data, session.result.mosaic.spread)
+    np.testing.assert_array_equal(residual.data, trust.residual_map)
+    np.testing.assert_allclose(residual.scale, by_role(window, "PtychoNN phase").scale)
+    assert residual.metadata[RESULT] is session.result
+    features = by_role(window, "scan points").features
+    np.testing.assert_array_equal(features["spread"][trust.indices], trust.spread)
+
+    residual.visible = True
+    assert all(by_role(window, role).visible for role in TRUST)
+    cells = {layer.metadata[KEY]: grid.position(k, layers) for k, layer in enumerate(layers)}
+    for row, images in enumerate((FRAME_IMAGES, MAP_IMAGES)):
+        assert [cells[role] for role in (*images, TRUST_IMAGES[row])] == [
+            (row, k) for k in range(5)
+        ]
+    click(window, (0, *(session.positions[30] * 1e9 + 2)), (0, 4))
+    assert session.point == 30, "a map like the others"
+    np.testing.assert_allclose(by_role(window, TRUST[1]).data[0], session.positions[30] * 1e9)
+
+    spread.visible = False
+    assert not residual.visible
+    assert tuple(grid.shape) == (2, 4)
 
 
 def test_units_are_nanometres_and_pairs_share_contrast(qtbot, window, dock, small_file):

@@ -8,7 +8,9 @@ import pytest
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.options import PRESETS, NetworkOptions, TrainingOptions
+from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.session import Session
+from napari_ptychonn.widgets.compare_panel import ComparePanel
 from napari_ptychonn.widgets.form import OptionsForm
 from napari_ptychonn.widgets.picker import Picker
 from napari_ptychonn.widgets.region_panel import RegionPanel
@@ -171,6 +173,27 @@ def test_a_click_on_a_map_picks_the_nearest_point():
 )
 def test_drags_other_cells_and_drawing_tools_pick_nothing(mode, cell, moves):
     assert picked_by(mode, cell, moves) == []
+
+
+def test_the_comparison_says_how_far_to_trust_the_result(qtbot):
+    session = Session()
+    panel = ComparePanel(session)
+    qtbot.addWidget(panel)
+    assert panel.trust.isHidden()
+    trust = Trust(
+        indices=np.arange(3),
+        spread=np.zeros(3, np.float32),
+        residual=np.array([1, 1, 4], np.float32),
+        limit=2.0,
+    )
+    session.result = SimpleNamespace(trust=trust, held_out=None)
+    panel.refresh()
+    assert not panel.trust.isHidden(), "needs no reconstruction"
+    assert panel.trust.text() == trust.sentence
+    assert panel.trust.toolTip()
+    session.result = SimpleNamespace(trust=None, held_out=None)
+    panel.refresh()
+    assert panel.trust.isHidden(), "a result of an older version"
 
 
 @pytest.mark.parametrize(

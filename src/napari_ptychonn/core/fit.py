@@ -63,7 +63,7 @@ class Fit:
             far_field = data.rescan.far_field if data.rescan else None
             self.network = PtychoNN(network, far_field)
         if resume is not None:
-            self.network.load_state_dict(dict(resume.state))
+            self._take_weights(resume)
         elif network.heads == "standardised":
             for k, label in enumerate((data.train.amplitude, data.train.phase)):
                 self.network.label_mean[k] = label.mean()
@@ -184,11 +184,18 @@ class Fit:
         """What is minimised; mean absolute errors of the amplitude and of the phase (rad)."""
         weight = labels.weight if self.weight is None else labels.weight * self.weight
         off_amplitude = ((amplitude - labels.amplitude).abs() * weight).mean()
-        off = phase - labels.phase
+        off = self._phase_error(phase, labels.phase)
         off_phase = (off.abs() * weight).mean()
         spread = self.network.label_spread
         minimised = off_amplitude / spread[0] + self._without_offset(off, weight) / spread[1]
         return minimised, off_amplitude, off_phase
+
+    def _phase_error(self, phase: Tensor, label: Tensor) -> Tensor:
+        """Difference of phases, rad; around the circle, so that a label that wraps does no harm."""
+        off = phase - label
+        if self.network.options.heads != "standardised":
+            return off  # as published
+        return torch.remainder(off + math.pi, 2 * math.pi) - math.pi
 
     def _without_offset(self, off: Tensor, weight: Tensor) -> Tensor:
         """Mean absolute phase error in which each patch's constant counts by its own weight.
@@ -215,6 +222,11 @@ class Fit:
         self.messages.append(
             f"the device ran out of memory: batches are worked off {self.micro_batch} at a time"
         )
+
+    def _take_weights(self, resume: TrainedModel) -> None:
+        """Go on from trained weights, but with the beam of this scan, which may be another."""
+        state = {k: v for k, v in resume.state.items() if not k.startswith("far_field.")}
+        self.network.load_state_dict(state, strict=False)
 
     def _restore(self, resume: TrainedModel) -> None:
         state = self.optimiser.state_dict()

@@ -84,6 +84,30 @@ class Result:
         rows = np.flatnonzero(np.isin(predicted, indices))
         return compare(self.predictions[rows], where[rows], placed)
 
+    def starting_point(self) -> Reconstruction:
+        """The mosaic as the object that an iterative reconstruction starts from.
+
+        Returns
+        -------
+        Reconstruction
+            Object with 1+0j where nothing was predicted, probe and positions on
+            its one grid: `Reconstruction.pixel_index` gives the (row, column) of
+            each predicted frame.
+        """
+        known = np.isfinite(self.mosaic.phase)
+        values = self.mosaic.amplitude * np.exp(1j * self.mosaic.phase)
+        return Reconstruction(
+            object=np.where(known, values, 1.0).astype(np.complex64),
+            pixel_size=self.mosaic.pixel_size,
+            origin=self.mosaic.origin,
+            unit=self.unit,
+            probe=self.probe,
+            indices=self.predictions.indices,
+            positions=self.positions,
+            algorithm="PtychoNN",
+            name=f"PtychoNN of {self.name}",
+        )
+
     def _as_scan(self) -> Scan:
         """What placing needs of a scan: the positions of the predicted frames."""
         return Scan(

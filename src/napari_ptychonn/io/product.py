@@ -15,6 +15,7 @@ from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Optics, Unit
+from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.geometry import Pair, centre_shift
 from napari_ptychonn.io.layouts import PRODUCT
@@ -158,11 +159,13 @@ def write_result(path: str | Path, result: Result) -> None:
         comments="PtychoNN mosaic; single-shot predictions in the group 'predictions'.",
         attributes={"algorithm": "PtychoNN"},
     )
-    size = 2 * (result.predictions.amplitude.nbytes + mosaic.amplitude.nbytes * 6)
+    size = 2 * (result.predictions.amplitude.nbytes + mosaic.amplitude.nbytes * 7)
     with replacing(Path(path), size) as temporary, h5py.File(temporary, "w") as file:
         product.write(file)
         _write_predictions(file, result)
         _write_mosaic(file, mosaic)
+        if result.trust is not None:
+            _write_trust(file, result.trust)
         # As a dataset: attributes end at 64 KiB and provenance lists frames.
         file.create_dataset("provenance", data=json.dumps(result.provenance))
 
@@ -172,6 +175,8 @@ def _write_predictions(file: h5py.File, result: Result) -> None:
     group.create_dataset("indexes", data=result.predictions.indices.astype(np.int64))
     group.create_dataset("amplitude", data=result.predictions.amplitude.astype(np.float32))
     group.create_dataset("phase", data=result.predictions.phase.astype(np.float32))
+    if result.predictions.residual is not None:
+        group.create_dataset("residual", data=result.predictions.residual.astype(np.float32))
     if result.held_out is not None:
         group.create_dataset("held_out", data=result.held_out.astype(np.int64))
 
@@ -182,3 +187,13 @@ def _write_mosaic(file: h5py.File, mosaic: MosaicImage) -> None:
         group.create_dataset(channel, data=getattr(mosaic, channel).astype(np.float32))
     group.attrs["pixel_size"] = mosaic.pixel_size
     group.attrs["origin"] = mosaic.origin
+
+
+def _write_trust(file: h5py.File, trust: Trust) -> None:
+    """Add what is not among the predictions already to both groups."""
+    group = file["predictions"]
+    group.create_dataset("spread", data=trust.spread.astype(np.float32))
+    if trust.limit is not None:
+        group.attrs["residual_limit"] = trust.limit
+    if trust.residual_map is not None:
+        file["mosaic"].create_dataset("residual", data=trust.residual_map.astype(np.float32))

@@ -13,6 +13,7 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.result import Result
+from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.io.contents import Contents, match
 from napari_ptychonn.io.geometry import Pair, centre_shift, read_probe, window_shape
 from napari_ptychonn.io.location import Location
@@ -71,7 +72,8 @@ def _read(tree: Tree, contents: Contents) -> Result:
         mosaic=mosaic,
         unit=positions.unit,
         probe=probe,
-        held_out=_optional(tree, f"{PREDICTIONS}/held_out"),
+        trust=_trust(tree, predictions, mosaic),
+        held_out=_optional(tree, f"{PREDICTIONS}/held_out", 1, np.int64),
         optics=optics,
         name=contents.text("title") or tree.file.stem,
         provenance=_provenance(tree),
@@ -87,7 +89,9 @@ def _predictions(tree: Tree) -> Predictions:
             f"{tree.file}: {len(indices)} indexes, amplitude {amplitude.shape} and phase "
             f"{phase.shape} in the group 'predictions' do not belong together."
         )
-    return Predictions(indices=indices, amplitude=amplitude, phase=phase)
+    residual = _optional(tree, f"{PREDICTIONS}/residual", 1, np.float32)
+    _check_shape(tree, f"{PREDICTIONS}/residual", residual, indices.shape)
+    return Predictions(indices=indices, amplitude=amplitude, phase=phase, residual=residual)
 
 
 def _mosaic(tree: Tree) -> MosaicImage:
@@ -98,6 +102,33 @@ def _mosaic(tree: Tree) -> MosaicImage:
     return MosaicImage(
         **channels, pixel_size=_pair(tree, "pixel_size"), origin=_pair(tree, "origin")
     )
+
+
+def _trust(tree: Tree, predictions: Predictions, mosaic: MosaicImage) -> Trust | None:
+    """What the file says about it; None where it was written before there was such a thing."""
+    spread = _optional(tree, f"{PREDICTIONS}/spread", 1, np.float32)
+    if spread is None:
+        return None
+    residual_map = _optional(tree, f"{MOSAIC}/residual", 2, np.float32)
+    _check_shape(tree, f"{PREDICTIONS}/spread", spread, predictions.indices.shape)
+    _check_shape(tree, f"{MOSAIC}/residual", residual_map, mosaic.phase.shape)
+    return Trust(
+        indices=predictions.indices,
+        spread=spread,
+        residual=predictions.residual,
+        residual_map=residual_map,
+        limit=_limit(tree),
+    )
+
+
+def _limit(tree: Tree) -> float | None:
+    value = tree.attribute(PREDICTIONS, "residual_limit")
+    if value is None:
+        return None
+    number = np.asarray(value)
+    if number.size != 1 or number.dtype.kind not in "iuf":
+        raise InputError(f"{tree.file}: expected one number as residual_limit of 'predictions'.")
+    return float(number.reshape(-1)[0])
 
 
 def _pair(tree: Tree, name: str) -> Pair:
@@ -115,8 +146,15 @@ def _array(tree: Tree, path: str, ndim: int, dtype: Any) -> NDArray[Any]:
     return array.read().astype(dtype)
 
 
-def _optional(tree: Tree, path: str) -> NDArray[np.int64] | None:
-    return _array(tree, path, 1, np.int64) if tree.exists(path) else None
+def _optional(tree: Tree, path: str, ndim: int, dtype: Any) -> NDArray[Any] | None:
+    return _array(tree, path, ndim, dtype) if tree.exists(path) else None
+
+
+def _check_shape(
+    tree: Tree, path: str, found: NDArray[Any] | None, expected: tuple[int, ...]
+) -> None:
+    if found is not None and found.shape != expected:
+        raise InputError(f"{tree.file}: expected shape {expected} in {path}, got {found.shape}.")
 
 
 def _provenance(tree: Tree) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Compare: the held-out numbers against the reconstruction, beside those of a constant."""
+"""Compare: how far to trust a result, and its held-out numbers against the reconstruction."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ EXPLANATION = (
     "mosaic: their overlap average. constant: what predicting one number would give. "
     "Errors are mean absolute ones, amplitude in the units of the reconstruction."
 )
+TRUST_EXPLANATION = (
+    "Each predicted patch, lit by the probe and carried to the detector, should give the frame "
+    "that it was predicted from; how far it does not is its residual, and no reconstruction is "
+    "needed for it. "
+    "The largest residual that is no sign of trouble was found on the validation frames."
+)
 Row = tuple[str, tuple[float | None, ...]]
 
 
 class ComparePanel(QWidget):
-    """A table that is empty until there is a result and something to compare it with."""
+    """A sentence on trust once there is a result, a table once there is something to compare."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -33,13 +39,19 @@ class ComparePanel(QWidget):
         self.sentence = sentence_label()
         self.table = sentence_label()
         self.table.setToolTip(EXPLANATION)
+        self.trust = sentence_label()
+        self.trust.setToolTip(TRUST_EXPLANATION)
         layout.addWidget(self.sentence)
         layout.addWidget(self.table)
+        layout.addWidget(self.trust)
         self.refresh()
 
     def refresh(self) -> None:
         """Show the session's numbers."""
-        comparison = self._session.comparison
+        result, comparison = self._session.result, self._session.comparison
+        trust = None if result is None else result.trust
+        self.trust.setVisible(trust is not None)
+        self.trust.setText("" if trust is None else trust.sentence)
         self.table.setVisible(comparison is not None)
         if comparison is None:
             self.sentence.setText(

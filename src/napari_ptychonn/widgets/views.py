@@ -18,6 +18,9 @@ from napari_ptychonn.layers import (
     MAP_OVERLAYS,
     PHASES,
     RESULT,
+    TRUST,
+    TRUST_IMAGES,
+    TRUST_OVERLAYS,
     LayerData,
     Role,
     point_colours,
@@ -28,6 +31,7 @@ from napari_ptychonn.session import Session
 from napari_ptychonn.stacks import PredictedPatches
 from napari_ptychonn.widgets.picker import Picker
 from napari_ptychonn.widgets.region_shapes import RegionShapes
+from napari_ptychonn.widgets.trust_column import TrustColumn
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Views:
-    """One canvas, eight cells (see `napari_ptychonn.layers`), and the events between them.
+    """One canvas, eight cells or ten (see `napari_ptychonn.layers`), and the events between them.
 
     Layers that the user deletes stay away until the next scan, but for the
     region's, which comes back when something is to be drawn.  Nothing is ever
@@ -51,6 +55,7 @@ class Views:
         self._scene: Scene | None = None
         self._region: RegionShapes | None = None
         self._picker: Picker | None = None
+        self._trust: TrustColumn | None = None
         viewer.dims.events.current_step.connect(self._on_slider)
 
     # -- whole scans -----------------------------------------------------------------------
@@ -69,6 +74,7 @@ class Views:
         self._arrange()
         self._listen()
         self.show_predictions()
+        self.show_result()
         self.move_to(session.point)
 
     def show_alone(self, result: Result) -> None:
@@ -112,6 +118,7 @@ class Views:
         if self._region is not None:
             self._region.extent = self._scene.patch_extent
         self.show_predictions()
+        self.show_result()
         self.move_to(session.point)
         self.viewer.fit_to_view()
 
@@ -136,10 +143,14 @@ class Views:
         self._note("beam on ePIE", shown=session.reconstruction is None)
 
     def show_result(self) -> None:
-        """Let the mosaics carry the result that they belong to, so that saving them writes it."""
-        for role in ("PtychoNN amplitude", "PtychoNN phase"):
+        """Show how far to trust it, and let its maps carry it, so that saving them writes it."""
+        result = self.session.result
+        roles: tuple[Role, ...] = ("PtychoNN amplitude", "PtychoNN phase", *TRUST_IMAGES)
+        for role in roles:
             if role in self._layers:
-                self._layers[role].metadata[RESULT] = self.session.result
+                self._layers[role].metadata[RESULT] = result
+        if self._trust is not None and self._scene is not None:
+            self._trust.show(result, self._scene.field)
 
     def move_to(self, point: int) -> None:
         """Slider, markers and frames show this scan point."""
@@ -148,8 +159,9 @@ class Views:
         if self.viewer.dims.ndim > 2 and self.viewer.dims.current_step[0] != point:
             self.viewer.dims.set_current_step(0, point)
         here = self._scene.field.shown(self.session.positions[point])
-        self._mark("here (amplitude)", 0, here)
-        self._mark("here (phase)", 0, here)
+        marks: tuple[Role, ...] = ("here (amplitude)", "here (phase)", *TRUST_OVERLAYS)
+        for role in marks:
+            self._mark(role, 0, here)
         self._mark("scan points", -1, here)
         if self._region is not None and self.layer("training region") is not None:
             self._region.move_to(here)
@@ -189,7 +201,7 @@ class Views:
             self.viewer.add_layer(layer)
         for _ in range(others):
             layers.move(0, len(layers))
-        for role in (*FRAME_IMAGES, *MAP_IMAGES):
+        for role in (*FRAME_IMAGES, *MAP_IMAGES, *TRUST_IMAGES):
             title = self._layers[role].name_overlay
             title.visible, title.font_size = True, 7
         self._entitle()
@@ -211,6 +223,7 @@ class Views:
     def _listen(self) -> None:
         assert self._scene is not None
         self._listen_to_region()
+        self._trust = TrustColumn(self.viewer, self._layers)
         self._picker = Picker(
             self._scene.field.shown(self.session.positions), self._is_map, self.session.move_to
         )
@@ -228,6 +241,9 @@ class Views:
             self._region.drawn.disconnect(self._on_drawn)
             self._region.disconnect()
             self._region = None
+        if self._trust is not None:
+            self._trust.disconnect()
+            self._trust = None
         if self._picker is not None:
             self.viewer.mouse_drag_callbacks.remove(self._picker)
             self._picker = None
@@ -305,7 +321,7 @@ class Views:
         layers = list(self.viewer.layers)
         shown = self.viewer.canvas.grid.contents_at(cell, self.viewer.layers)
         roles = {layers[k].metadata.get(KEY) for k in shown}
-        return bool(roles & {*MAP_IMAGES, *MAP_OVERLAYS})
+        return bool(roles & {*MAP_IMAGES, *MAP_OVERLAYS, *TRUST})
 
     def _on_drawn(self) -> None:
         layer = self.layer("training region")

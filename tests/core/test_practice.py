@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.practice import Practice
+from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.simulate import diffract
+from napari_ptychonn.core.training import train
+
+
+@pytest.fixture(scope="module")
+def made(toy):
+    return Practice(points=48, phase=-2.0, amplitude=0.8).on(toy.scan)
+
+
+def test_frames_are_as_bright_as_measured_and_follow_from_the_object(toy, made):
+    scan, truth = made
+    assert scan.frames.shape == (48, *toy.scan.frame_shape)
+    assert scan.frames.sum() / 48 == pytest.approx(toy.scan.frames.sum() / len(toy.scan), rel=0.1)
+    expected = diffract(truth, scan.positions[:4])
+    assert np.abs(scan.frames[:4] - expected).sum() < 0.1 * expected.sum()
+    assert (scan.unit, scan.pixel_size) == (toy.scan.unit, toy.scan.pixel_size)
+
+
+def test_the_sample_has_the_range_that_was_asked_for(made):
+    truth = made[1].object
+    assert np.abs(truth).min() == pytest.approx(0.8, abs=1e-3)
+    assert np.abs(truth).max() == pytest.approx(1.0, abs=1e-3)
+    assert np.angle(truth).min() == pytest.approx(-2.0, abs=1e-3)
+
+
+def test_the_same_seed_gives_the_same_practice(toy, made):
+    again, _ = Practice(points=48, phase=-2.0, amplitude=0.8).on(toy.scan)
+    other, _ = Practice(points=48, phase=-2.0, amplitude=0.8, seed=1).on(toy.scan)
+    np.testing.assert_array_equal(made[0].frames, again.frames)
+    assert (made[0].frames != other.frames).any()
+
+
+def test_what_was_practised_goes_on_with_measured_frames(toy, made):
+    options = TrainingOptions(epochs=1, rescans=1)
+    region = TrainingRegion.from_indices(made[0], slice(None))
+    *_, practised = train(*made, region, options, NetworkOptions(width=4), device="cpu")
+    assert len(next(practised.best.predict(toy.scan, device="cpu")))
+    region = TrainingRegion.from_lines(toy.scan, 0, 6)
+    *_, last = train(toy.scan, toy.reconstruction, region, options, resume=practised.best)
+    assert last.number == 2
+
+
+def test_without_a_probe_there_is_no_practice(toy):
+    with pytest.raises(InputError, match="needs a probe"):
+        Practice().on(replace(toy.scan, probe=None))
+    with pytest.raises(InputError, match="64x64"):
+        Practice().on(toy.scan, np.ones((1, 32, 32), np.complex64))
+    with pytest.raises(InputError, match="two points"):
+        Practice(points=1)
