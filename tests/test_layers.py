@@ -234,5 +234,6 @@ def test_scan_points_know_how_far_to_trust_them(trust):
     features = point_features(5, trust)
     np.testing.assert_array_equal(features["disagrees"], [0, 1, 0, 0, 0, 0])
     np.testing.assert_allclose(features["residual"][[1, 4]], [3.0, 1.1], rtol=1e-6)
+    np.testing.assert_allclose(features["doubt"][trust.indices], trust.doubt, rtol=1e-6)
     assert np.isnan(features["spread"][[0, 2, 3, 5]]).all()
     assert np.isnan(point_features(5, None)["residual"]).all()

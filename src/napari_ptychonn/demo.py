@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 POINTS = (48, 48)
 TRAINING_LINES = 30
-STEPS = 800
+STEPS = 500
 LONGEST_TRAINING = 210.0
 """Seconds; a very slow machine stops here with the best model so far."""
 

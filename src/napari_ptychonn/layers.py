@@ -144,14 +144,15 @@ def trust_layer(
 
 def point_features(count: int, trust: Trust | None) -> dict[str, NDArray[Any]]:
     """What the scan points layer knows of each of (count + 1) points; the last is the mark."""
-    spread, residual = np.full((2, count + 1), np.nan, np.float32)
+    spread, residual, doubt = np.full((3, count + 1), np.nan, np.float32)
     disagrees = np.zeros(count + 1, np.bool_)
     if trust is not None:
         spread[trust.indices] = trust.spread
+        doubt[trust.indices] = trust.doubt
         disagrees[trust.disagreeing] = True
         if trust.residual is not None:
             residual[trust.indices] = trust.residual
-    return {"spread": spread, "residual": residual, "disagrees": disagrees}
+    return {"spread": spread, "residual": residual, "doubt": doubt, "disagrees": disagrees}
 
 
 def empty_map(field: Field) -> tuple[NDArray[np.float32], dict[str, Any]]:

@@ -114,8 +114,7 @@ class FarField(nn.Module):
         missing = torch.where(good, ratio - 1, 0.0)
         update = torch.zeros((), device=frames.device)
         for mode, wave in zip(self.probe, waves, strict=True):
-            exit_wave = torch.fft.fftshift(torch.fft.ifft2(missing * wave, norm="ortho"), (-2, -1))
-            update = update + mode.conj() * exit_wave
+            update = update + mode.conj() * torch.fft.ifft2(missing * wave, norm="ortho")
         illumination = self.probe.abs().square().sum(dim=0)
         update = update / (illumination + UPDATE_FLOOR * illumination.max())
         rows, columns = self._window(amplitude.shape[-2:])
@@ -159,11 +158,9 @@ class FarField(nn.Module):
         return waves, self._intensity(waves)
 
     def _waves(self, objects: Tensor) -> list[Tensor]:
-        # The probe is stored with its centre moved to element 0 and back by the shifts.
-        return [
-            torch.fft.fft2(torch.fft.ifftshift(objects * mode, (-2, -1)), norm="ortho")
-            for mode in self.probe
-        ]
+        # Shifting the centre to element 0 would only turn the waves' phases, which no count shows
+        # and the way back undoes.
+        return [torch.fft.fft2(objects * mode, norm="ortho") for mode in self.probe]
 
     def _intensity(self, waves: list[Tensor]) -> Tensor:
         squares = torch.stack([wave.real.square() + wave.imag.square() for wave in waves])

@@ -71,7 +71,7 @@ class NetworkOptions:
             "min": 0,
             "max": 10,
         },
-    ] = 2
+    ] = 3
     width: Annotated[
         int,
         {
@@ -81,7 +81,7 @@ class NetworkOptions:
             "max": 128,
             "step": 4,
         },
-    ] = 16
+    ] = 8
     normalisation: Annotated[
         Literal["batch", "none"],
         {
@@ -189,7 +189,7 @@ class TrainingOptions:
             "max": 1_000_000,
             "step": 100,
         },
-    ] = 1500
+    ] = 900
     epochs: Annotated[
         int,
         {
