@@ -71,7 +71,7 @@ class NetworkOptions:
             "min": 0,
             "max": 10,
         },
-    ] = 3
+    ] = 2
     width: Annotated[
         int,
         {
