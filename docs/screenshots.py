@@ -76,7 +76,8 @@ def main() -> None:
         dock.train_panel.options.widgets["steps"].value = options.steps
     began = time.monotonic()
     dock.train_panel.train.click()
-    shown.wait(lambda: len(session.losses) > 6 and session.predictions is not None, 600)
+    shown.wait(lambda: (len(session.losses) > 6 or not session.running)
+               and session.predictions is not None, 600)  # fmt: skip
     shown.picture("training")
     shown.wait(lambda: session.comparison is not None and not session.running, 3600)
     print(f"trained and predicted in {time.monotonic() - began:.0f} s")

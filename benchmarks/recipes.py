@@ -1,0 +1,112 @@
+"""One network and recipe on one scan, with any option changed: the rows in docs/accuracy.md.
+
+    python benchmarks/recipes.py compact --network refinements=4 --training steps=300
+    python benchmarks/recipes.py siemens_star_516.h5 --network width=16
+
+Simulated scans are judged against the exact truth, a Siemens star against the ePIE of all frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_ptychonn import (
+    NetworkOptions,
+    Reconstruction,
+    Scan,
+    TrainingOptions,
+    TrainingRegion,
+    compare,
+    read_reconstruction,
+    read_scan,
+    train,
+)
+from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.region import Split
+from napari_ptychonn.core.simulate import Simulation
+
+SIMULATED = {
+    "compact": Simulation(points=(40, 40), photons=1e6, seed=1),
+    "particles": Simulation(
+        points=(40, 40), photons=1e5, pattern="particles", jitter=6e-9, modes=2, seed=2
+    ),
+}
+
+
+def main() -> None:
+    """Train once, and print one row of a Markdown table."""
+    options = _arguments()
+    scan, labels, reference, chosen, test = _data(options.scan)
+    split = Split(kind="blocks" if options.preset == "default" else "random", seed=options.seed)
+    region = TrainingRegion.from_indices(scan, chosen, split)
+    recipe = replace(TrainingOptions.preset(options.preset), seed=options.seed)
+    recipe = replace(recipe, **_values(options.training))
+    network = replace(NetworkOptions.preset(options.preset), **_values(options.network))
+    began = time.process_time()
+    *_, last = train(scan, labels, region, recipe, network)
+    seconds = time.process_time() - began
+    predicted = Patches.join(list(last.best.predict(scan, test)))
+    placed, positions = reference.under(scan)
+    found = compare(predicted, positions[test], placed)
+    changed = " ".join([options.preset, *options.network, *options.training])
+    whole, lit, mosaic = found.single_shot, found.lit, found.mosaic
+    cells = [
+        f"{options.scan}, {changed}, seed {options.seed}",
+        f"{last.step}",
+        f"{seconds:.0f}",
+        f"{whole.phase_mae:.4f} / {whole.phase_correlation:.3f}",
+        f"{lit.phase_mae:.4f} / {lit.phase_correlation:.3f}",
+        f"{lit.amplitude_mae:.4f} / {lit.amplitude_correlation:.3f}",
+        f"{mosaic.phase_mae:.4f} / {mosaic.phase_correlation:.3f}",
+        f"{mosaic.amplitude_mae:.4f} / {mosaic.amplitude_correlation:.3f}",
+    ]
+    print(f"| {' | '.join(cells)} |")
+
+
+def _data(
+    name: str,
+) -> tuple[Scan, Reconstruction, Reconstruction, slice, np.ndarray[Any, np.dtype[np.int64]]]:
+    """Scan, labels, reference, frames to train on, frames to test."""
+    if name in SIMULATED:
+        simulated = SIMULATED[name].run()
+        ny, nx = SIMULATED[name].points
+        # Two lines between the training region and the test are left out: their beams overlap.
+        chosen, test = slice(0, (ny - 10) * nx), np.arange((ny - 8) * nx, ny * nx)
+        return simulated.scan, simulated.reconstruction, simulated.truth, chosen, test
+    labels, reference = (
+        read_reconstruction(f"{name}::/{group}") for group in ("epie_first_387", "epie")
+    )
+    return read_scan(name), labels, reference, slice(0, 387), np.arange(387, 516)
+
+
+def _values(pairs: Sequence[str]) -> dict[str, Any]:
+    """'width=8' as {'width': 8}; what is no number stays text."""
+    return {key: _number(text) for key, text in (pair.split("=", 1) for pair in pairs)}
+
+
+def _number(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scan", help=f"the Siemens star file, or one of {', '.join(SIMULATED)}")
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--network", nargs="*", default=[], metavar="OPTION=VALUE")
+    parser.add_argument("--training", nargs="*", default=[], metavar="OPTION=VALUE")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
