@@ -1,4 +1,4 @@
-# make install | demo | test | lint | types | check | clean
+# make install | demo | test | fuzz | lint | types | check | clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +23,7 @@ LIBRARIES := xvfb libdbus-1-3 libegl1 libgl1 libglx0 libgl1-mesa-dri libglib2.0-
 	libxcb-randr0 libxcb-render0 libxcb-render-util0 libxcb-shape0 libxcb-shm0 \
 	libxcb-sync1 libxcb-util1 libxcb-xfixes0 libxcb-xkb1
 
-.PHONY: install libraries demo test lint types contracts manifest check clean
+.PHONY: install libraries demo test fuzz lint types contracts manifest check clean
 
 install: $(INSTALLED)
 
@@ -33,7 +33,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV); this takes a few minutes."
 	$(PIP) --upgrade "pip>=25.1"
 	$(PIP) --constraint constraints.txt torch
-	$(PIP) --constraint constraints.txt --editable . "napari[pyqt6]" --group dev
+	$(PIP) --constraint constraints.txt --editable ".[epie]" "napari[pyqt6]" --group dev
 	@touch $@
 
 libraries:
@@ -54,8 +54,13 @@ libraries:
 demo: install
 	$(BIN)/napari-ptychonn demo $(HEADLESS) -o demo
 
+# One process for each core, of one thread each: threads that share a core wait for each other.
 test: install
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
+
+# Damaged files by the thousand; the test suite takes 500.
+fuzz: install
+	$(BIN)/python tests/fuzz/test_fuzz.py $(or $(ARGS),--files 5000)
 
 lint: install
 	$(BIN)/ruff check

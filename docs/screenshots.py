@@ -17,11 +17,16 @@ from pathlib import Path
 os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp()) / "settings.yaml"))
 
 import napari
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_ptychonn.layers import KEY
+from napari_ptychonn.widgets.column import Column
 from napari_ptychonn.widgets.dock import PtychoNNDock
 
 SIZE = 1500, 950
+HEADING = 30
+"""Pixels above a section that belong to its heading."""
 
 
 class Photographer:
@@ -47,6 +52,15 @@ class Photographer:
         self.dock.scan_panel.reconstruction_requested.emit(f"{scan}::{reconstruction}")
         session = self.dock.session
         self.wait(lambda: session.reconstruction.name == reconstruction and not session.running, 60)
+
+    def scroll_to(self, panel: QWidget) -> None:
+        """Bring the top of a section of the dock into view."""
+        self.wait(lambda: False, 0.5)
+        column = self.dock.findChild(Column)
+        assert column is not None
+        content, bar = column.widget(), column.verticalScrollBar()
+        assert content is not None and bar is not None
+        bar.setValue(panel.mapTo(content, QPoint(0, 0)).y() - HEADING)
 
     def picture(self, name: str) -> None:
         """Save the window as it is."""
@@ -87,7 +101,13 @@ def main() -> None:
         shown.choose(options.scan, options.reference)
         shown.wait(lambda: not session.running, 60)
         print(session.comparison.sentence if session.comparison else "no comparison", flush=True)
+        shown.wait(lambda: session.report is not None, 60)
+        shown.scroll_to(dock.compare_panel)
         shown.picture("compare")
+        for layer in shown.viewer.layers:
+            if layer.metadata.get(KEY) == "phase difference":
+                layer.visible = True
+        shown.picture("differences")
     shown.viewer.close()
 
 

@@ -87,7 +87,7 @@ def test_version():
         ("train", "x.h5", "--frames", "0:5", "-o", "m", "--epochs", "1", "--steps", "9"),
         ("train", "x.h5", "--frames", "0:5", "-o", "m", "--epochs", "0"),
         ("predict", "x.h5"),
-        ("reconstruct", "x.h5"),
+        ("reconstruct", "x.h5"),  # no -o
     ],
 )
 def test_wrong_usage_exits_with_2(arguments):
@@ -296,6 +296,7 @@ def test_compare_for_a_person(folder):
     assert ended.code == 0
     assert "40 frames (held out)" in ended.out
     assert "mosaic" in ended.out
+    assert "resolution (1/2 bit)" in ended.out
     assert "reconstruction: degraded truth (simulated truth" in ended.err
 
 
@@ -314,6 +315,56 @@ def test_comparing_the_labels_themselves_gives_nothing_to_complain_about(folder,
     assert report["phase_mae"] < 1e-4
     assert report["amplitude_mae"] < 1e-4
     assert report["phase_correlation"] > 0.9999
+
+
+def test_compare_writes_figures_and_tables(folder, tmp_path):
+    files = [tmp_path / name for name in ("c.png", "c.csv", "c.json")]
+    options = [option for file in files for option in ("-o", file)]
+    ended = run(
+        "compare", folder / "RESULT.h5", "--reconstruction", folder / "scan.h5",
+        *options, "--line", "0,-50:0,50", "--json",
+    )  # fmt: skip
+    assert ended.code == 0
+    assert all(f"wrote {file}" in ended.err for file in files)
+    assert files[0].read_bytes().startswith(b"\x89PNG")
+    report, written = json.loads(ended.out), json.loads(files[2].read_text(encoding="utf-8"))
+    assert report["mosaic"] == written["mosaic"]
+    assert report["speed_up"] is None, "the truth was not computed here"
+    assert "ring_correlation" not in report, "curves go to files"
+    assert np.allclose(written["profile"]["line"], [[0.0, -5e-8], [0.0, 5e-8]])
+    assert files[1].read_text(encoding="utf-8").startswith("quantity,at,value")
+
+
+def test_compare_tells_the_speed_up_where_both_times_are_known(folder, tmp_path):
+    from napari_ptychonn.io import read_reconstruction, write_reconstruction
+
+    assert read_result(folder / "RESULT.h5").seconds > 0, "measured by predict"
+    made = read_reconstruction(folder / "scan.h5")
+    timed = replace(made, seconds=30.0, iterations=20, algorithm="ePIE")
+    write_reconstruction(tmp_path / "OBJ.h5", timed)
+    common = ("compare", folder / "RESULT.h5", "--reconstruction", tmp_path / "OBJ.h5")
+    speed = json.loads(run(*common, "--json").out)["speed_up"]
+    assert speed["scaled_seconds"] == pytest.approx(600)
+    assert speed["factor"] == pytest.approx(600 / speed["prediction_seconds"])
+    assert "scaled from 20 iterations measured in 30 s" in run(*common).out
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (("-o", "c.txt"), 1, "expected a name that ends in"),
+        (("-o", "no/such/c.png"), 1, "does not exist"),
+        (("--line", "0,0"), 2, "expected Y0,X0:Y1,X1"),
+        (("-o", "c.csv", "--line", "9e9,0:9e9,1"), 1, "does not touch"),
+    ],
+)
+def test_bad_exports_are_refused(folder, tmp_path, monkeypatch, options, code, sentence):
+    monkeypatch.chdir(tmp_path)
+    ended = run("compare", folder / "RESULT.h5", "--reconstruction", folder / "scan.h5", *options)
+    assert ended.code == code
+    assert sentence in ended.err
+    assert ended.out == ""
+    assert not list(tmp_path.iterdir())
 
 
 def test_frames_off_the_object_are_counted(folder, tmp_path):

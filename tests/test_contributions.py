@@ -17,7 +17,8 @@ from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.demo import write_scan
-from napari_ptychonn.io import read_result
+from napari_ptychonn.io import read_reconstruction, read_result
+from napari_ptychonn.io.exchange import EXCHANGE
 from napari_ptychonn.layers import OPENED
 from napari_ptychonn.scene import result_layers
 
@@ -111,6 +112,28 @@ def test_mosaics_are_written_as_the_result_they_belong_to(result, tmp_path):
     path = str(tmp_path / "result.h5")
     assert write_layers(path, result_layers(result)) == [path]
     np.testing.assert_array_equal(read_result(path).mosaic.phase, result.mosaic.phase)
+
+
+@pytest.mark.parametrize("ending", [".cxi", ".nxs", ".ptyr", ".npz"])
+def test_mosaics_are_written_for_other_programs(ending, result, tmp_path):
+    path = str(tmp_path / f"mosaic{ending}")
+    assert write_layers(path, result_layers(result)) == [path]
+    assert read_reconstruction(path).object.shape == (8, 8)
+
+
+def test_the_manifest_offers_every_form_that_is_one_file():
+    manifest = npe2.PluginManifest.from_file(MANIFEST)
+    (writer,) = manifest.contributions.writers
+    # .tiff is left to napari itself: it writes any image, this only mosaics.
+    assert {*writer.filename_extensions} == {".h5", ".hdf5", *EXCHANGE} - {".tif", ".tiff"}
+
+
+def test_a_reconstruction_is_written_too(toy, tmp_path):
+    path = write_scan(tmp_path / "scan.h5", toy.scan, toy.reconstruction)
+    layers = get_reader(str(path))([str(path)])
+    written = write_layers(str(tmp_path / "object.cxi"), layers)
+    back = read_reconstruction(written[0])
+    np.testing.assert_allclose(back.object, toy.reconstruction.object, atol=1e-6)
 
 
 def test_other_layers_cannot_be_written_as_a_result(tmp_path):

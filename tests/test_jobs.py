@@ -106,6 +106,27 @@ def test_prediction_ends_with_result_and_numbers(small, model, region):
     assert last.comparison.frames == len(region.held_out)
 
 
+def test_the_seconds_of_a_prediction_are_not_those_of_showing_it(small, model, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(jobs.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(jobs, "PROGRESS_PAUSE", 0.0)
+    whole = next(model.predict(small.scan, np.arange(20), device="cpu"))
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(model, name)
+
+        def predict(self, *_, **__):
+            for k in range(0, 20, 5):
+                now[0] += 1.0
+                yield whole[k : k + 5]
+
+    for step in jobs.predict_job(small.scan, Slow(), None, np.arange(20), "cpu", never):
+        if isinstance(step, jobs.Progress):
+            now[0] += 100.0
+    assert step.result.seconds == pytest.approx(4.0)
+
+
 def test_prediction_needs_no_reconstruction(small, model):
     *_, last = jobs.predict_job(small.scan, model, None, np.arange(20), "cpu", never)
     assert last.comparison is None

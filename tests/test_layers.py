@@ -17,12 +17,12 @@ from napari_ptychonn.jobs import Opened
 from napari_ptychonn.layers import (
     AMPLITUDES,
     FRAME_IMAGES,
+    HIDDEN,
     MAP_IMAGES,
     OPENED,
     PHASES,
     RESULT,
     ROLES,
-    TRUST,
     point_colours,
     point_features,
 )
@@ -43,7 +43,7 @@ def by_name(layers):
 def test_every_role_has_one_layer_in_cell_order(scene):
     made = scene.layers(None)
     assert [options["name"] for _, options, _ in made] == list(ROLES)
-    assert [kind for _, _, kind in made[::2]] == ["image"] * 10
+    assert [kind for _, _, kind in made[::2]] == ["image"] * 12
 
 
 def test_all_layers_agree_on_units(scene):
@@ -223,11 +223,11 @@ def test_the_residual_is_not_shown_where_there_is_none(result, trust):
         ]
 
 
-def test_trust_is_hidden_until_somebody_asks(scene):
+def test_trust_and_differences_are_hidden_until_somebody_asks(scene):
     hidden = [
         options["name"] for _, options, _ in scene.layers(None) if not options.get("visible", True)
     ]
-    assert hidden == list(TRUST)
+    assert sorted(hidden) == sorted(HIDDEN)
 
 
 def test_scan_points_know_how_far_to_trust_them(trust):

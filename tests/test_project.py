@@ -48,11 +48,14 @@ def test_every_public_name_is_there() -> None:
 def test_every_json_key_is_documented() -> None:
     from napari_ptychonn.core.alignment import Alignment
     from napari_ptychonn.core.metrics import Comparison, ImageErrors, PatchErrors
+    from napari_ptychonn.core.ring_correlation import Resolution
+    from napari_ptychonn.core.speed import SpeedUp
     from napari_ptychonn.io.description import Description
 
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-    values = (Description, Comparison, PatchErrors, ImageErrors, Alignment)
+    values = (Description, Comparison, PatchErrors, ImageErrors, Alignment, Resolution, SpeedUp)
     keys = {field.name for value in values for field in fields(value)}
+    keys -= {"pair"}  # images
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
 
 

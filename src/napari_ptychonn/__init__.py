@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.practice import Practice
     from napari_ptychonn.core.reconstruction import Reconstruction
     from napari_ptychonn.core.region import Split, TrainingRegion
+    from napari_ptychonn.core.report import Report
     from napari_ptychonn.core.result import Result
     from napari_ptychonn.core.scan import Optics, Scan
     from napari_ptychonn.core.simulate import Simulation, simulate_scan
     from napari_ptychonn.core.training import Epoch, train
     from napari_ptychonn.core.trust import Trust
+    from napari_ptychonn.engines import EngineOptions, Iteration, reconstruct
+    from napari_ptychonn.exports import write_report
     from napari_ptychonn.io import (
         read_reconstruction,
         read_result,
@@ -36,14 +39,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "EngineOptions",
     "Epoch",
     "InputError",
+    "Iteration",
     "Mosaic",
     "NetworkOptions",
     "Optics",
     "Practice",
     "Predictions",
     "Reconstruction",
+    "Report",
     "Result",
     "Scan",
     "Simulation",
@@ -58,9 +64,11 @@ __all__ = [
     "read_reconstruction",
     "read_result",
     "read_scan",
+    "reconstruct",
     "simulate_scan",
     "train",
     "write_reconstruction",
+    "write_report",
     "write_result",
 ]
 
@@ -74,11 +82,14 @@ _HOMES = {
     "core.practice": ("Practice",),
     "core.reconstruction": ("Reconstruction",),
     "core.region": ("Split", "TrainingRegion"),
+    "core.report": ("Report",),
     "core.result": ("Result",),
     "core.scan": ("Optics", "Scan"),
     "core.simulate": ("Simulation", "simulate_scan"),
     "core.training": ("Epoch", "train"),
     "core.trust": ("Trust",),
+    "engines": ("EngineOptions", "Iteration", "reconstruct"),
+    "exports": ("write_report",),
     "io": (
         "read_reconstruction",
         "read_result",

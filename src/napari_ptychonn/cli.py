@@ -7,34 +7,51 @@ commands that compute, so that ``--help`` and ``info`` are there at once.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from enum import StrEnum
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from napari_ptychonn.arguments import (
+    Algorithm,
+    DeviceOption,
+    FirstProbe,
+    FramesOption,
+    JsonOption,
+    Preset,
+    ScanArgument,
+    Validation,
+    chosen_frames,
+    parse_frames,
+    recipe,
+    split_by,
+)
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.study_commands import study
+from napari_ptychonn.terminal import (
+    notice,
+    print_json,
+    progress_bars,
+    read_aloud,
+    stop_requests,
+    tracker,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from rich.progress import Progress
 
     from napari_ptychonn.core.model import TrainedModel
-    from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
-    from napari_ptychonn.core.reconstruction import Reconstruction
-    from napari_ptychonn.core.region import Split
+    from napari_ptychonn.core.profile import Line
+    from napari_ptychonn.core.report import Report
     from napari_ptychonn.core.result import Result
     from napari_ptychonn.core.training import Epoch
+    from napari_ptychonn.engines import Iteration
 
 app = typer.Typer(
     name="napari-ptychonn",
@@ -51,64 +68,22 @@ _FEW = 8
 """Longer lists are told by their length; --json has them all."""
 
 
-class Track(Protocol):
-    """Shows how far something has got."""
-
-    def __call__(self, what: str, done: int, total: int, status: str = "") -> None:
-        """Show `done` of `total` for `what`."""
-
-
-class Preset(StrEnum):
-    """Named networks with their recipes."""
-
-    DEFAULT = "default"
-    PAPER = "paper"
-    PAPER_KERAS = "paper-keras"
-
-
-class Validation(StrEnum):
-    """How validation frames are taken out of the chosen ones."""
-
-    BLOCKS = "blocks"
-    RANDOM = "random"
-
-
-def parse_frames(text: str) -> slice:
-    """Read 'A:B' or 'A:B:K', each part optional, as Python would.
+def parse_line(text: str) -> Line:
+    """Read the two ends of a line, 'Y0,X0:Y1,X1'.
 
     Raises
     ------
     typer.BadParameter
-        When it is not a slice.
+        When it is something else.
     """
-    parts = text.split(":")
     try:
-        numbers = [int(part) if part.strip() else None for part in parts]
+        (y0, x0), (y1, x1) = (map(float, end.split(",")) for end in text.split(":"))
     except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] == 0):
-        raise typer.BadParameter(f"expected A:B or A:B:K (a Python slice), got {text!r}.")
-    return slice(*numbers)
+        raise typer.BadParameter(f"expected Y0,X0:Y1,X1 (numbers), got {text!r}.") from None
+    return (y0, x0), (y1, x1)
 
 
-ScanArgument = Annotated[
-    str, typer.Argument(metavar="SCAN", help="Scan file, or FILE::/group inside it.")
-]
-FramesOption = Annotated[
-    slice | None,
-    typer.Option(
-        "--frames",
-        parser=parse_frames,
-        metavar="A:B[:K]",
-        help="Scan indices, as a Python slice.",
-    ),
-]
-DeviceOption = Annotated[
-    str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1, mps, xpu.")
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
-]
+app.add_typer(study)
 
 
 @app.callback(invoke_without_command=True)
@@ -133,12 +108,91 @@ def info(
 
     description = describe(scan).as_dict()
     if as_json:
-        _print_json(description)
+        print_json(description)
         return
     notes = description.pop("notes", ())
     _print_fields(description)
     for note in notes:
         print(f"note: {note}")
+
+
+@app.command()
+def reconstruct(
+    scan: ScanArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OBJ.h5", help="Reconstruction to write.")
+    ],
+    algorithm: Annotated[
+        Algorithm, typer.Option(help="The paper's ePIE, its regularised form, or LSQML.")
+    ] = Algorithm.EPIE,
+    iterations: Annotated[int, typer.Option(min=1, help="Passes over the frames.")] = 100,
+    frames: FramesOption = None,
+    modes: Annotated[
+        int, typer.Option(min=0, help="Incoherent probe modes; 0: as many as the first probe has.")
+    ] = 0,
+    position_correction: Annotated[
+        bool, typer.Option("--position-correction", help="Refine the scan positions too.")
+    ] = False,
+    first_probe: Annotated[
+        FirstProbe,
+        typer.Option(help="known: the start's or the scan's, where there is one."),
+    ] = FirstProbe.KNOWN,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Go on with a reconstruction, or begin with the mosaic of a result.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=0, help="Frames that update the object at once; 0: chosen.")
+    ] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: chosen.")] = 0,
+    device: DeviceOption = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of the order of the frames.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Reconstruct object and probe from the frames of a scan, by pty-chi.
+
+    Ctrl-C ends it early and keeps the object as it is then.
+    """
+    from napari_ptychonn.engines import EngineOptions, why_not
+    from napari_ptychonn.io import read_scan
+
+    if missing := why_not():
+        raise InputError(missing)
+    _must_be_writable(output, scan, None if _is_reconstruction(start) else start)
+    measured = read_scan(scan)
+    indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
+    before = None if start is None else read_aloud(start)
+    options = EngineOptions(
+        algorithm=algorithm.value,
+        iterations=iterations,
+        modes=modes,
+        position_correction=position_correction,
+        first_probe=first_probe.value,
+        batch_size=batch_size,
+        threads=threads,
+        seed=seed,
+    )
+
+    from napari_ptychonn.engines import reconstruct as iterations_of
+
+    with stop_requests("the object so far") as stop:
+        last = _watch_object(
+            iterations_of(
+                measured, options, indices=indices, start=before, device=device, should_stop=stop
+            ),
+            output,
+        )
+    report = _told_reconstruction(scan, output, last)
+    if as_json:
+        print_json(report)
+    else:
+        print(
+            "{output}: {algorithm}, {iterations} iterations of {frames} frames, "
+            "error {error:.4g}, {seconds:.1f} s".format(**report)
+        )
 
 
 @app.command()
@@ -188,15 +242,15 @@ def train(
     from napari_ptychonn.io import read_scan
 
     measured = read_scan(scan)
-    labels = _read_reconstruction(reconstruction or scan)
-    region = TrainingRegion.from_indices(measured, frames, _split(validation, preset, seed))
+    labels = read_aloud(reconstruction or scan)
+    region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
     notice(f"{measured.name}: {region.description}: {region.counts}")
     start = _model(resume) if resume is not None else None
-    options, network = _recipe(preset, epochs, steps, seed, start)
+    options, network = recipe(preset, epochs, steps, seed, start)
 
     from napari_ptychonn.core.training import train as epochs_of
 
-    with _stop_requests() as stop:
+    with stop_requests() as stop:
         best = _watch(
             epochs_of(
                 measured,
@@ -218,7 +272,13 @@ def predict(
     scan: ScanArgument,
     model: Annotated[Path, typer.Option(metavar="MODEL", help="Written by train.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="RESULT.h5", help="Result to write.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="RESULT.h5",
+            help="Result to write; .cxi .nxs .ptyr .npz .tiff: mosaic only.",
+        ),
     ],
     frames: FramesOption = None,
     device: DeviceOption = "auto",
@@ -229,7 +289,7 @@ def predict(
 
     measured = read_scan(scan)
     trained = _model(model)
-    indices = None if frames is None else _chosen(len(measured), frames, measured.name)
+    indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
 
     from napari_ptychonn.core.device import choose_device
     from napari_ptychonn.jobs import Predicted, predict_job
@@ -237,18 +297,19 @@ def predict(
     where = choose_device(device)
     notice(f"predicting on {where.name}: {where.reason}")
     total = len(measured) if indices is None else len(indices)
-    with _progress() as progress:
-        track = _tracker(progress)
+    with progress_bars() as progress:
+        track = tracker(progress)
         for step in predict_job(measured, trained, None, indices, where.name, lambda: False):
             if isinstance(step, Predicted):
                 result = step.result
             else:
                 track("predicting", step.done, total)
-    write_result(output, result)
+    written = write_result(output, result)
     if result.trust is not None:
         notice(result.trust.sentence)
     height, width = result.mosaic.phase.shape
-    print(f"{output}: {len(result.predictions)} frames, mosaic {height} x {width} pixels")
+    files = ", ".join(map(str, written))
+    print(f"{files}: {len(result.predictions)} frames, mosaic {height} x {width} pixels")
 
 
 @app.command()
@@ -258,6 +319,23 @@ def compare(
         str, typer.Option(metavar="OBJ", help="What to compare with: FILE or FILE::/group.")
     ],
     frames: FramesOption = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Also write FILE: .png .pdf .svg (a figure), .csv .json (numbers and curves); "
+            "may be repeated.",
+        ),
+    ] = None,
+    line: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Y0,X0:Y1,X1",
+            help="Line of the profile in FILE, nm (pixels for a scan in pixels).",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare predictions with a reconstruction.
@@ -265,23 +343,70 @@ def compare(
     Without --frames, the frames that were held out from training count; all
     of them where the result does not know.
     """
+    ends = None if line is None else parse_line(line)
+    from napari_ptychonn.exports import check_kind, write_report
+
+    for file in output or ():
+        check_kind(file)
+        _must_be_writable(file, result, reconstruction)
+    from napari_ptychonn.core.report import Report
     from napari_ptychonn.io import read_result
 
     predicted = read_result(result)
-    reference = _read_reconstruction(reconstruction)
-    chosen, which = _compared(predicted, frames)
-    comparison = predicted.compare(reference, chosen)
-    if comparison.left_out:
+    reference = read_aloud(reconstruction)
+    chosen = None if frames is None else _compared(predicted, frames)
+    report = Report.of(predicted, reference, chosen)
+    if left_out := report.comparison.left_out:
         notice(
-            f"{comparison.left_out} of {len(chosen)} frames are left out: "
+            f"{left_out} of {report.comparison.frames + left_out} frames are left out: "
             f"their patches are not on the object of {reference.name}"
         )
-    report = {"result": result, "reconstruction": reconstruction, "selection": which}
-    report |= comparison.as_dict()
+    if ends is not None and predicted.unit == "m":
+        (y0, x0), (y1, x1) = ends
+        ends = (y0 * 1e-9, x0 * 1e-9), (y1 * 1e-9, x1 * 1e-9)
+    for file in output or ():
+        notice(f"wrote {write_report(file, report, ends)}")
+    told = {"result": result, "reconstruction": reconstruction, **report.numbers()}
     if as_json:
-        _print_json(report)
+        print_json(told)
     else:
-        _print_comparison(report)
+        _print_comparison(told, report)
+
+
+@app.command()
+def convert(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="Reconstruction, result, model, or .pth weights."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help=".h5 .cxi .nxs .ptyr .npz .tiff for an object, .onnx for a model.",
+        ),
+    ],
+    scan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCAN",
+            help="With a reconstruction: write ptychodus training data. With weights: the scan "
+            "that they are for.",
+        ),
+    ] = None,
+    crop: Annotated[
+        int | None,
+        typer.Option(min=64, help="With weights: detector pixels to keep along each axis."),
+    ] = None,
+) -> None:
+    """Write an object, a result or a model in the form of another program."""
+    _must_be_writable(output, source, scan)
+    from napari_ptychonn.conversion import convert as converted
+
+    for file in converted(source, output, scan=scan, crop=crop):
+        print(file)
 
 
 @app.command()
@@ -299,17 +424,12 @@ def demo(
     from napari_ptychonn.demo import Demonstration, show_demo
 
     demonstration = Demonstration(device=device, seed=seed)
-    with _stop_requests() as stop, _progress() as progress:
-        files = demonstration.run(output, notice, _tracker(progress), stop)
+    with stop_requests() as stop, progress_bars() as progress:
+        files = demonstration.run(output, notice, tracker(progress), stop)
     for file in files:
         print(file)
     if not headless:
         show_demo(output, say=notice)
-
-
-def notice(text: str) -> None:
-    """Tell a person something that a script does not read."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -331,44 +451,21 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     raise SystemExit(1)
 
 
-def _compared(result: Result, frames: slice | None) -> tuple[NDArray[np.int64], str]:
-    """Frames to compare, and what they are."""
+def _compared(result: Result, frames: slice) -> NDArray[np.int64]:
+    """Those of the frames asked for that were predicted."""
     import numpy as np
 
     predicted = result.predictions.indices
-    if frames is not None:
-        known = [predicted] if result.held_out is None else [predicted, result.held_out]
-        chosen = _chosen(1 + max(int(part.max()) for part in known if len(part)), frames, "result")
-        if missing := int((~np.isin(chosen, predicted)).sum()):
-            notice(f"{missing} of {len(chosen)} frames are not in the result")
-        chosen, which = np.intersect1d(chosen, predicted), "frames"
-    elif result.held_out is not None and len(result.held_out):
-        chosen, which = np.intersect1d(result.held_out, predicted), "held out"
-    else:
-        chosen, which = predicted, "all"
+    known = [predicted] if result.held_out is None else [predicted, result.held_out]
+    chosen = chosen_frames(
+        1 + max(int(part.max()) for part in known if len(part)), frames, "result"
+    )
+    if missing := int((~np.isin(chosen, predicted)).sum()):
+        notice(f"{missing} of {len(chosen)} frames are not in the result")
+    chosen = np.intersect1d(chosen, predicted)
     if not len(chosen):
-        raise InputError(f"None of the frames to compare ({which}) was predicted.")
-    return chosen, which
-
-
-def _chosen(count: int, frames: slice, name: str) -> NDArray[np.int64]:
-    import numpy as np
-
-    chosen = np.arange(count, dtype=np.int64)[frames]
-    if not len(chosen):
-        raise InputError(f"{name}: --frames selects none of the {count} frames.")
+        raise InputError("None of the frames asked for was predicted.")
     return chosen
-
-
-def _read_reconstruction(path: str) -> Reconstruction:
-    from napari_ptychonn.io import read_reconstruction
-
-    reconstruction = read_reconstruction(path)
-    made = reconstruction.algorithm
-    if reconstruction.iterations:
-        made += f", {reconstruction.iterations} iterations"
-    notice(f"reconstruction: {reconstruction.name} ({made}) of {path}")
-    return reconstruction
 
 
 def _model(path: Path) -> TrainedModel:
@@ -377,37 +474,11 @@ def _model(path: Path) -> TrainedModel:
     return TrainedModel.load(path)
 
 
-def _split(validation: Validation | None, preset: Preset, seed: int) -> Split:
-    from napari_ptychonn.core.region import Split
-
-    published = preset is not Preset.DEFAULT
-    kind = validation or (Validation.RANDOM if published else Validation.BLOCKS)
-    return Split(kind="random" if kind is Validation.RANDOM else "blocks", seed=seed)
-
-
-def _recipe(
-    preset: Preset,
-    epochs: int | None,
-    steps: int | None,
-    seed: int,
-    resume: TrainedModel | None,
-) -> tuple[TrainingOptions, NetworkOptions | None]:
-    """Options of training and network; a resumed network stays as it is."""
-    from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
-
-    options = replace(TrainingOptions.preset(preset.value), seed=seed)
-    if epochs is not None:
-        options = replace(options, epochs=epochs)
-    if steps is not None:
-        options = replace(options, epochs=0, steps=steps)
-    return options, None if resume else NetworkOptions.preset(preset.value)
-
-
 def _watch(epochs: Iterable[Epoch], output: Path) -> TrainedModel:
     """Show the training, and save the best model however it ends."""
     best: TrainedModel | None = None
-    with _progress() as progress:
-        track = _tracker(progress)
+    with progress_bars() as progress:
+        track = tracker(progress)
         try:
             for epoch in epochs:
                 best = epoch.best
@@ -420,6 +491,56 @@ def _watch(epochs: Iterable[Epoch], output: Path) -> TrainedModel:
     if best is None:
         raise InputError("The training was stopped before there was any model.")
     return best
+
+
+def _watch_object(iterations: Iterable[Iteration], output: Path) -> Iteration:
+    """Show the reconstruction, and save the object however it ends."""
+    from napari_ptychonn.io import write_reconstruction
+
+    last: Iteration | None = None
+    with progress_bars() as progress:
+        track = tracker(progress)
+        try:
+            for iteration in iterations:
+                for message in iteration.messages:
+                    notice(message)
+                last = iteration
+                track("reconstructing", last.number, last.total, f"error {last.error:.4g}")
+        except Exception:
+            if last is not None:
+                made = last.reconstruction.iterations
+                notice(f"the object after {made} iterations is kept in {output}")
+            raise
+        finally:
+            if last is not None:
+                write_reconstruction(output, last.reconstruction)
+    if last is None:
+        raise InputError("The reconstruction was stopped before there was any object.")
+    return last
+
+
+def _told_reconstruction(scan: str, output: Path, last: Iteration) -> dict[str, Any]:
+    made = last.reconstruction
+    return {
+        "scan": scan,
+        "output": str(output),
+        "algorithm": made.algorithm,
+        "iterations": made.iterations,
+        "frames": 0 if made.indices is None else len(made.indices),
+        "error": last.error,
+        "seconds": last.seconds,
+        "object_shape": made.object.shape,
+        "pixel_size": made.pixel_size,
+        "unit": made.unit,
+        "modes": 0 if made.probe is None else len(made.probe),
+    }
+
+
+def _is_reconstruction(start: str | None) -> bool:
+    """Whether a file is a reconstruction and nothing else, so that it may be replaced."""
+    from napari_ptychonn.io import describe
+
+    return start is not None and "::" not in start and describe(start).kind == "reconstruction"
 
 
 def _told_epoch(epoch: Epoch) -> str:
@@ -454,67 +575,10 @@ def _must_be_writable(output: Path, *inputs: str | None) -> None:
             raise InputError(f"{output} is the input; writing there would destroy it.")
 
 
-@contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or a queue's SIGTERM) into a wish to stop; the second one is final."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def on_signal(number: int, frame: Any) -> None:
-        del frame
-        asked.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        notice("stopping after this step; the best model so far is kept")
-
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Progress bars on stderr where that is a terminal; nothing otherwise."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
-    )
-    shown = sys.stderr.isatty()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not shown, transient=True) as progress:
-        yield progress
-
-
-def _tracker(progress: Progress) -> Track:
-    """Make a callable (what, done, total, status) that keeps one bar for each `what`."""
-    bars: dict[str, Any] = {}
-
-    def track(what: str, done: int, total: int, status: str = "") -> None:
-        if what not in bars:
-            bars[what] = progress.add_task(what, total=total, status=status)
-        progress.update(bars[what], completed=done, total=total, status=status)
-
-    return track
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, indent=2, allow_nan=False, default=str))
-
-
-def _print_comparison(report: dict[str, Any]) -> None:
-    selection = "" if report["selection"] == "all" else f" ({report['selection']})"
-    print(f"{report['frames']} frames{selection} of {report['result']}")
-    print(f"against {report['reconstruction']}\n")
+def _print_comparison(told: dict[str, Any], report: Report) -> None:
+    selection = "" if report.selection == "all" else f" ({report.selection})"
+    print(f"{told['frames']} frames{selection} of {told['result']}")
+    print(f"against {told['reconstruction']}\n")
     rows = (
         ("single-shot, whole patch", "single_shot"),
         ("single-shot, where lit", "lit"),
@@ -524,13 +588,27 @@ def _print_comparison(report: dict[str, Any]) -> None:
         f"{'':26}{'phase MAE (constant)':>22}{'corr.':>8}{'amplitude MAE (const.)':>25}{'corr.':>8}"
     )
     for title, key in rows:
-        e = report[key]
+        e = told[key]
         phase = f"{_number(e['phase_mae'])} ({_number(e['constant_phase_mae'])}) rad"
         amplitude = f"{_number(e['amplitude_mae'])} ({_number(e['constant_amplitude_mae'])})"
         print(
             f"{title:26}{phase:>22}{_number(e['phase_correlation']):>8}"
             f"{amplitude:>25}{_number(e['amplitude_correlation']):>8}"
         )
+    mosaic = report.comparison.mosaic
+    print(f"\n{'':26}{'PSNR':>22}{'SSIM':>8}{'resolution (1/2 bit)':>25}")
+    for title, psnr, ssim, resolution in (
+        ("mosaic, phase", mosaic.phase_psnr, mosaic.phase_ssim, mosaic.phase_resolution),
+        (
+            "mosaic, amplitude",
+            mosaic.amplitude_psnr,
+            mosaic.amplitude_ssim,
+            mosaic.amplitude_resolution,
+        ),
+    ):
+        print(f"{title:26}{f'{psnr:.1f} dB':>22}{_number(ssim):>8}{resolution!s:>25}")
+    if report.speed is not None:
+        print(f"\n{report.speed.sentence}")
 
 
 def _number(value: float | None) -> str:

@@ -56,24 +56,27 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 
 
 def write_layers(path: str, layers: list[LayerData]) -> list[str]:
-    """Write the result that some of these layers belong to.
+    """Write the result, or else the reconstruction, that some of these layers belong to.
 
     Raises
     ------
     InputError
-        When none of the layers is part of a result.
+        When none of the layers is part of either.
     """
-    from napari_ptychonn.io import write_result
-    from napari_ptychonn.layers import RESULT
+    from napari_ptychonn.io import write_reconstruction, write_result
+    from napari_ptychonn.layers import OPENED, RESULT
 
     for _, options, _ in layers:
         result = options.get("metadata", {}).get(RESULT)
         if result is not None:
-            write_result(path, result)
-            return [path]
+            return [str(file) for file in write_result(path, result)]
+    for _, options, _ in layers:
+        opened = options.get("metadata", {}).get(OPENED)
+        if opened is not None and opened.reconstruction is not None:
+            return [str(file) for file in write_reconstruction(path, opened.reconstruction)]
     raise InputError(
-        "only a PtychoNN mosaic can be saved as a result; predict first, then select "
-        "'PtychoNN amplitude' or 'PtychoNN phase'."
+        "only a PtychoNN mosaic or a reconstruction can be saved in this form; predict first, then "
+        "select 'PtychoNN amplitude' or 'PtychoNN phase'."
     )
 
 

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.pair import CHANNELS
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import TrainingRegion
+from napari_ptychonn.core.report import Report
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.core.trust import Trust
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.metrics import Comparison
     from napari_ptychonn.core.model import TrainedModel
     from napari_ptychonn.core.training import Epoch
+    from napari_ptychonn.engines.iteration import Iteration
+    from napari_ptychonn.engines.options import EngineOptions
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +60,11 @@ class Preview:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ObjectPreview:
+    """It is time to look at the object of the last `Iteration`."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Progress:
     """Predictions so far: `done` of `total` frames, and the latest batch."""
 
@@ -69,7 +78,12 @@ class Predicted:
     """A whole prediction run, and its numbers where there is something to compare with."""
 
     result: Result
-    comparison: Comparison | None
+    report: Report | None
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The report's numbers."""
+        return None if self.report is None else self.report.comparison
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,6 +164,42 @@ def training_job(
         release_memory()
 
 
+def reconstruct_job(
+    scan: Scan,
+    options: EngineOptions,
+    indices: NDArray[np.int64] | None,
+    start: Reconstruction | None,
+    device: str,
+    should_stop: ShouldStop,
+) -> Iterator[Iteration | ObjectPreview]:
+    """Reconstruct, and say now and then that the object so far is worth a look.
+
+    Parameters
+    ----------
+    scan, options, indices, start, device, should_stop
+        See `napari_ptychonn.engines.iteration.reconstruct`.
+
+    Yields
+    ------
+    Iteration
+        Every iteration.
+    ObjectPreview
+        After an iteration with a newer object, not more often than once a second.
+    """
+    from napari_ptychonn.engines.iteration import reconstruct
+
+    shown: Reconstruction | None = None
+    last = float("-inf")
+    for iteration in reconstruct(
+        scan, options, indices=indices, start=start, device=device, should_stop=should_stop
+    ):
+        yield iteration
+        newer = iteration.reconstruction is not shown
+        if newer and time.monotonic() - last >= PREVIEW_PAUSE:
+            shown, last = iteration.reconstruction, time.monotonic()
+            yield ObjectPreview()
+
+
 def predict_job(
     scan: Scan,
     model: TrainedModel,
@@ -185,9 +235,11 @@ def predict_job(
     total = len(scan) if indices is None else len(indices)
     batches: list[Predictions] = []
     shown = 0
-    last = 0.0
+    last = seconds = 0.0
     try:
+        began = time.perf_counter()
         for batch in model.predict(scan, indices, device=device, should_stop=should_stop):
+            seconds += time.perf_counter() - began
             batches.append(batch)
             if time.monotonic() - last >= PROGRESS_PAUSE:
                 yield Progress(
@@ -196,10 +248,19 @@ def predict_job(
                     predictions=Predictions.join(batches[shown:]),
                 )
                 last, shown = time.monotonic(), len(batches)
+            began = time.perf_counter()
         if batches:
-            yield finished(scan, model, reconstruction, Predictions.join(batches))
+            yield finished(scan, model, reconstruction, Predictions.join(batches), seconds)
     finally:
         release_memory()
+
+
+def compare_job(
+    result: Result, reconstruction: Reconstruction, should_stop: ShouldStop = lambda: False
+) -> Iterator[Report]:
+    """Compare a result with another reconstruction."""
+    del should_stop  # seconds at most, and nothing that could be kept of half of it
+    yield _report(result, reconstruction)
 
 
 def load_job(path: str | Path, should_stop: ShouldStop = lambda: False) -> Iterator[Opened]:
@@ -301,13 +362,24 @@ def finished(
     model: TrainedModel,
     reconstruction: Reconstruction | None,
     predictions: Predictions,
+    seconds: float | None = None,
 ) -> Predicted:
-    """Stitch the predictions, and compare them where a reconstruction is known."""
+    """Stitch the predictions, and compare them where a reconstruction is known.
+
+    Parameters
+    ----------
+    scan, model, reconstruction, predictions
+        As in `predict_job`.
+    seconds : float, optional
+        That predicting took.
+    """
     placed, positions = (
         (None, scan.positions) if reconstruction is None else reconstruction.under(scan)
     )
     anchor = (0.0, 0.0) if placed is None else placed.origin
+    began = time.perf_counter()
     mosaic = stitch(predictions, model, scan, positions, anchor)
+    stitching = time.perf_counter() - began
     where = positions[predictions.indices]
     result = Result(
         predictions=predictions,
@@ -320,16 +392,25 @@ def finished(
         optics=scan.optics,
         name=scan.name,
         provenance=dict(model.provenance),
+        seconds=None if seconds is None else seconds + stitching,
     )
-    return Predicted(result=result, comparison=_compared(result, reconstruction))
+    return Predicted(result=result, report=_reported(result, reconstruction))
 
 
-def _compared(result: Result, reconstruction: Reconstruction | None) -> Comparison | None:
+def _report(result: Result, reconstruction: Reconstruction) -> Report:
+    """Compare, with the maps that a window shows: they are kept, and here nobody waits for them."""
+    report = Report.of(result, reconstruction)
+    for channel in CHANNELS:
+        report.whole.difference(channel)
+    return report
+
+
+def _reported(result: Result, reconstruction: Reconstruction | None) -> Report | None:
     """Compare where that is possible: the predictions stand without it."""
     if reconstruction is None:
         return None
     try:
-        return result.compare(reconstruction)
+        return _report(result, reconstruction)
     except InputError as error:
         logger.warning("no comparison: %s", error)
         return None

@@ -5,8 +5,8 @@ image and what is drawn over it.  Cells fill row by row, left to right, in the
 order of the layers, so `ROLES` is that order.  All cells share one camera:
 images of single frames get a display scale that fills the extent of the maps.
 
-A fifth column, `TRUST`, is hidden until somebody asks for it: napari gives no
-cell to two layers that are both hidden, so the other cells do not move.
+Two more columns, `TRUST` and `DIFFERENCE`, are hidden until somebody asks for them:
+napari gives no cell to two layers that are both hidden, so the other cells do not move.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ Role = Literal[
     "beam on ePIE",
     "PtychoNN spread",
     "here (spread)",
+    "amplitude difference",
+    "here (amplitude difference)",
     "PtychoNN amplitude",
     "here (amplitude)",
     "PtychoNN phase",
@@ -45,16 +47,24 @@ Role = Literal[
     "training region",
     "PtychoNN residual",
     "here (residual)",
+    "phase difference",
+    "here (phase difference)",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 """Every layer of the canvas, in cell order: image, overlay, image, overlay, ..."""
 
-GRID_SHAPE, GRID_SHAPE_WITH_TRUST = (2, 4), (2, 5)
-FRAME_IMAGES, MAP_IMAGES = ROLES[0:8:2], ROLES[10:18:2]
-FRAME_OVERLAYS, MAP_OVERLAYS = ROLES[1:8:2], ROLES[11:18:2]
-TRUST = (*ROLES[8:10], *ROLES[18:20])
+GRID_SHAPE = (2, 4)
+"""Rows and columns that are always there."""
+
+FRAME_IMAGES, MAP_IMAGES = ROLES[0:8:2], ROLES[12:20:2]
+FRAME_OVERLAYS, MAP_OVERLAYS = ROLES[1:8:2], ROLES[13:20:2]
+TRUST, DIFFERENCE = (*ROLES[8:10], *ROLES[20:22]), (*ROLES[10:12], *ROLES[22:24])
 TRUST_IMAGES, TRUST_OVERLAYS = TRUST[0::2], TRUST[1::2]
+DIFFERENCE_IMAGES, DIFFERENCE_OVERLAYS = DIFFERENCE[0::2], DIFFERENCE[1::2]
+HIDDEN = (*TRUST, *DIFFERENCE)
+"""Layers that start invisible."""
+
 AMPLITUDES: tuple[Role, ...] = ("single-shot amplitude", "PtychoNN amplitude", "ePIE amplitude")
 PHASES: tuple[Role, ...] = (
     "single-shot phase",
@@ -73,6 +83,7 @@ RESULT = "napari-ptychonn result"
 """Where the layers of a mosaic carry the `Result` that they belong to, for the writer."""
 
 MARKER = "#ffd60a"
+LINE = "#ffffff"
 OUTLINE = "#8ce99a"
 NOTE = "#9aa0aa"
 COLOURS = {
@@ -142,6 +153,13 @@ def trust_layer(
     return made, options | shown, kind
 
 
+def difference_layer(role: Role, field: Field) -> LayerData:
+    """A map of mosaic minus reconstruction, hidden and empty as yet: white is no difference."""
+    made, options, kind = map_layer(role, None, field, Contrast())
+    shown = {"contrast_limits": (-1.0, 1.0), "colormap": "coolwarm", "visible": False}
+    return made, options | shown, kind
+
+
 def point_features(count: int, trust: Trust | None) -> dict[str, NDArray[Any]]:
     """What the scan points layer knows of each of (count + 1) points; the last is the mark."""
     spread, residual, doubt = np.full((3, count + 1), np.nan, np.float32)
@@ -186,7 +204,7 @@ def marker_layer(role: Role, field: Field, diameter: float, symbol: str, note: s
             "border_width_is_relative": True,
             "features": {"note": ["", note]},
             "text": {"string": "{note}", "size": 9, "color": NOTE, "anchor": "center"},
-            "visible": role not in TRUST,
+            "visible": role not in HIDDEN,
         },
         "points",
     )

@@ -14,12 +14,15 @@ from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Scan, Unit
 from napari_ptychonn.jobs import Opened
 from napari_ptychonn.layers import (
+    DIFFERENCE_IMAGES,
+    DIFFERENCE_OVERLAYS,
     OPENED,
     RESULT,
     ROLES,
     TRUST_IMAGES,
     LayerData,
     Role,
+    difference_layer,
     diffraction_layer,
     map_layer,
     marker_layer,
@@ -34,6 +37,7 @@ PATCH_SHAPE = (64, 64)
 """Before there is a model: the patch of the default network."""
 
 UNTRAINED, UNRECONSTRUCTED, UNLIT = "press Train", "no reconstruction", "needs a probe"
+UNCOMPARED = "nothing compared"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +107,7 @@ class Scene:
         return sorted(made, key=lambda data: ROLES.index(data[1]["name"]))
 
     def prediction_layers(self) -> list[LayerData]:
-        """Single-shot patches, mosaics and how far to trust them, all empty as yet."""
+        """Patches, mosaics, how far to trust them and what they differ in, all empty as yet."""
         channels: dict[Role, Channel] = {
             "single-shot amplitude": "amplitude",
             "single-shot phase": "phase",
@@ -113,6 +117,7 @@ class Scene:
             *(self._patches(role, self._none(channel)) for role, channel in channels.items()),
             *(map_layer(role, None, self.field, self.contrast) for role in maps),
             *(trust_layer(role, None, self.field) for role in TRUST_IMAGES),
+            *(difference_layer(role, self.field) for role in DIFFERENCE_IMAGES),
         ]
 
     def reconstruction_layers(self) -> list[LayerData]:
@@ -164,6 +169,10 @@ class Scene:
             marker_layer("here (phase)", self.field, patch, "square", UNTRAINED),
             marker_layer("here (spread)", self.field, patch, "square", UNTRAINED),
             marker_layer("here (residual)", self.field, patch, "square", UNLIT),
+            *(
+                marker_layer(r, self.field, patch, "square", UNCOMPARED)
+                for r in DIFFERENCE_OVERLAYS
+            ),
         ]
 
     def _beam(self) -> float:

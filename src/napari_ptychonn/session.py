@@ -19,6 +19,16 @@ from napari_ptychonn.core.scan import Scan
 if TYPE_CHECKING:
     from napari_ptychonn.core.metrics import Comparison
     from napari_ptychonn.core.model import TrainedModel
+    from napari_ptychonn.core.profile import Line
+    from napari_ptychonn.core.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorPoint:
+    """One iteration of a reconstruction as the error curve shows it."""
+
+    number: int
+    error: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +52,10 @@ class Session:
         What is loaded.
     reconstruction : Reconstruction or None
         The chosen one, placed under the scan.
+    object_so_far : Reconstruction or None
+        Of the reconstruction that runs; `reconstruction` once it has ended.
+    errors : list of ErrorPoint
+        Of the last reconstruction that was made here.
     positions : ndarray of float64
         (n, 2) where each frame lies, in the scan's unit: the reconstruction's
         own positions where it has some.
@@ -55,16 +69,21 @@ class Session:
         What is on screen: previews while training, then the result's.
     result : Result or None
         The last complete prediction run.
-    comparison : Comparison or None
+    report : Report or None
         `result` against `reconstruction`.
+    line : tuple or None
+        ((y, x), (y, x)) in the scan's unit, across which both are read.
     point : int
         The scan point that is looked at.
     running : str
-        What runs in the background: 'training', 'predicting', 'opening' or ''.
+        What runs in the background: 'reconstructing', 'training', 'predicting',
+        'studying', 'opening' or ''.
     """
 
     scan_loaded = Signal()
     reconstruction_chosen = Signal()
+    iteration_finished = Signal(object)
+    object_changed = Signal()
     region_chosen = Signal()
     point_moved = Signal(int)
     run_changed = Signal(str)
@@ -72,11 +91,14 @@ class Session:
     predictions_changed = Signal()
     model_changed = Signal()
     result_changed = Signal()
-    comparison_changed = Signal()
+    report_changed = Signal()
+    line_chosen = Signal()
 
     def __init__(self) -> None:
         self.scan: Scan | None = None
         self.reconstruction: Reconstruction | None = None
+        self.object_so_far: Reconstruction | None = None
+        self.errors: list[ErrorPoint] = []
         self.positions: NDArray[np.float64] = np.empty((0, 2))
         self.reconstruction_names: tuple[str, ...] = ()
         self.region: TrainingRegion | None = None
@@ -87,12 +109,19 @@ class Session:
         self.predictions: Predictions | None = None
         self.mosaic: MosaicImage | None = None
         self.result: Result | None = None
-        self.comparison: Comparison | None = None
+        self.report: Report | None = None
+        self.line: Line | None = None
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The report's numbers."""
+        return None if self.report is None else self.report.comparison
 
     def load_scan(self, scan: Scan, reconstruction_names: tuple[str, ...] = ()) -> None:
         """Start over with another scan; the model stays, so that it can predict this one too."""
         self.scan, self.positions = scan, scan.positions
-        self.reconstruction = None
+        self.reconstruction = self.object_so_far = None
+        self.errors = []
         self.reconstruction_names = reconstruction_names
         self.region = None
         self.point = 0
@@ -110,7 +139,7 @@ class Session:
         if self.scan is None:
             return
         self.reconstruction, self.positions = reconstruction.under(self.scan)
-        self.comparison = None
+        self.report = None
         self.reconstruction_chosen.emit()
 
     def choose_region(self, region: TrainingRegion | None) -> None:
@@ -131,6 +160,8 @@ class Session:
             return False
         if run == "training":
             self.losses = []
+        if run == "reconstructing":
+            self.object_so_far, self.errors = None, []
         self.running = run
         self.run_changed.emit(run)
         return True
@@ -140,6 +171,17 @@ class Session:
         if self.running:
             self.running = ""
             self.run_changed.emit("")
+
+    def record_iteration(self, iteration: Any) -> None:
+        """Keep an iteration's error and its object (an `Iteration` of the reconstruction)."""
+        if not self.errors or self.errors[-1].number < iteration.number:
+            self.errors.append(ErrorPoint(number=iteration.number, error=iteration.error))
+        self.object_so_far = iteration.reconstruction
+        self.iteration_finished.emit(iteration)
+
+    def show_object(self) -> None:
+        """Put the object so far on screen."""
+        self.object_changed.emit()
 
     def record(self, epoch: Any) -> None:
         """Keep an epoch's losses and its best model (an `Epoch` of the training)."""
@@ -163,18 +205,24 @@ class Session:
         self.model = model
         self.model_changed.emit()
 
-    def adopt_result(self, result: Result, comparison: Comparison | None = None) -> None:
+    def adopt_result(self, result: Result, report: Report | None = None) -> None:
         """Keep a complete result, and show it."""
         self.result = result
         self.predictions, self.mosaic = result.predictions, result.mosaic
         self.predictions_changed.emit()
         self.result_changed.emit()
-        self.adopt_comparison(comparison)
+        self.adopt_report(report)
 
-    def adopt_comparison(self, comparison: Comparison | None) -> None:
-        """Keep the numbers of `result` against `reconstruction`."""
-        self.comparison = comparison
-        self.comparison_changed.emit()
+    def adopt_report(self, report: Report | None) -> None:
+        """Keep what there is to say of `result` against `reconstruction`."""
+        self.report = report
+        self.report_changed.emit()
+
+    def choose_line(self, line: Line | None) -> None:
+        """Say along which line both mosaics are read; None for the one that the report offers."""
+        self.line = line
+        self.line_chosen.emit()
 
     def _forget_predictions(self) -> None:
-        self.predictions = self.mosaic = self.result = self.comparison = None
+        self.predictions = self.mosaic = self.result = self.report = None
+        self.line = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.patches import Predictions, cut_patches, on_object
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Scan
@@ -60,8 +62,12 @@ class LogFrames(Stack):
         self._scan = scan
 
     def image(self, index: int) -> NDArray[np.float32]:
-        """One frame."""
-        counts = np.asarray(self._scan.frames[index], np.float32)
+        """One frame; NaN, and a warning in the window, for one that its file does not give."""
+        try:
+            counts = np.asarray(self._scan.frames[index], np.float32)
+        except InputError as error:
+            warnings.warn(f"Frame {index} is not shown: {error}", stacklevel=2)
+            return np.full(self.shape[1:], np.nan, np.float32)
         image = np.asarray(np.log10(1 + np.maximum(counts, 0)), np.float32)
         if self._scan.valid is not None:
             image[~self._scan.valid] = np.nan

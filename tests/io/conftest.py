@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.scan import Scan
 
 LINES, POINTS, SIZE = 4, 5, 16
 PIXEL = 10e-9
@@ -128,3 +134,82 @@ def write_cxi(write_hdf5: Write, counts: NDArray[np.uint16], raster: NDArray[np.
         return write_hdf5(name, {k: v for k, v in contents.items() if v is not None})
 
     return write
+
+
+@dataclass(frozen=True)
+class Known:
+    """A scan that explains itself: `frames` are the far field of probe times object.
+
+    `corners` are where windows begin, `positions` their elements N // 2, both
+    in object pixels; `metres` are the positions from the object's first pixel.
+    """
+
+    image: NDArray[np.complex64]
+    probe: NDArray[np.complex64]
+    corners: NDArray[np.int64]
+    frames: NDArray[np.uint16]
+    pixel: float
+    energy_ev: float
+    wavelength: float
+    distance: float
+    pitch: float
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        return self.corners + self.probe.shape[-1] // 2.0
+
+    @property
+    def metres(self) -> NDArray[np.float64]:
+        return self.positions * self.pixel
+
+
+@cache
+def _known() -> Known:
+    made = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "write_peers.py"))
+    image, probe = made["images"]()
+    corners = made["corners"]()
+    return Known(
+        image=image,
+        probe=probe,
+        corners=corners,
+        frames=made["far_field"](image, probe, corners),
+        pixel=made["PIXEL"],
+        energy_ev=made["ENERGY_EV"],
+        wavelength=made["WAVELENGTH"],
+        distance=made["DISTANCE"],
+        pitch=made["PITCH"],
+    )
+
+
+@pytest.fixture
+def known() -> Known:
+    """20 frames of 16 x 16 of an object without symmetry, at irregular places."""
+    return _known()
+
+
+@pytest.fixture
+def unexplained() -> Callable[[Scan, Reconstruction], float]:
+    """Share of a scan's amplitudes that a reconstruction leaves unexplained."""
+    return _unexplained
+
+
+def _unexplained(scan: Scan, reconstruction: Reconstruction) -> float:
+    """Share of the amplitudes that the object does not explain at the positions as read."""
+    placed, positions = reconstruction.under(scan)
+    index = placed.pixel_index(positions)
+    # Whole pixels: 1e-3 px is the bound on what reading may add.
+    np.testing.assert_allclose(index, np.rint(index), atol=2e-3)
+    assert placed.probe is not None
+    ky, kx = placed.probe.shape[1:]
+    rest = total = 0.0
+    for (row, column), frame in zip(np.rint(index).astype(int), scan.frames[:], strict=True):
+        top, left = row - ky // 2, column - kx // 2
+        assert top >= 0 and left >= 0, "a window outside the object"
+        patch = placed.object[top : top + ky, left : left + kx]
+        wave = np.fft.fftshift(np.fft.fft2(placed.probe * patch, norm="ortho"), axes=(-2, -1))
+        expected = np.sqrt((np.abs(wave) ** 2).sum(axis=0))
+        measured = np.sqrt(np.maximum(frame, 0).astype(float))
+        scale = (expected * measured).sum() / (expected**2).sum()
+        rest += ((measured - scale * expected) ** 2).sum()
+        total += (measured**2).sum()
+    return float(np.sqrt(rest / total))

@@ -144,6 +144,7 @@ def result(unit: str = "m") -> Result:
         unit=unit,
         probe=rng.normal(size=(1, 8, 8)).astype(np.complex64),
         held_out=np.array([1, 9]),
+        seconds=0.25,
         optics=Optics.from_energy(8800.0, detector_distance=1.5, detector_pitch=(75e-6, 55e-6)),
         name="star",
         provenance={"seed": 0, "train": list(range(50_000)), "model": {"width": 1}},
@@ -166,6 +167,7 @@ def test_result_round_trip(tmp_path: Path, unit: str) -> None:
     np.testing.assert_allclose(after.positions, before.positions, rtol=1e-9)
     np.testing.assert_array_equal(after.probe, before.probe)
     np.testing.assert_array_equal(after.held_out, before.held_out)
+    assert after.seconds == before.seconds
     assert (after.unit, after.name, after.provenance) == (unit, "star", before.provenance)
     assert after.optics.wavelength == pytest.approx(before.optics.wavelength, rel=1e-12)
     assert after.optics.detector_pitch == before.optics.detector_pitch
@@ -243,11 +245,14 @@ def test_a_result_is_a_reconstruction_too(tmp_path: Path) -> None:
 
 
 def test_optional_parts_stay_away(tmp_path: Path) -> None:
-    before = replace(result("pixel"), probe=None, held_out=None, optics=Optics(), provenance={})
+    before = replace(
+        result("pixel"), probe=None, held_out=None, seconds=None, optics=Optics(), provenance={}
+    )
     write_result(tmp_path / "r", before)
     after = read_result(tmp_path / "r")
     assert after.probe is None
     assert after.held_out is None
+    assert after.seconds is None
     assert after.trust is None
     assert after.predictions.residual is None
     assert after.optics == Optics()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import hdf5plugin  # noqa: F401  (this process opens no scan otherwise)
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,10 @@ def small_file(small: Opened, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def window(make_napari_viewer: Callable[..., Any], plugin: Any) -> Any:
     """A shown viewer, on which the plugin is registered."""
+    # napari collects garbage for every layer that comes or goes; going through all that the
+    # imported libraries hold each time would take most of the tests' time.
+    gc.collect()
+    gc.freeze()
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1500, 950)
     return viewer

@@ -122,7 +122,7 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
     )
     other.open(tmp_path / "model.safetensors", plugin="napari-ptychonn")
     qtbot.waitUntil(lambda: again.session.model is not None, timeout=10_000)
-    again.session.adopt_comparison(None)
+    again.session.adopt_report(None)
     again.predict_panel.predict.click()
     finish(qtbot, again)
     assert again.session.comparison.as_dict()["single_shot"] == pytest.approx(

@@ -9,6 +9,7 @@ import pytest
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.options import PRESETS, NetworkOptions, TrainingOptions
 from napari_ptychonn.core.trust import Trust
+from napari_ptychonn.engines.options import EngineOptions
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.compare_panel import ComparePanel
 from napari_ptychonn.widgets.form import OptionsForm
@@ -20,7 +21,7 @@ from napari_ptychonn.widgets.train_panel import TrainPanel, duration
 from napari_ptychonn.widgets.worker import Failure, Worker
 
 
-@pytest.mark.parametrize("options", [TrainingOptions, NetworkOptions])
+@pytest.mark.parametrize("options", [TrainingOptions, NetworkOptions, EngineOptions])
 def test_a_form_says_what_the_dataclass_says(qapp, options):
     form = OptionsForm(options)
     assert form.value == options()

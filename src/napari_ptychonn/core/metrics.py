@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.alignment import Alignment, align, phase_offset, wrap
-from napari_ptychonn.core.beam import beam_weight
+from napari_ptychonn.core.alignment import Alignment, phase_offset, wrap
 from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.mosaic import Mosaic, MosaicImage, window_weight
+from napari_ptychonn.core.pair import AlignedPair, patch_weight
 from napari_ptychonn.core.patches import Patches, Predictions, cut_patches, on_object
 from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.ring_correlation import Resolution
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -59,6 +59,8 @@ class ImageErrors:
         dB, relative to the range between the label's 1st and 99th percentile.
     phase_ssim, amplitude_ssim : float
         Structural similarity (Wang et al. 2004), mean over the compared pixels.
+    phase_resolution, amplitude_resolution : Resolution
+        Where the Fourier ring correlation falls below the 1/2-bit curve.
     constant_phase_mae, constant_amplitude_mae : float
         What one constant would give.
     alignment : Alignment
@@ -74,6 +76,8 @@ class ImageErrors:
     amplitude_psnr: float
     phase_ssim: float
     amplitude_ssim: float
+    phase_resolution: Resolution
+    amplitude_resolution: Resolution
     constant_phase_mae: float
     constant_amplitude_mae: float
     alignment: Alignment
@@ -95,6 +99,8 @@ class Comparison:
         Pixels count as the beam lit them (the probe's blurred intensity).
     mosaic : ImageErrors
         Overlap average of the compared frames alone.
+    pair : AlignedPair
+        The images behind `mosaic`; no part of `as_dict`.
     """
 
     frames: int
@@ -102,10 +108,19 @@ class Comparison:
     single_shot: PatchErrors
     lit: PatchErrors
     mosaic: ImageErrors
+    pair: AlignedPair = field(repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Nested plain values; what is not a finite number is None."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain: dict[str, Any] = _plain(
+            {
+                "frames": self.frames,
+                "left_out": self.left_out,
+                "single_shot": asdict(self.single_shot),
+                "lit": asdict(self.lit),
+                "mosaic": asdict(self.mosaic),
+            }
+        )
         return plain
 
     @property
@@ -157,15 +172,16 @@ def compare(
         )
     predicted, where = predictions[there], positions[there]
     labels = cut_patches(reconstruction, where, np.arange(len(where)), predictions.shape)
-    probe = reconstruction.probe if probe is None else probe
     shape = predictions.shape
-    weight = window_weight(shape) if probe is None else beam_weight(probe, shape)
+    weight = patch_weight(reconstruction.probe if probe is None else probe, shape)
+    pair = AlignedPair.of(predicted, where, reconstruction, weight)
     return Comparison(
         frames=len(predicted),
         left_out=int((~there).sum()),
         single_shot=patch_errors(predicted, labels, np.ones(shape)),
         lit=patch_errors(predicted, labels, weight),
-        mosaic=mosaic_errors(predicted, where, reconstruction, weight),
+        mosaic=mosaic_errors(pair),
+        pair=pair,
     )
 
 
@@ -194,35 +210,11 @@ def patch_errors(predicted: Patches, labels: Patches, weight: FloatArray) -> Pat
     )
 
 
-def mosaic_errors(
-    predicted: Patches,
-    positions: NDArray[np.float64],
-    reconstruction: Reconstruction,
-    weight: NDArray[np.float32],
-) -> ImageErrors:
-    """Errors of the mosaic of some patches, after alignment."""
-    mosaic = Mosaic.covering(
-        positions, predicted.shape, reconstruction.pixel_size, weight, reconstruction.origin
-    )
-    mosaic.add(predicted, positions)
-    image = mosaic.image()
-    target, inside = _under(reconstruction, image.amplitude.shape, image.origin)
-    mask = inside & _well_covered(image, positions)
-    values = np.where(mask, image.amplitude * np.exp(1j * image.phase), 0)
-    aligned, alignment = align(values, target, mask)
-    return _image_errors(aligned, target, mask, alignment)
-
-
-def _image_errors(
-    image: NDArray[np.complex128],
-    target: NDArray[np.complexfloating[Any]],
-    mask: NDArray[np.bool_],
-    alignment: Alignment,
-) -> ImageErrors:
-    amplitude, wanted_amplitude = np.abs(image), np.abs(target)
-    flat = phase_offset(np.angle(target)[mask])
-    wanted_phase = wrap(np.angle(target) - flat)
-    phase = wanted_phase + wrap(np.angle(image) - flat - wanted_phase)
+def mosaic_errors(pair: AlignedPair) -> ImageErrors:
+    """Errors of a mosaic that was aligned to the object under it."""
+    mask = pair.mask
+    phase, wanted_phase = pair.images("phase")
+    amplitude, wanted_amplitude = pair.images("amplitude")
     median = float(np.median(wanted_amplitude[mask]))
     return ImageErrors(
         pixels=int(mask.sum()),
@@ -234,33 +226,12 @@ def _image_errors(
         amplitude_psnr=_psnr(amplitude, wanted_amplitude, mask),
         phase_ssim=_ssim(phase, wanted_phase, mask),
         amplitude_ssim=_ssim(amplitude, wanted_amplitude, mask),
+        phase_resolution=pair.rings("phase").resolution,
+        amplitude_resolution=pair.rings("amplitude").resolution,
         constant_phase_mae=float(np.mean(np.abs(wanted_phase[mask]))),
         constant_amplitude_mae=float(np.mean(np.abs(wanted_amplitude[mask] - median))),
-        alignment=alignment,
+        alignment=pair.alignment,
     )
-
-
-def _well_covered(image: MosaicImage, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Pixels with at least a third of the weight that is typical where the beam was centred.
-
-    Farther out lies what only the tails of the beam reached: noise in any reconstruction.
-    """
-    index = (positions - np.asarray(image.origin)) / np.asarray(image.pixel_size)
-    rows, columns = np.round(index).astype(int).T
-    weight = np.nan_to_num(image.weight)
-    return np.asarray(weight > np.median(weight[rows, columns]) / 3)
-
-
-def _under(
-    reconstruction: Reconstruction, shape: tuple[int, ...], origin: tuple[float, float]
-) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
-    """The object on the grid of a mosaic that was anchored to it, and where it is."""
-    first = np.round(reconstruction.pixel_index(np.asarray([origin]))[0]).astype(int)
-    ny, nx = reconstruction.object.shape
-    rows, columns = (start + np.arange(n) for start, n in zip(first, shape, strict=True))
-    inside = np.outer((rows >= 0) & (rows < ny), (columns >= 0) & (columns < nx))
-    cut = reconstruction.object[np.ix_(rows.clip(0, ny - 1), columns.clip(0, nx - 1))]
-    return cut, inside
 
 
 def _mean_absolute(values: FloatArray, weight: FloatArray) -> float:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ from napari_ptychonn.core.preparation import Preparation
 from napari_ptychonn.core.scan import Scan, Unit
 
 FORMAT = "napari-ptychonn model 1"
+
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
+           ValueError)  # fmt: skip
+"""What values that are not what they should be raise in Python and in torch."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,8 +163,7 @@ class TrainedModel:
 
     def network(self) -> PtychoNN:
         """Build the network with these weights, ready to predict, on the CPU."""
-        probe = self.state.get("far_field.probe_real")
-        network = PtychoNN(self.options, None if probe is None else FarField.blank(probe.shape))
+        network = self._blank()
         network.load_state_dict(dict(self.state))
         return network.eval()
 
@@ -208,8 +211,9 @@ class TrainedModel:
             )
         try:
             return cls._restored(json.loads(metadata["model"]), tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"{path}: the model in this file is damaged ({error}).") from error
+        except _DAMAGE as error:
+            why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise InputError(f"{path}: the model in this file is damaged ({why}).") from error
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"network.{name}": value.contiguous() for name, value in self.state.items()}
@@ -259,8 +263,25 @@ class TrainedModel:
             history=tuple(header["history"]),
             provenance=header["provenance"],
         )
+        model._must_be_whole()
         model.network()  # shapes and names that do not fit fail here, not in the middle of a job
         return model
+
+    def _must_be_whole(self) -> None:
+        """Refuse a network that is larger than its weights, before it takes memory."""
+        stored = sum(value.numel() for value in self.state.values())
+        with torch.device("meta"):
+            needed = sum(value.numel() for value in self._blank().state_dict().values())
+        if stored != needed:
+            raise ValueError(f"{stored} numbers for a network that has {needed}")
+        if self.weight.shape != self.patch_shape or self.unit not in get_args(Unit):
+            raise ValueError(f"weights {self.weight.shape} of patches {self.patch_shape}, unit")
+        if not all(0 < size < np.inf for size in self.pixel_size):
+            raise ValueError(f"pixel size {self.pixel_size}")
+
+    def _blank(self) -> PtychoNN:
+        probe = self.state.get("far_field.probe_real")
+        return PtychoNN(self.options, None if probe is None else FarField.blank(probe.shape))
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

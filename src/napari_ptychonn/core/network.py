@@ -22,7 +22,9 @@ class PtychoNN(nn.Module):
     A network whose scaling is 'amplitude' knows the beam.  It sees the frame as
     the object update that this frame alone would make of the mean object, which
     is already in real space, and then corrects its prediction `refinements`
-    times by the update that is still missing.
+    times by the update that is still missing.  Its first and last level work at
+    half the resolution with four times the channels: the full resolution costs a
+    third of the time and brings nothing.
 
     Parameters
     ----------
@@ -45,13 +47,15 @@ class PtychoNN(nn.Module):
         w, batch_norm = options.width, options.normalisation == "batch"
         self.options = options
         self.far_field = self.refinement = None
+        first: list[nn.Module] = [*_convolutions(1, w, batch_norm), nn.MaxPool2d(2)]
+        inner = w
         if options.knows_beam:
             self.far_field = far_field or FarField.blank((1, options.size, options.size))
             self.refinement = Refinement(w) if options.refinements else None
+            first, inner = [nn.PixelUnshuffle(2)], 8
         self.encoder = nn.Sequential(
-            *_convolutions(2 if options.knows_beam else 1, w, batch_norm),
-            nn.MaxPool2d(2),  # size / 2
-            *_convolutions(w, 2 * w, batch_norm),
+            *first,  # size / 2
+            *_convolutions(inner, 2 * w, batch_norm),
             nn.MaxPool2d(2),  # size / 4
             *_convolutions(2 * w, 4 * w, batch_norm),
             nn.MaxPool2d(2),  # size / 8
@@ -128,11 +132,16 @@ def _convolutions(inner: int, outer: int, batch_norm: bool) -> list[nn.Module]:
 def _decoder(options: NetworkOptions) -> nn.Sequential:
     """(m, 4w, size/8, size/8) → (m, 1, size, size)."""
     w, batch_norm = options.width, options.normalisation == "batch"
-    layers: list[nn.Module] = []
-    inner = 4 * w
-    for outer in (4 * w, 2 * w, options.last_width * w):
-        layers += _convolutions(inner, outer, batch_norm)
-        align = False if options.upsampling == "bilinear" else None
-        layers.append(nn.Upsample(scale_factor=2, mode=options.upsampling, align_corners=align))
-        inner = outer
-    return nn.Sequential(*layers, nn.Conv2d(inner, 1, 3, padding=1))
+    align = False if options.upsampling == "bilinear" else None
+    enlarge = nn.Upsample(scale_factor=2, mode=options.upsampling, align_corners=align)
+    last = options.last_width * w
+    layers = [
+        *_convolutions(4 * w, 4 * w, batch_norm),
+        enlarge,
+        *_convolutions(4 * w, 2 * w, batch_norm),
+        enlarge,
+        *_convolutions(2 * w, last, batch_norm),
+    ]
+    if options.knows_beam:
+        return nn.Sequential(*layers, nn.Conv2d(last, 4, 3, padding=1), nn.PixelShuffle(2))
+    return nn.Sequential(*layers, enlarge, nn.Conv2d(last, 1, 3, padding=1))

@@ -189,7 +189,7 @@ class TrainingOptions:
             "max": 1_000_000,
             "step": 100,
         },
-    ] = 900
+    ] = 600
     epochs: Annotated[
         int,
         {

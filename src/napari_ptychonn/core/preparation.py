@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,18 @@ class Preparation:
     scaling: Scaling = "sqrt"
     scale: float = 1.0
     valid: NDArray[np.bool_] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        top, left, height, width = self.window
+        ky, kx = self.frame_shape
+        inside = 0 <= top < top + height <= ky and 0 <= left < left + width <= kx
+        fits = self.size > 0 and 0 < self.bin <= min(height, width) and 0 < self.scale < np.inf
+        if not (inside and fits) or self.scaling not in get_args(Scaling):
+            raise InputError(f"expected a window inside the frame, bins and a scale, got {self}.")
+        if self.valid is not None and self.valid.shape != (height, width):
+            raise InputError(
+                f"expected a mask of {_times((height, width))} pixels, got {self.valid.shape}."
+            )
 
     @classmethod
     def fit(

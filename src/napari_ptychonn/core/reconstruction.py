@@ -41,6 +41,9 @@ class Reconstruction:
         What to call it on screen.
     source : Path or None
         The file it came from.
+    seconds : float or None
+        That computing the iterations took, importing and setting up not
+        counted, where known.
     """
 
     object: NDArray[np.complex64]
@@ -54,6 +57,7 @@ class Reconstruction:
     iterations: int | None = None
     name: str = "ePIE"
     source: Path | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         if self.object.ndim != 2:

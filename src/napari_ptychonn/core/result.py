@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.metrics import Comparison, compare
 from napari_ptychonn.core.mosaic import MosaicImage
+from napari_ptychonn.core.pair import AlignedPair
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Optics, Scan, Unit
@@ -44,6 +45,8 @@ class Result:
         Of the scan.
     provenance : dict
         Model, versions, seed: plain JSON values.
+    seconds : float or None
+        That predicting and stitching took, importing not counted, where known.
     """
 
     predictions: Predictions
@@ -56,6 +59,7 @@ class Result:
     optics: Optics = field(default_factory=Optics)
     name: str = "scan"
     provenance: dict[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
 
     def compare(
         self, reconstruction: Reconstruction, indices: NDArray[np.int64] | None = None
@@ -80,9 +84,20 @@ class Result:
         if indices is None:
             indices = predicted if self.held_out is None else self.held_out
             indices = indices if np.isin(indices, predicted).any() else predicted
-        placed, where = _renumbered(reconstruction, predicted).under(self._as_scan())
+        placed, where = self._under(reconstruction)
         rows = np.flatnonzero(np.isin(predicted, indices))
         return compare(self.predictions[rows], where[rows], placed)
+
+    def pair(self, reconstruction: Reconstruction) -> AlignedPair:
+        """Align the mosaic of all predictions with a reconstruction.
+
+        Raises
+        ------
+        InputError
+            When the reconstruction lists none of the predicted frames.
+        """
+        placed, where = self._under(reconstruction)
+        return AlignedPair.of(self.predictions, where, placed)
 
     def starting_point(self) -> Reconstruction:
         """The mosaic as the object that an iterative reconstruction starts from.
@@ -107,6 +122,11 @@ class Result:
             algorithm="PtychoNN",
             name=f"PtychoNN of {self.name}",
         )
+
+    def _under(self, reconstruction: Reconstruction) -> tuple[Reconstruction, NDArray[np.float64]]:
+        """Place a reconstruction: the object, and where each predicted frame lies."""
+        listed = _renumbered(reconstruction, self.predictions.indices)
+        return listed.under(self._as_scan())
 
     def _as_scan(self) -> Scan:
         """What placing needs of a scan: the positions of the predicted frames."""

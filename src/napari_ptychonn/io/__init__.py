@@ -1,7 +1,7 @@
 """Reading and writing files: the only part that knows what is inside them.
 
 `read_scan`, `read_reconstruction`, `list_reconstructions`, `describe`,
-`write_reconstruction`, `write_result` and `read_result`.  'FILE::/group'
+`write_reconstruction`, `write_result`, `write_training_data` and `read_result`.  'FILE::/group'
 names a group inside a file.  Importing this imports none of the file
 libraries; the first use of a name does.
 """
@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_ptychonn.io.description import Description, describe
-    from napari_ptychonn.io.product import write_reconstruction, write_result
     from napari_ptychonn.io.reconstructions import list_reconstructions, read_reconstruction
     from napari_ptychonn.io.results import read_result
     from napari_ptychonn.io.scans import read_scan
+    from napari_ptychonn.io.writing import (
+        write_reconstruction,
+        write_result,
+        write_training_data,
+    )
 
 __all__ = [
     "Description",
@@ -27,6 +31,7 @@ __all__ = [
     "read_scan",
     "write_reconstruction",
     "write_result",
+    "write_training_data",
 ]
 
 _MODULES = {
@@ -36,8 +41,9 @@ _MODULES = {
     "read_reconstruction": "reconstructions",
     "read_result": "results",
     "read_scan": "scans",
-    "write_reconstruction": "product",
-    "write_result": "product",
+    "write_reconstruction": "writing",
+    "write_result": "writing",
+    "write_training_data": "writing",
 }
 
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.scan import Unit
 from napari_ptychonn.io.contents import Contents, match_entry
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
-from napari_ptychonn.io.positions import guess_unit
+from napari_ptychonn.io.tables import ENDINGS, Table, read_table
 
 logger = logging.getLogger(__name__)
 
 _MOST_NEIGHBOURS = 200
-_HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi")
-_TABLE_ENDINGS = (".csv", ".txt")
-_LARGEST_TABLE = 64 * 2**20
+_HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi", ".npz")
+_MOST_PARTS = 4000
 _CREATOR = "napari-ptychonn"
 
 
@@ -33,9 +31,19 @@ def neighbour_with_frames(product: Contents) -> Contents | None:
     return _only_fitting(product, "frames", lambda other: _numbers_fit(product, other))
 
 
-def neighbour_with_positions(diffraction: Contents) -> Contents | None:
-    """Open the product that goes with a file of frames; the caller closes its tree."""
-    return _only_fitting(diffraction, "positions", lambda other: _numbers_fit(other, diffraction))
+def neighbour_with_positions(diffraction: Contents, frames: int | None = None) -> Contents | None:
+    """Open the product that goes with a file of frames; the caller closes its tree.
+
+    Parameters
+    ----------
+    diffraction : Contents
+        The file.
+    frames : int, optional
+        How many frames there are, where the file has only some of them.
+    """
+    return _only_fitting(
+        diffraction, "positions", lambda other: _numbers_fit(other, diffraction, frames)
+    )
 
 
 def looked_for(contents: Contents, quantity: str) -> str:
@@ -43,7 +51,7 @@ def looked_for(contents: Contents, quantity: str) -> str:
     what = (
         "a ptychodus or CXI diffraction file ('dp', 'patterns' or 'entry_1/data_1/data')"
         if quantity == "frames"
-        else "a ptychodus product ('probe_position_x_m') or a table of positions (.csv)"
+        else "a ptychodus product ('probe_position_x_m') or a table of positions (.csv, .txt, .dat)"
     )
     return f"looked for {what} that fits it in {contents.tree.file.resolve().parent}"
 
@@ -76,7 +84,13 @@ def _only_fitting(
 def _neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     with suppress(OSError):
         beside = sorted(file.resolve().parent.iterdir())
-        others = (p for p in beside if p.suffix.lower() in endings and not _same(p, file))
+        # Another scan, or another part of this one, is called alike but for its number.
+        series = {*series_of(file, single=False), *series_of(file, single=True)}
+        others = (
+            p
+            for p in beside
+            if p.suffix.lower() in endings and not _same(p, file) and p not in series
+        )
         for count, path in enumerate(others):
             if count >= _MOST_NEIGHBOURS:
                 logger.info("Only the first %d neighbours of %s were looked at.", count, file)
@@ -110,17 +124,17 @@ def _offers(other: Contents, quantity: str) -> bool:
     return other.has_positions and not other.has("frames") and not is_ours
 
 
-def _numbers_fit(product: Contents, diffraction: Contents) -> bool:
+def _numbers_fit(product: Contents, diffraction: Contents, count: int | None = None) -> bool:
     frames = diffraction.array("frames")
-    if frames is None or len(frames.shape) < 3 or not _probe_fits(product, frames.shape):
+    if frames is None or len(frames.shape) < 2 or not _probe_fits(product, frames.shape):
         return False
     positions = read_numbers(product, "position_indexes")
-    count = int(np.prod(frames.shape[:-2]))
-    numbers = read_numbers(diffraction, "frame_indexes")
-    available = np.arange(count) if numbers is None else numbers
+    held = math.prod(frames.shape[:-2])
+    numbers = read_numbers(diffraction, "frame_indexes") if count in (None, held) else None
+    available = np.arange(count or held) if numbers is None else numbers
     if positions is None:
         listed = product.array("positions") or product.array("position_y")
-        return listed is not None and max(listed.shape) == count
+        return listed is not None and max(listed.shape) == len(available)
     return bool(np.isin(positions, available).all())
 
 
@@ -156,37 +170,70 @@ def _words(file: Path) -> set[str]:
     return set(re.findall(r"[a-z]+|\d+", file.stem.lower()))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Table:
-    """Positions (n, 2) as (y, x) from a text file, in metres or pixels."""
-
-    file: Path
-    values: NDArray[np.float64]
-
-
 def table_of_positions(file: Path, frames: int) -> Table | None:
-    """Find the one table beside a file that has two columns and a row for each frame."""
-    tables = []
-    for path in _neighbours(file, _TABLE_ENDINGS):
-        values = _numbers_in(path)
-        if values is not None and values.shape == (frames, 2):
-            tables.append(Table(file=path, values=values))
+    """Find the one table beside a file that can be of a scan of so many frames.
+
+    Raises
+    ------
+    InputError
+        When several can, and none is named like the file.
+    """
+    found = (read_table(path) for path in _neighbours(file, ENDINGS))
+    tables = [table for table in found if table is not None and table.fits(frames)]
     best = _best_named(file, [t.file for t in tables])
+    if tables and best is None:
+        names = ", ".join(t.file.name for t in tables)
+        raise InputError(
+            f"{file}: several tables of positions beside it fit ({names}); name the one that "
+            "belongs to it alike, or move the others."
+        )
     return next((t for t in tables if t.file == best), None)
 
 
-def unit_of(table: Table) -> tuple[Unit, tuple[str, ...]]:
-    """Guess the unit of a table's positions."""
-    unit, _, notes = guess_unit(table.values, table.file.name)
-    return unit, notes
+def parts_of_series(contents: Contents) -> list[Contents]:
+    """Open the other files of a scan that was written as one file for each line or point.
+
+    Their names differ in the last number only, or, for one frame a file, in
+    the last two (line and point).
+
+    Returns
+    -------
+    list of Contents
+        In the order of the numbers, with `contents` among them; the caller
+        closes their trees.  Empty where there are no others.
+    """
+    array = contents.array("frames")
+    if array is None:
+        return []
+    parts: list[Contents] = []
+    for file in series_of(contents.tree.file, single=len(array.shape) == 2):
+        same = _same(file, contents.tree.file)
+        part = contents if same else _opened(file)
+        frames = None if part is None else part.array("frames")
+        if part is None or frames is None or frames.shape[-2:] != array.shape[-2:]:
+            for opened in (*parts, *(() if part is None else (part,))):
+                if opened is not contents:
+                    opened.tree.close()
+            return []
+        parts.append(part)
+    return parts if len(parts) > 1 else []
 
 
-def _numbers_in(path: Path) -> NDArray[np.float64] | None:
-    try:
-        if path.stat().st_size > _LARGEST_TABLE:
-            return None
-        text = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
-        rows = [[float(word) for word in line.split()] for line in text if line.strip()]
-        return np.array(rows, dtype=np.float64)
-    except (OSError, ValueError):
-        return None
+def series_of(file: Path, *, single: bool) -> list[Path]:
+    """List files whose names differ from this one's in the last number (or two) only, in order."""
+    numbers = r"(\d+)_(\d+)" if single else r"(\d+)"
+    own = re.fullmatch(rf"(.*?){numbers}(\D*)", file.name.removesuffix(file.suffix))
+    if own is None:
+        return []
+    prefix, tail = own.group(1), own.groups()[-1] + file.suffix
+    pattern = re.compile(re.escape(prefix) + numbers + re.escape(tail))
+    found = []
+    with suppress(OSError):
+        for path in file.resolve().parent.iterdir():
+            match = pattern.fullmatch(path.name)
+            if match is not None:
+                found.append((tuple(map(int, match.groups())), path))
+    if len(found) > _MOST_PARTS:
+        logger.info("%s: %d files are named like it, too many for a scan.", file, len(found))
+        return []
+    return [path for _, path in sorted(found)]

@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.io.layouts import LAYOUTS, Field, Layout
+from napari_ptychonn.io.layout import Field, Layout
+from napari_ptychonn.io.layouts import LAYOUTS
+from napari_ptychonn.io.listing import ANY, exists, matches
+from napari_ptychonn.io.series import SeriesArray, without_gap
 from napari_ptychonn.io.tree import Array, Tree
+from napari_ptychonn.io.units import factor, spelled
+from napari_ptychonn.io.user_layouts import user_layouts
+
+_MOST_NUMBERS = 2**20
+"""A scalar may be kept once for each frame; longer arrays are something else."""
 
 _ENTRIES = ("entry_1", "entry", "entry1")
 
@@ -44,15 +51,26 @@ class Contents:
 
     def array(self, quantity: str) -> Array | None:
         """Return the array of a quantity, by its name in `Layout`."""
-        for path in self._paths(quantity):
-            if "@" not in path and (array := self.tree.array(path)) is not None:
-                return array
+        where: Field | None = getattr(self.layout, quantity)
+        if where is None:
+            return None
+        for path in self._paths(where):
+            if "@" in path:
+                continue
+            found = self._arrays_at(path, where.every)
+            if found is not None and not self._is_object(quantity, found):
+                return found
         return None
+
+    def _is_object(self, quantity: str, array: Array) -> bool:
+        """A .npy file may hold frames or an object, and says so by its type only."""
+        return quantity == "frames" and self.tree.container == "NPY" and array.dtype.kind == "c"
 
     def value(self, quantity: str) -> Any | None:
         """Return the stored scalar of a quantity, unscaled: a one-element array or an attribute."""
-        for path in self._paths(quantity):
-            value = self._value_at(path)
+        where: Field | None = getattr(self.layout, quantity)
+        for path in self._paths(where):
+            value = self._value_at(path, where)
             if value is not None:
                 return value
         return None
@@ -60,11 +78,20 @@ class Contents:
     def number(self, quantity: str) -> float | None:
         """Return a scalar in SI units; None where it is missing, zero or no number."""
         where: Field | None = getattr(self.layout, quantity)
-        for path in self._paths(quantity):
-            number = _as_number(self._value_at(path))
+        for path in self._paths(where):
+            number = _as_number(self._value_at(path, where))
             # Writers put 0 where they do not know; real products have a 0 probe pixel.
             if where is not None and number:
-                return number * where.scale
+                told = self._factor_at(path)
+                sign = -1.0 if where.scale < 0 else 1.0
+                return number * (where.scale if told is None else sign * told)
+        return None
+
+    def told_unit(self, path: str) -> str | None:
+        """Return the unit that an array names in an attribute of its own."""
+        for name in ("units", "unit"):
+            if unit := spelled(self.tree.attribute(path, name)):
+                return unit
         return None
 
     def text(self, quantity: str) -> str | None:
@@ -86,20 +113,55 @@ class Contents:
         y, x = self.array("position_y"), self.array("position_x")
         return y is not None and x is not None and math.prod(y.shape) > 0
 
-    def _paths(self, quantity: str) -> Iterator[str]:
-        where: Field | None = getattr(self.layout, quantity)
+    def _paths(self, where: Field | None) -> Iterator[str]:
         for path in where.paths if where is not None else ():
-            yield f"{self.group}/{path}" if self.group and path[0] != "@" else f"{self.group}{path}"
+            whole = f"{self.group}/{path}" if self.group and path[0] != "@" else self.group + path
+            if ANY in whole and "@" not in whole and where is not None and not where.every:
+                yield from matches(self.tree, whole)
+            else:
+                yield whole
 
-    def _value_at(self, path: str) -> Any | None:
+    def _arrays_at(self, path: str, every: bool) -> Array | None:
+        if not every or ANY not in path:
+            return self.tree.array(path)
+        found = [a for p in matches(self.tree, path) if (a := self.tree.array(p)) is not None]
+        parts, _ = without_gap(found)
+        return SeriesArray(parts, f"{self.tree.file}: {path}") if parts else None
+
+    def gap(self) -> str | None:
+        """Say which part of the frames is missing, where they are in several arrays."""
+        where = self.layout.frames
+        if where is None or not where.every or ANY not in (path := self._last_path(where)):
+            return None
+        found = [a for p in matches(self.tree, path) if (a := self.tree.array(p)) is not None]
+        return without_gap(found)[1]
+
+    def _last_path(self, where: Field) -> str:
+        """Return the pattern that the frames come from; '' where they are one array."""
+        paths = list(self._paths(where))
+        return next((p for p in paths if self._arrays_at(p, where.every) is not None), "")
+
+    def _value_at(self, path: str, where: Field | None) -> Any | None:
         if "@" in path:
-            return self.tree.attribute(*path.split("@", 1))
-        array = self.tree.array(path)
-        if array is None:
+            value = self.tree.attribute(*path.split("@", 1))
+        else:
+            array = self.tree.array(path)
+            if array is None or math.prod(array.shape) > _MOST_NUMBERS:
+                return None
+            value = array.read()
+        if value is None or isinstance(value, str | bytes):
+            return value
+        items = np.asarray(value).reshape(-1)
+        index = where.index if where is not None else None
+        if index is None or len(items) == 1:
+            return items[0] if len(items) == 1 else None
+        return items[index] if index < len(items) else None
+
+    def _factor_at(self, path: str) -> float | None:
+        if "@" in path:
             return None
-        if math.prod(array.shape) != 1:
-            return None
-        return array.read().reshape(-1)[0]
+        unit = self.told_unit(path)
+        return None if unit is None else factor(unit)
 
 
 def _as_number(value: Any | None) -> float | None:
@@ -112,28 +174,27 @@ def _as_number(value: Any | None) -> float | None:
 
 def match(tree: Tree, group: str = "") -> Contents | None:
     """Find the first row of the table that a group fits, or None."""
-    for layout in LAYOUTS:
+    for layout in (*user_layouts(), *LAYOUTS):
         if layout.container == tree.container and _fits(tree, group, layout):
-            return Contents(tree=tree, layout=layout, group=group)
+            return Contents(tree=tree, layout=layout, group=group, notes=layout.notes)
     return None
 
 
 def match_entry(tree: Tree, group: str = "") -> Contents | None:
     """Like `match`, looking into NeXus and CXI entries ('entry_1', ...) of the group too."""
-    entries = [g for g in _ENTRIES if tree.exists(f"{group}/{g}")]
+    entries = [g for g in _ENTRIES if exists(tree, f"{group}/{g}")]
     found = (match(tree, f"{group}/{entry}".strip("/")) for entry in ("", *entries))
     return next((contents for contents in found if contents is not None), None)
 
 
 def _fits(tree: Tree, group: str, layout: Layout) -> bool:
-    return all(any(tree.exists(f"{group}/{p}") for p in paths) for paths in layout.require)
+    return all(any(_is_there(tree, group, p) for p in paths) for paths in layout.require)
 
 
-def must_be_there(contents: Contents, quantity: str, expected: str) -> Array:
-    """Return the array, or an InputError that says what was looked for."""
-    array = contents.array(quantity)
-    if array is None:
-        where: Field | None = getattr(contents.layout, quantity)
-        paths = ", ".join(where.paths) if where is not None else "nowhere"
-        raise InputError(f"{contents.what}: expected {expected} ({paths}), found none.")
-    return array
+def _is_there(tree: Tree, group: str, path: str) -> bool:
+    if "@" in path:
+        owner, name = path.split("@", 1)
+        return tree.attribute(f"{group}/{owner}".strip("/"), name) is not None
+    if ANY in path:
+        return bool(matches(tree, f"{group}/{path}"))
+    return exists(tree, f"{group}/{path}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Optics, Scan
+from napari_ptychonn.io.composed import TRANSPOSED
 from napari_ptychonn.io.contents import Contents
 from napari_ptychonn.io.detector import Sample
 from napari_ptychonn.io.frames import LazyFrames
@@ -19,8 +22,10 @@ from napari_ptychonn.io.nearfield import note_on_field
 from napari_ptychonn.io.optics import read_optics
 from napari_ptychonn.io.positions import Positions
 from napari_ptychonn.io.raster import find_lines, lines_of_raster
+from napari_ptychonn.io.shaping import Shaping
 from napari_ptychonn.io.source import ArraySource, Source
 from napari_ptychonn.io.sources import Sources
+from napari_ptychonn.io.tree import Array
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +41,11 @@ def admit(sources: Sources) -> Scan:
     """Make a scan of what was found, and note everything that was guessed, masked or left out."""
     positions = sources.positions()
     joined = sources.join(positions)
-    stack, sample, frame_notes = _stack(sources, joined, len(positions))
-    optics, optics_notes = _optics(sources)
-    valid, mask_notes = _valid(sources.frames, sample, stack.corner)
+    ky, kx = sources.array.shape[-2:]
+    shaping = Shaping.of(sources.frames, (ky, kx))
+    stack, sample, frame_notes = _stack(sources, shaping, joined, len(positions))
+    optics, optics_notes = _optics(sources, shaping)
+    valid, mask_notes = _valid(sources.frames, shaping, sample, stack.corner)
     places = sources.places if sources.places is not None else sources.frames
     pixel = pixel_size(places, optics, stack.shape[1:])
     probe, probe_notes = _probe(places, sources.frames, stack)
@@ -58,6 +65,7 @@ def admit(sources: Sources) -> Scan:
             *((_GROWING,) if sources.frames.tree.still_written else ()),
             *positions.notes,
             *joined.notes,
+            *shaping.notes,
             *frame_notes,
             *mask_notes,
             *probe_notes,
@@ -74,10 +82,10 @@ def admit(sources: Sources) -> Scan:
 
 
 def _stack(
-    sources: Sources, joined: Joined, positions: int
+    sources: Sources, shaping: Shaping, joined: Joined, positions: int
 ) -> tuple[LazyFrames, Sample, list[str]]:
     layout = sources.frames.layout
-    source, notes = _source(sources, positions)
+    source, notes = _source(sources, shaping, positions)
     stack = LazyFrames(source, amplitude=layout.amplitude)
     if not np.array_equal(joined.frames, np.arange(len(stack))):
         stack = stack.chosen(joined.frames)
@@ -94,11 +102,11 @@ def _stack(
     return stack, sample, [*notes, *sample.notes()]
 
 
-def _source(sources: Sources, positions: int) -> tuple[Source, list[str]]:
+def _source(sources: Sources, shaping: Shaping, positions: int) -> tuple[Source, list[str]]:
     source: Source = sources.array.source()
     if not sources.frame_axis_is_last(positions):
-        return source, []
-    if not isinstance(source, ArraySource):
+        return shaping.source(source), []
+    if sources.frames.tree.container == "HDF5":
         raise InputError(
             f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
             f"{sources.array.shape} for {positions} positions."
@@ -107,9 +115,11 @@ def _source(sources: Sources, positions: int) -> tuple[Source, list[str]]:
     return ArraySource(turned), ["Frames are stored as (ky, kx, n); the axes were reordered."]
 
 
-def _optics(sources: Sources) -> tuple[Optics, tuple[str, ...]]:
+def _optics(sources: Sources, shaping: Shaping) -> tuple[Optics, tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
     optics, notes = read_optics(sources.frames)
+    if optics.detector_pitch is not None and shaping.orientation & TRANSPOSED:
+        optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
     if sources.places is None or sources.places is sources.frames:
         return optics, notes
     other, other_notes = read_optics(sources.places)
@@ -122,10 +132,12 @@ def _optics(sources: Sources) -> tuple[Optics, tuple[str, ...]]:
 
 
 def _valid(
-    contents: Contents, sample: Sample, corner: bool
+    contents: Contents, shaping: Shaping, sample: Sample, corner: bool
 ) -> tuple[NDArray[np.bool_] | None, list[str]]:
     shape = sample.frames.shape[1:]
-    bad, notes = _masked(contents, (int(shape[0]), int(shape[1])), corner)
+    bad, notes = _masked(contents, shaping, (int(shape[0]), int(shape[1])), corner)
+    if (dark := contents.array("dark")) is not None:
+        notes.append(f"There is a dark frame in {dark.path}; it was not subtracted.")
     marked = sample.invalid_pixels() & ~bad
     if count := int(marked.sum()):
         notes.append(
@@ -139,21 +151,33 @@ def _valid(
 
 
 def _masked(
-    contents: Contents, shape: tuple[int, int], corner: bool
+    contents: Contents, shaping: Shaping, shape: tuple[int, int], corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     nothing = np.zeros(shape, dtype=bool)
     array = contents.array("mask")
     if array is None:
         return nothing, []
-    if array.shape != shape:
+    values, notes = _mask_image(array)
+    values = shaping.image(values)
+    if values.shape != shape:
         return nothing, [
             f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."
         ]
-    values = array.read()
     bad = values == 0 if contents.layout.mask_marks == "good" else values != 0
     if corner:
         bad = np.fft.fftshift(bad)
-    return bad, [f"{int(bad.sum())} of {bad.size} detector pixels are masked by the file."]
+    masked = f"{int(bad.sum())} of {bad.size} detector pixels are masked by the file."
+    return bad, [*notes, masked]
+
+
+def _mask_image(array: Array) -> tuple[NDArray[Any], list[str]]:
+    """Read a mask; of one for each frame, the first."""
+    if len(array.shape) <= 2 or math.prod(array.shape) == 0:
+        return array.read(), []
+    source = array.source()
+    first = source.block((*(0 for _ in array.shape[:-2]), *(slice(0, n) for n in array.shape[-2:])))
+    source.close()
+    return first, [f"Of the masks in {array.path}, one for each frame, the first is used for all."]
 
 
 def _probe(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.memory import must_fit
-from napari_ptychonn.io.source import Source
+from napari_ptychonn.io.source import Key, Source, read_blocks
 
 
 class LazyFrames:
@@ -130,10 +130,13 @@ class LazyFrames:
         order, place = np.unique(stored, return_inverse=True)
         lead = self._source.shape[:-2]
         unique = out if len(order) == len(stored) else np.empty((len(order), *shape[1:]), out.dtype)
-        for start, stop in _runs(order, lead[-1]):
+        runs = _runs(order, lead[-1])
+        keys: list[Key] = []
+        for start, stop in runs:
             *outer, inner = (int(i) for i in np.unravel_index(int(order[start]), lead))
-            span = slice(inner, inner + stop - start)
-            unique[start:stop] = self._source.block((*outer, span, rows, columns))
+            keys.append((*outer, slice(inner, inner + stop - start), rows, columns))
+        for (start, stop), block in zip(runs, read_blocks(self._source, keys), strict=True):
+            unique[start:stop] = block
         in_order = len(order) == len(stored) and np.array_equal(place, np.arange(len(order)))
         return unique if in_order else unique[place]
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Optics
 from napari_ptychonn.io.contents import Contents
-from napari_ptychonn.io.layouts import Layout
+from napari_ptychonn.io.layout import Layout
+from napari_ptychonn.io.tree import Array
 
 Pair = tuple[float, float]
 
@@ -36,7 +37,10 @@ def pixel_size(
     """Size of an object pixel (y, x), m: as the file says, else from the far-field geometry."""
     y, x = contents.number("pixel_y"), contents.number("pixel_x")
     if y is not None and x is not None:
-        return y, x
+        return abs(y), abs(x)
+    steps = [_step(contents.array(quantity)) for quantity in ("rows_y", "columns_x")]
+    if steps[0] is not None and steps[1] is not None:
+        return steps[0], steps[1]
     extent, image = contents.array("extent_xy"), contents.array("object")
     if extent is not None and image is not None and math.prod(extent.shape) >= 2:
         width, height, *_ = (float(v) for v in extent.read().ravel())
@@ -45,13 +49,20 @@ def pixel_size(
     return optics.object_pixel(frame_shape) if frame_shape is not None else None
 
 
+def _step(coordinates: Array | None) -> float | None:
+    """Distance of neighbouring rows or columns."""
+    if coordinates is None or math.prod(coordinates.shape) < 2:
+        return None
+    return float(np.abs(np.diff(coordinates.read().ravel())).mean()) or None
+
+
 def window_shape(contents: Contents) -> tuple[int, int] | None:
     """Pixels (py, px) of the probe, where there is one."""
     probe = contents.array("probe")
     if probe is None or len(probe.shape) < 2:
         return None
     py, px = probe.shape[-2:]
-    return py, px
+    return (py, px) if contents.layout.image_axes == "yx" else (px, py)
 
 
 def read_probe(contents: Contents) -> NDArray[np.complex64] | None:
@@ -59,7 +70,7 @@ def read_probe(contents: Contents) -> NDArray[np.complex64] | None:
     array = contents.array("probe")
     if array is None or len(array.shape) < 2 or array.dtype.kind != "c":
         return None
-    probe = _squeezed(array.read(), 3)
+    probe = _squeezed(_upright(array.read(), contents), 3)
     if probe.ndim == 2:
         probe = probe[np.newaxis]
     if probe.ndim > 3:  # (orthogonal relaxation modes, modes, py, px): the first is the mean
@@ -70,15 +81,10 @@ def read_probe(contents: Contents) -> NDArray[np.complex64] | None:
 
 def read_object(contents: Contents) -> tuple[NDArray[np.complex64], tuple[str, ...]]:
     """Read the object as (ny, nx); several layers are multiplied to the one they look like."""
-    array = contents.array("object")
-    if array is None or len(array.shape) < 2 or math.prod(array.shape) == 0:
-        shape = None if array is None else array.shape
-        raise InputError(f"{contents.what}: expected an object (ny, nx), got shape {shape}.")
-    if array.dtype.kind != "c":
-        raise InputError(
-            f"{contents.what}: expected a complex object in {array.path}, got {array.dtype}."
-        )
-    values = _squeezed(array.read(), 2)
+    image = _object(contents)
+    if image.ndim < 2 or image.size == 0:
+        raise InputError(f"{contents.what}: expected an object (ny, nx), got shape {image.shape}.")
+    values = _squeezed(_upright(image, contents), 2)
     notes: list[str] = []
     if values.ndim > 2:
         layers = values.reshape(-1, *values.shape[-2:])
@@ -88,6 +94,42 @@ def read_object(contents: Contents) -> tuple[NDArray[np.complex64], tuple[str, .
         values = np.where(np.isfinite(values), values, 1.0)
         notes.append(f"{bad} pixels of the object were not finite numbers and were set to 1.")
     return np.ascontiguousarray(values, dtype=np.complex64), tuple(notes)
+
+
+def _object(contents: Contents) -> NDArray[Any]:
+    """Read the object as stored: one complex array, or amplitude and phase."""
+    array = contents.array("object")
+    if array is not None:
+        if array.dtype.kind != "c":
+            raise InputError(
+                f"{contents.what}: expected a complex object in {array.path}, got {array.dtype}."
+            )
+        return array.read()
+    amplitude, phase = contents.array("object_amplitude"), contents.array("object_phase")
+    if amplitude is None or phase is None:
+        raise InputError(f"{contents.what}: expected an object (ny, nx), found none.")
+    if amplitude.shape != phase.shape or not {amplitude.dtype.kind, phase.dtype.kind} <= set("iuf"):
+        raise InputError(
+            f"{contents.what}: expected amplitude and phase of one shape, got {amplitude.dtype} "
+            f"{amplitude.shape} and {phase.dtype} {phase.shape}."
+        )
+    return np.asarray(amplitude.read() * np.exp(1j * phase.read().astype(np.float64)))
+
+
+def _upright(image: NDArray[Any], contents: Contents) -> NDArray[Any]:
+    """Bring an image of the sample into the order (y, x), both rising."""
+    if contents.layout.image_axes == "xy":
+        image = np.swapaxes(image, -2, -1)
+    for axis, quantity in ((-2, "rows_y"), (-1, "columns_x")):
+        coordinates = contents.array(quantity)
+        if coordinates is not None and _falls(coordinates):
+            image = np.flip(image, axis)
+    return image
+
+
+def _falls(coordinates: Array) -> bool:
+    values = coordinates.read().ravel()
+    return len(values) > 1 and bool(values[0] > values[-1])
 
 
 def _squeezed(array: NDArray[Any], ndim: int) -> NDArray[Any]:

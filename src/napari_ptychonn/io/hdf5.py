@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.hdf5file import open_file, reading
 from napari_ptychonn.io.hdf5source import Hdf5Source
-from napari_ptychonn.io.memory import must_fit
+from napari_ptychonn.io.memory import in_words, must_fit, must_not_swell
 from napari_ptychonn.io.signature import Container
-from napari_ptychonn.io.vetting import FolderGuard, vet_dataset
+from napari_ptychonn.io.vetting import MATLAB_COMPLEX, FolderGuard, vet_dataset, vet_names
 
 _MOST_LINKS = 32
 _MOST_OBJECTS = 20_000
 _DEEPEST = 16
+_LARGEST_ATTRIBUTE = 2**20
 
 
 class Hdf5Array:
@@ -29,6 +30,7 @@ class Hdf5Array:
     def __init__(self, dataset: h5py.Dataset, path: str, tree: Hdf5Tree) -> None:
         self._dataset, self.path, self._tree = dataset, path, tree
         with reading(f"{tree.file}: {path}"):
+            vet_names(dataset, tree.guard)
             self.shape: tuple[int, ...] = tuple(dataset.shape or ())
             self.dtype = _type_of(dataset)
 
@@ -38,7 +40,17 @@ class Hdf5Array:
         with reading(what):
             vet_dataset(self._dataset, self._tree.guard)
             must_fit(what, self.shape, self.dtype)
-            return np.asarray(self._dataset[()])
+            must_not_swell(what, self.shape, self.dtype, self.stored)
+            values = np.asarray(self._dataset[()])
+        if values.dtype.names == MATLAB_COMPLEX:
+            return np.asarray(values["real"] + 1j * values["imag"], dtype=self.dtype)
+        return values
+
+    @property
+    def stored(self) -> int | None:
+        """Bytes that it has in this file; None where they are in others."""
+        with reading(f"{self._tree.file}: {self.path}"):
+            return None if self._dataset.is_virtual else int(self._dataset.id.get_storage_size())
 
     def source(self) -> Hdf5Source:
         """Open it for reading frame by frame, after vetting."""
@@ -105,9 +117,15 @@ class Hdf5Tree:
 
     def attribute(self, path: str, name: str) -> Any | None:
         """Return one attribute; the others are not touched."""
-        with reading(f"{self.file}: attribute {name} of /{path.strip('/')}"):
+        what = f"{self.file}: attribute {name} of /{path.strip('/')}"
+        with reading(what):
             node = self.node(path)
-            return None if node is None else node.attrs.get(name)
+            if node is None or name not in node.attrs:
+                return None
+            size = node.attrs.get_id(name).get_storage_size()
+            if size > _LARGEST_ATTRIBUTE:
+                raise InputError(f"{what} has {in_words(size)}; expected a number or a text.")
+            return node.attrs[name]
 
     def node(self, path: str) -> h5py.Group | h5py.Dataset | None:
         """Follow hard, soft and external links to a group or dataset; None when not there."""
@@ -214,6 +232,8 @@ def _type_of(dataset: h5py.Dataset) -> np.dtype[Any]:
         dtype: np.dtype[Any] = dataset.dtype
     except TypeError:
         return np.dtype("V1")
+    if dtype.names == MATLAB_COMPLEX:
+        return np.result_type(dtype["real"], np.complex64)
     return dtype
 
 

@@ -44,7 +44,11 @@ class Hdf5Source:
     def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read one piece of the dataset."""
         with self._lock, reading(f"{self.file}: {self.path}"):
-            return np.asarray(self._dataset()[key])
+            values = np.asarray(self._dataset()[key])
+        if values.dtype.names is not None:  # a complex number of MATLAB
+            real, imaginary = (values[name] for name in values.dtype.names)
+            return np.asarray(real + 1j * imaginary, dtype=self.dtype)
+        return values
 
     def _dataset(self) -> Any:
         if self._open is None:

@@ -32,6 +32,8 @@ class Location:
             raise InputError(f"{self.file} is a folder; expected one file.")
         if not self.file.exists():
             raise InputError(f"{self.file} does not exist.")
+        if not self.file.is_file():  # to open a pipe is to wait for ever
+            raise InputError(f"{self.file} is a device or a pipe; expected a file.")
         try:
             with self.file.open("rb") as stream:
                 empty = not stream.read(1)

@@ -11,6 +11,9 @@ from numpy.typing import DTypeLike
 from napari_ptychonn.core.errors import InputError
 
 _WITHOUT_SYSCONF = 8 * 2**30
+_HARMLESS = 256 * 2**20
+_MOST_SWELLING = 800
+"""Nothing but zeros makes deflate save more, and it cannot save more than 1032 times."""
 
 
 def limit() -> int:
@@ -29,6 +32,31 @@ def must_fit(what: str, shape: tuple[int, ...], dtype: DTypeLike) -> None:
             f"{what} declares shape {shape}, {in_words(size)}, more than the "
             f"{in_words(limit())} that may be read at once."
         )
+
+
+def must_not_swell(what: str, shape: tuple[int, ...], dtype: DTypeLike, stored: int | None) -> None:
+    """Refuse a large array that a few bytes of a file unpack to, before they are unpacked.
+
+    Parameters
+    ----------
+    what : str
+        File and array, for the message.
+    shape, dtype
+        What it unpacks to.
+    stored : int or None
+        Bytes that it has in the file; None where that says nothing.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if stored is not None and swells(size, stored):
+        raise InputError(
+            f"{what} would unpack {in_words(stored)} to {in_words(size)}, more than "
+            f"{_MOST_SWELLING} times as much; it was not read."
+        )
+
+
+def swells(size: int, stored: int) -> bool:
+    """Whether so many unpacked bytes are a bomb; no measured array compresses as well."""
+    return size > _HARMLESS and size > _MOST_SWELLING * stored
 
 
 def in_words(size: int) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.io.memory import in_words, limit, must_fit
+from napari_ptychonn.io.memory import in_words, limit, must_fit, must_not_swell, swells
 from napari_ptychonn.io.signature import Container, container_of
 from napari_ptychonn.io.source import ArraySource
 
@@ -70,7 +70,9 @@ class NpzArray:
         self._archive, self._member, self._what = archive, member, what
         self._values: NDArray[Any] | None = None
         with self._stream() as stream:
-            header = NpyHeader(stream, what, archive.getinfo(member).file_size)
+            about = archive.getinfo(member)
+            header = NpyHeader(stream, what, about.file_size)
+        self.stored = about.compress_size
         self.shape, self.dtype = header.shape, header.dtype
 
     def _stream(self) -> IO[bytes]:
@@ -83,6 +85,7 @@ class NpzArray:
         """Read all of it."""
         if self._values is None:
             must_fit(self._what, self.shape, self.dtype)
+            must_not_swell(self._what, self.shape, self.dtype, self.stored)
             try:
                 with self._stream() as stream:
                     self._values = np.lib.format.read_array(stream, allow_pickle=False)
@@ -113,7 +116,7 @@ class NpyArray:
 
     def source(self) -> ArraySource:
         """Map it into memory; the system reads what is looked at."""
-        return ArraySource(self._mapped())
+        return ArraySource(self._mapped(), mapped=True)
 
     def _mapped(self) -> NDArray[Any]:
         try:
@@ -193,14 +196,15 @@ class NumpyTree:
 
 def _unsqueezed(file: Path) -> IO[bytes]:
     """Decompress piece by piece, so that a file that grows without end is noticed in time."""
-    out = io.BytesIO()
+    out, packed = io.BytesIO(), file.stat().st_size
     try:
         with bz2.open(file) as stream:
             while piece := stream.read(_PIECE):
                 out.write(piece)
-                if out.tell() > limit():
+                if out.tell() > limit() or swells(out.tell(), packed):
                     raise InputError(
-                        f"{file} unpacks to more than the {in_words(limit())} that may be read."
+                        f"{file} unpacks {in_words(packed)} to {in_words(out.tell())} or more; "
+                        "it was not read."
                     )
     except (OSError, EOFError, ValueError) as error:
         if isinstance(error, InputError):

@@ -8,6 +8,9 @@ from napari_ptychonn.core.scan import ELECTRONVOLT, PLANCK_TIMES_C, Optics
 from napari_ptychonn.io.contents import Contents
 
 _ENERGIES = (1.0, 1e6)
+_NO_ENERGY_IN_EV = 30.0
+"""No ptychography is done with fewer eV, and little with more keV than 30."""
+
 _DISTANCES = (1e-6, 1e3)
 _PITCHES = (1e-9, 1e-2)
 
@@ -24,12 +27,17 @@ def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
     """
     notes: list[str] = []
     energy = _within(contents, "energy", _ENERGIES, "eV", notes)
+    if energy is not None and energy < _NO_ENERGY_IN_EV:
+        notes.append(f"The energy of {energy:.4g} in the file has no unit and was taken as keV.")
+        energy *= 1e3
     wavelength = None if energy is None else PLANCK_TIMES_C / (energy * ELECTRONVOLT)
     if wavelength is None and (stored := contents.number("wavelength")):
         low, high = (PLANCK_TIMES_C / (e * ELECTRONVOLT) for e in reversed(_ENERGIES))
         wavelength = stored if low <= stored <= high else None
     distance = _within(contents, "distance", _DISTANCES, "m", notes)
-    pitch = tuple(_within(contents, q, _PITCHES, "m", notes) for q in ("pitch_y", "pitch_x"))
+    y, x = (_within(contents, q, _PITCHES, "m", notes) for q in ("pitch_y", "pitch_x"))
+    # Some files give one of the two, for square pixels.
+    pitch = (y or x, x or y)
     known: dict[str, Any] = {} if None in pitch else {"detector_pitch": pitch}
     return Optics(wavelength=wavelength, detector_distance=distance, **known), tuple(notes)
 

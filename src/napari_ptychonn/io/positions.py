@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Unit
 from napari_ptychonn.io.contents import Contents
+from napari_ptychonn.io.layout import Field
 from napari_ptychonn.io.tree import Array
+from napari_ptychonn.io.units import PIXEL, length, spelled
 
 _LARGEST_IN_METRES = 0.1
 """No ptychography stage travels 10 cm in one scan; numbers beyond that are pixels."""
-
-_SCALES = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "μm": 1e-6, "nm": 1e-9, "pm": 1e-12}
-_PIXELS = ("px", "pixel", "pixels", "object pixel", "object pixels")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,18 +43,19 @@ def read_positions(contents: Contents, lead: tuple[int, ...] = ()) -> Positions:
         Scan axes of the frames, so that a raster given by its two axes can
         be spread out and (3, 3) be told apart from its transpose.
     """
+    y, x = contents.array("position_y"), contents.array("position_x")
     both = contents.array("positions")
-    if both is not None:
-        values = _as_pairs(both, contents, lead)
-        source = both
-    else:
-        y, x = contents.array("position_y"), contents.array("position_x")
-        if y is None or x is None:
-            raise InputError(f"{contents.what}: expected scan positions, found none.")
+    if y is not None and x is not None:
         values = _joined(y, x, contents, lead)
-        source = y
-    unit, scale, notes = _unit(source, values, contents)
-    return Positions(values=values * scale, unit=unit, notes=notes)
+        source, where = y, contents.layout.position_y
+    elif both is not None:
+        values = _as_pairs(both, contents, lead)
+        source, where = both, contents.layout.positions
+    else:
+        raise InputError(f"{contents.what}: expected scan positions, found none.")
+    unit, scale, notes = _unit(source, values, contents, where)
+    signs = [-1.0 if axis in contents.layout.position_flip else 1.0 for axis in "yx"]
+    return Positions(values=values * scale * np.asarray(signs), unit=unit, notes=notes)
 
 
 def _as_pairs(array: Array, contents: Contents, lead: tuple[int, ...]) -> NDArray[np.float64]:
@@ -79,8 +79,18 @@ def _as_pairs(array: Array, contents: Contents, lead: tuple[int, ...]) -> NDArra
 
 
 def _joined(y: Array, x: Array, contents: Contents, lead: tuple[int, ...]) -> NDArray[np.float64]:
-    rows, columns = (np.asarray(_numbers(a, contents), np.float64).ravel() for a in (y, x))
-    if len(lead) == 2 and (len(rows), len(columns)) == lead and len(rows) * len(columns) > 1:
+    rows, columns = (
+        _coordinate(_numbers(array, contents), where, length)
+        for array, where, length in zip(
+            (y, x),
+            (contents.layout.position_y, contents.layout.position_x),
+            lead if len(lead) == 2 else (0, 0),
+            strict=True,
+        )
+    )
+    points = len(rows) * len(columns)
+    is_raster = (len(rows), len(columns)) == lead or len(rows) != len(columns)
+    if is_raster and points > 1 and points == int(np.prod(lead)):
         grid = np.meshgrid(rows, columns, indexing="ij")
         rows, columns = (g.ravel() for g in grid)
     if len(rows) != len(columns):
@@ -89,6 +99,20 @@ def _joined(y: Array, x: Array, contents: Contents, lead: tuple[int, ...]) -> ND
             "expected as many of one as of the other."
         )
     return np.stack([rows, columns], axis=1)
+
+
+def _coordinate(
+    values: NDArray[np.float64], where: Field | None, length: int
+) -> NDArray[np.float64]:
+    """One coordinate as a list; EMD files give the first two values of an even axis."""
+    values = np.asarray(values, np.float64)
+    if where is not None and where.index is not None and values.ndim == 2:
+        values = values if values.shape[0] < values.shape[1] else values.T
+        values = values[min(where.index, len(values) - 1)]
+    values = values.ravel()
+    if len(values) == 2 < length:
+        return np.asarray(values[0] + (values[1] - values[0]) * np.arange(length))
+    return values
 
 
 def _numbers(array: Array, contents: Contents) -> NDArray[np.float64]:
@@ -101,17 +125,18 @@ def _numbers(array: Array, contents: Contents) -> NDArray[np.float64]:
 
 
 def _unit(
-    array: Array, values: NDArray[np.float64], contents: Contents
+    array: Array, values: NDArray[np.float64], contents: Contents, where: Field | None
 ) -> tuple[Unit, float, tuple[str, ...]]:
     layout = contents.layout
-    if layout.position_unit != "guess":
-        marked = contents.text("unit")
-        return ("pixel" if marked == "pixel" else layout.position_unit), 1.0, ()
-    told = _told_unit(array, contents)
-    if told in _PIXELS:
+    if contents.text("unit") == PIXEL:
         return "pixel", 1.0, ()
-    if told in _SCALES:
-        return "m", _SCALES[told], ()
+    told = contents.told_unit(array.path) or _ending(array.path)
+    if told == PIXEL:
+        return "pixel", 1.0, ()
+    if told is not None and (metres := length(told)) is not None:
+        return "m", metres, ()
+    if layout.position_unit != "guess":
+        return layout.position_unit, 1.0 if where is None else where.scale, ()
     return guess_unit(values, array.path)
 
 
@@ -127,11 +152,7 @@ def guess_unit(values: NDArray[np.float64], where: str) -> tuple[Unit, float, tu
     )
 
 
-def _told_unit(array: Array, contents: Contents) -> str | None:
-    for name in ("units", "unit"):
-        value = contents.tree.attribute(array.path, name)
-        if value is not None:
-            text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-            return text.strip().lower()
-    ending = re.search(r"_(px|pixels?|m|mm|um|nm)$", array.path.lower())
-    return ending.group(1) if ending else None
+def _ending(path: str) -> str | None:
+    """Return the unit at the end of a name: 'pos_x_um'."""
+    ending = re.search(r"_(px|pixels?|m|mm|um|nm)$", path.lower())
+    return spelled(ending.group(1)) if ending else None

@@ -41,13 +41,82 @@ class Product:
     comments: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of_reconstruction(cls, reconstruction: Reconstruction) -> Product:
+        """What other programs can know of a reconstruction."""
+        attributes: dict[str, Any] = {"algorithm": reconstruction.algorithm}
+        if reconstruction.iterations is not None:
+            attributes["iterations"] = reconstruction.iterations
+        if reconstruction.seconds is not None:
+            attributes["seconds"] = reconstruction.seconds
+        return cls(
+            object=reconstruction.object,
+            pixel_size=reconstruction.pixel_size,
+            origin=reconstruction.origin,
+            unit=reconstruction.unit,
+            probe=reconstruction.probe,
+            indices=reconstruction.indices,
+            positions=reconstruction.positions,
+            name=reconstruction.name,
+            attributes=attributes,
+        )
+
+    @classmethod
+    def of_result(cls, result: Result) -> Product:
+        """What other programs can know of a result: its mosaic is their object."""
+        mosaic = result.mosaic
+        return cls(
+            object=(mosaic.amplitude * np.exp(1j * mosaic.phase)).astype(np.complex64),
+            pixel_size=mosaic.pixel_size,
+            origin=mosaic.origin,
+            unit=result.unit,
+            probe=result.probe,
+            indices=result.predictions.indices,
+            positions=result.positions,
+            optics=result.optics,
+            name=result.name,
+            comments="PtychoNN mosaic; single-shot predictions in the group 'predictions'.",
+            attributes={"algorithm": "PtychoNN"},
+        )
+
+    @property
+    def stored_probe(self) -> NDArray[np.complex64]:
+        """Probe (1, modes, py, px); zeros where none is known."""
+        probe = self.probe if self.probe is not None else np.zeros(_STAND_IN, np.complex64)
+        return probe.reshape(1, *probe.shape[-3:])
+
+    @property
+    def stored_object(self) -> NDArray[np.complex64]:
+        """Object (ny, nx), 1 where nothing is known."""
+        known = np.isfinite(self.object)
+        return np.where(known, self.object, 1.0 + 0.0j).astype(np.complex64)
+
+    @property
+    def stored_indices(self) -> NDArray[np.int64]:
+        """Scan points (m,); none where the positions are not known."""
+        indices = self.indices if self.indices is not None else np.empty(0, np.int64)
+        return indices.astype(np.int64)
+
+    @property
+    def middles(self) -> NDArray[np.float64]:
+        """Positions (m, 2) of the middles, (N − 1) / 2, of the windows, as ptychodus has them."""
+        positions = self.positions if self.positions is not None else np.empty((0, 2))
+        window = None if self.probe is None else (self.probe.shape[-2], self.probe.shape[-1])
+        return np.asarray(positions - centre_shift(PRODUCT, window) * np.asarray(self.pixel_size))
+
+    @property
+    def centre(self) -> Pair:
+        """Position (y, x) of the object's middle, (H − 1) / 2."""
+        size = np.asarray(self.object.shape)
+        y, x = np.asarray(self.origin) + (size - 1) / 2 * np.asarray(self.pixel_size)
+        return float(y), float(x)
+
     def write(self, file: h5py.File) -> None:
         """Fill an empty file."""
         self._write_attributes(file)
         self._write_object(file)
         self._write_positions(file)
-        probe = self.probe if self.probe is not None else np.zeros(_STAND_IN, np.complex64)
-        stored = file.create_dataset("probe", data=probe.reshape(1, *probe.shape[-3:]))
+        stored = file.create_dataset("probe", data=self.stored_probe)
         self._write_pixel(stored)
 
     def _write_attributes(self, file: h5py.File) -> None:
@@ -73,12 +142,9 @@ class Product:
         file.attrs.update(values | self.attributes)
 
     def _write_object(self, file: h5py.File) -> None:
-        image = np.where(np.isfinite(self.object), self.object, 1.0 + 0.0j).astype(np.complex64)
-        stored = file.create_dataset("object", data=image[np.newaxis])
+        stored = file.create_dataset("object", data=self.stored_object[np.newaxis])
         self._write_pixel(stored)
-        size = np.asarray(image.shape)
-        centre = np.asarray(self.origin) + (size - 1) / 2 * np.asarray(self.pixel_size)
-        stored.attrs["center_y_m"], stored.attrs["center_x_m"] = (float(c) for c in centre)
+        stored.attrs["center_y_m"], stored.attrs["center_x_m"] = self.centre
         file.create_dataset("object_layer_spacing_m", data=np.empty(0))
         file.create_dataset("loss_values", data=np.empty(0))
         file.create_dataset("loss_epochs", data=np.empty(0, np.int64))
@@ -87,13 +153,9 @@ class Product:
         dataset.attrs["pixel_height_m"], dataset.attrs["pixel_width_m"] = self.pixel_size
 
     def _write_positions(self, file: h5py.File) -> None:
-        positions = self.positions if self.positions is not None else np.empty((0, 2))
-        window = None if self.probe is None else (self.probe.shape[-2], self.probe.shape[-1])
-        stored = positions - centre_shift(PRODUCT, window) * np.asarray(self.pixel_size)
-        indices = self.indices if self.indices is not None else np.empty(0, np.int64)
-        file.create_dataset("probe_position_y_m", data=stored[:, 0])
-        file.create_dataset("probe_position_x_m", data=stored[:, 1])
-        file.create_dataset("probe_position_indexes", data=indices.astype(np.int64))
+        file.create_dataset("probe_position_y_m", data=self.middles[:, 0])
+        file.create_dataset("probe_position_x_m", data=self.middles[:, 1])
+        file.create_dataset("probe_position_indexes", data=self.stored_indices)
 
 
 def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> None:
@@ -111,20 +173,7 @@ def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> No
     InputError
         When the disk is full, the folder missing or not writable.
     """
-    attributes: dict[str, Any] = {"algorithm": reconstruction.algorithm}
-    if reconstruction.iterations is not None:
-        attributes["iterations"] = reconstruction.iterations
-    product = Product(
-        object=reconstruction.object,
-        pixel_size=reconstruction.pixel_size,
-        origin=reconstruction.origin,
-        unit=reconstruction.unit,
-        probe=reconstruction.probe,
-        indices=reconstruction.indices,
-        positions=reconstruction.positions,
-        name=reconstruction.name,
-        attributes=attributes,
-    )
+    product = Product.of_reconstruction(reconstruction)
     size = 2 * reconstruction.object.nbytes
     with replacing(Path(path), size) as temporary, h5py.File(temporary, "w") as file:
         product.write(file)
@@ -145,20 +194,7 @@ def write_result(path: str | Path, result: Result) -> None:
     InputError
         When the disk is full, the folder missing or not writable.
     """
-    mosaic = result.mosaic
-    product = Product(
-        object=(mosaic.amplitude * np.exp(1j * mosaic.phase)).astype(np.complex64),
-        pixel_size=mosaic.pixel_size,
-        origin=mosaic.origin,
-        unit=result.unit,
-        probe=result.probe,
-        indices=result.predictions.indices,
-        positions=result.positions,
-        optics=result.optics,
-        name=result.name,
-        comments="PtychoNN mosaic; single-shot predictions in the group 'predictions'.",
-        attributes={"algorithm": "PtychoNN"},
-    )
+    product, mosaic = Product.of_result(result), result.mosaic
     size = 2 * (result.predictions.amplitude.nbytes + mosaic.amplitude.nbytes * 7)
     with replacing(Path(path), size) as temporary, h5py.File(temporary, "w") as file:
         product.write(file)
@@ -179,6 +215,8 @@ def _write_predictions(file: h5py.File, result: Result) -> None:
         group.create_dataset("residual", data=result.predictions.residual.astype(np.float32))
     if result.held_out is not None:
         group.create_dataset("held_out", data=result.held_out.astype(np.int64))
+    if result.seconds is not None:
+        group.attrs["seconds"] = result.seconds
 
 
 def _write_mosaic(file: h5py.File, mosaic: MosaicImage) -> None:

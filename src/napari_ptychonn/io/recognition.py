@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.contents import Contents
-from napari_ptychonn.io.layouts import Layout, at
+from napari_ptychonn.io.layout import Layout, at
 from napari_ptychonn.io.tree import Array, Tree
 
 _FRAMES = re.compile(
@@ -115,11 +115,22 @@ def object_groups(tree: Tree) -> list[tuple[str, str]]:
     for array in tree.arrays():
         if array.dtype.kind == "c" and len(array.shape) >= 2:
             group, _, name = array.path.rpartition("/")
-            if _OBJECT.match(name):
+            is_alone = tree.container == "NPY" and len(array.shape) == 2
+            is_copy = "state_dict" in group.split("/")  # cdtools keeps its parameters besides
+            if (_OBJECT.match(name) and not is_copy) or is_alone:
                 found.append((group, array.path))
             elif name == "data" and group.rpartition("/")[2] == "image_2":
                 found.append((group.rpartition("/")[0], array.path))
     return found
+
+
+def object_path(contents: Contents) -> str | None:
+    """Where a layout has its object; None where it has none, or it is not complex."""
+    array = contents.array("object")
+    if array is not None:
+        return array.path if array.dtype.kind == "c" and len(array.shape) >= 2 else None
+    amplitude = contents.array("object_amplitude")
+    return None if amplitude is None else amplitude.path
 
 
 def _is_below(path: str, group: str) -> bool:

@@ -27,7 +27,12 @@ from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.optics import read_optics
 from napari_ptychonn.io.positions import Positions, read_positions
-from napari_ptychonn.io.recognition import object_groups, recognise, recognise_object
+from napari_ptychonn.io.recognition import (
+    object_groups,
+    object_path,
+    recognise,
+    recognise_object,
+)
 from napari_ptychonn.io.sources import gather
 from napari_ptychonn.io.tree import Tree
 
@@ -101,6 +106,10 @@ def _names(tree: Tree, group: str) -> dict[str, tuple[str, str]]:
     if group and not tree.exists(group):
         raise InputError(f"{tree.file}: there is no group /{group}.")
     found = object_groups(tree)
+    told = match_entry(tree, group) or match_entry(tree)
+    if told is not None and told.layout.has_object and (path := object_path(told)) is not None:
+        # The layout knows best; what its group holds is not listed twice.
+        found = [(told.group, path), *(f for f in found if f[1] != path)]
     inside = [f for f in found if not group or f[0] == group or f[0].startswith(f"{group}/")]
     if group and not inside:
         held = ", ".join(sorted({g or ROOT for g, _ in found})) or "none"
@@ -111,7 +120,7 @@ def _names(tree: Tree, group: str) -> dict[str, tuple[str, str]]:
 def _contents(tree: Tree, found: tuple[str, str]) -> Contents:
     group, path = found
     contents = match(tree, group)
-    if contents is not None and contents.has("object"):
+    if contents is not None and object_path(contents) is not None:
         return contents
     return recognise_object(tree, group, path)
 
@@ -160,6 +169,7 @@ def _read(contents: Contents, name: str, joined: Joined | None) -> Reconstructio
         iterations=_iterations(contents),
         name=_title(contents, name),
         source=contents.tree.file,
+        seconds=_seconds(contents),
     )
 
 
@@ -229,6 +239,11 @@ def _origin(
     frame = contents.layout.object_frame
     if frame == "index" or (frame == "guess" and _are_indices(positions, size, scale)):
         return 0.0, 0.0
+    told = _told_origin(contents, scale)
+    if told is not None:
+        return told
+    if frame in ("middle", "element", "matlab"):
+        return _around_middle(contents, size, scale)
     centre = np.array([_stored(contents, "centre_y"), _stored(contents, "centre_x")])
     if np.isnan(centre).any():
         middle = np.zeros(2)
@@ -241,6 +256,32 @@ def _origin(
             )
         centre = np.where(np.isnan(centre), middle, centre)
     y, x = centre - (size - 1) / 2 * scale
+    return float(y), float(x)
+
+
+def _told_origin(contents: Contents, scale: NDArray[np.float64]) -> Pair | None:
+    """Position of the object's first pixel, where the file has it."""
+    rows, columns = contents.array("rows_y"), contents.array("columns_x")
+    if rows is not None and columns is not None:
+        return float(rows.read().min()), float(columns.read().min())
+    stored = np.array([_stored(contents, "origin_y"), _stored(contents, "origin_x")])
+    if np.isnan(stored).any():
+        return None
+    y, x = stored * (scale if contents.layout.origin_unit == "pixel" else 1.0)
+    return float(y), float(x)
+
+
+def _around_middle(contents: Contents, size: NDArray[np.int64], scale: NDArray[np.float64]) -> Pair:
+    """Position of the object's first pixel where positions count from its middle."""
+    frame = contents.layout.object_frame
+    if frame == "middle":
+        middle = (size - 1) / 2
+    elif frame == "element":
+        middle = (size // 2).astype(np.float64)
+    else:  # a window of N pixels begins at ceil((size - N) / 2), counted from 1
+        window = np.asarray(window_shape(contents) or (2, 2))
+        middle = (-((window - size) // 2) - 1 + window // 2).astype(np.float64)
+    y, x = -middle * scale
     return float(y), float(x)
 
 
@@ -272,6 +313,12 @@ def _algorithm(contents: Contents, name: str) -> str:
 def _iterations(contents: Contents) -> int | None:
     count = contents.number("iterations")
     return None if count is None else int(count)
+
+
+def _seconds(contents: Contents) -> float | None:
+    """Only this program's files have it."""
+    value = contents.tree.attribute(contents.group, "seconds")
+    return float(value) if isinstance(value, int | float | np.number) and value > 0 else None
 
 
 def _title(contents: Contents, name: str) -> str:

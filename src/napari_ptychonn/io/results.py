@@ -77,6 +77,7 @@ def _read(tree: Tree, contents: Contents) -> Result:
         optics=optics,
         name=contents.text("title") or tree.file.stem,
         provenance=_provenance(tree),
+        seconds=_number(tree, "seconds"),
     )
 
 
@@ -117,17 +118,17 @@ def _trust(tree: Tree, predictions: Predictions, mosaic: MosaicImage) -> Trust |
         spread=spread,
         residual=predictions.residual,
         residual_map=residual_map,
-        limit=_limit(tree),
+        limit=_number(tree, "residual_limit"),
     )
 
 
-def _limit(tree: Tree) -> float | None:
-    value = tree.attribute(PREDICTIONS, "residual_limit")
+def _number(tree: Tree, name: str) -> float | None:
+    value = tree.attribute(PREDICTIONS, name)
     if value is None:
         return None
     number = np.asarray(value)
     if number.size != 1 or number.dtype.kind not in "iuf":
-        raise InputError(f"{tree.file}: expected one number as residual_limit of 'predictions'.")
+        raise InputError(f"{tree.file}: expected one number as {name} of 'predictions'.")
     return float(number.reshape(-1)[0])
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+Key = tuple[int | slice, ...]
+"""One block: an integer or a slice of step 1 for each axis."""
 
 
 class Source(Protocol):
@@ -21,7 +25,7 @@ class Source(Protocol):
         """As stored."""
         ...
 
-    def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+    def block(self, key: Key) -> NDArray[Any]:
         """Read one piece; every slice has step 1."""
         ...
 
@@ -30,11 +34,29 @@ class Source(Protocol):
         ...
 
 
-class ArraySource:
-    """Frames in memory or in a memory map."""
+@runtime_checkable
+class SourceOfMany(Source, Protocol):
+    """A source that reads several blocks at once in less time than one after the other."""
 
-    def __init__(self, array: NDArray[Any]) -> None:
+    def blocks(self, keys: Sequence[Key]) -> Iterator[NDArray[Any]]:
+        """Read several pieces, in the order in which they are asked for."""
+        ...
+
+
+def read_blocks(source: Source, keys: Sequence[Key]) -> Iterator[NDArray[Any]]:
+    """Read several pieces in the way that the source does best."""
+    if isinstance(source, SourceOfMany):
+        yield from source.blocks(keys)
+    else:
+        yield from map(source.block, keys)
+
+
+class ArraySource:
+    """Frames in memory, or `mapped` into it from a file."""
+
+    def __init__(self, array: NDArray[Any], *, mapped: bool = False) -> None:
         self._array = array
+        self.mapped = mapped
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,7 +68,7 @@ class ArraySource:
         """As stored."""
         return self._array.dtype
 
-    def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+    def block(self, key: Key) -> NDArray[Any]:
         """Copy one piece out of the array."""
         return np.array(self._array[key])
 

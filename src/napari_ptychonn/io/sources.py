@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.companion import (
-    Table,
     looked_for,
     neighbour_with_frames,
     neighbour_with_positions,
+    parts_of_series,
     read_numbers,
     table_of_positions,
-    unit_of,
 )
 from napari_ptychonn.io.contents import Contents, match_entry
 from napari_ptychonn.io.joining import Joined, join
@@ -24,7 +25,12 @@ from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.positions import Positions, read_positions
 from napari_ptychonn.io.raster import unit_raster
 from napari_ptychonn.io.recognition import recognise
+from napari_ptychonn.io.series import SeriesArray
+from napari_ptychonn.io.tables import Table
 from napari_ptychonn.io.tree import Array, Tree
+
+_SMALLEST_FRAME = 4
+_MOST_FRAMES = 50_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +45,8 @@ class Sources:
         What has the positions; None when a table has them, or nothing.
     table : Table or None
         A text file of positions.
+    parts : tuple of Contents
+        All files that the frames are in, where that is more than one.
     notes : tuple of str
         Which neighbour was used.
     """
@@ -46,6 +54,7 @@ class Sources:
     frames: Contents
     places: Contents | None = None
     table: Table | None = None
+    parts: tuple[Contents, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -53,11 +62,20 @@ class Sources:
         """The frames as stored; InputError when they are not frames."""
         array = self.frames.array("frames")
         what = self.frames.tree.file
+        if self.parts:
+            array = _in_series(self.parts)
         if array is None:
             raise InputError(f"{what}: expected diffraction frames, found none.")
+        if len(array.shape) == 2 and min(array.shape) >= _SMALLEST_FRAME:
+            array = SeriesArray([array], str(what))
         if len(array.shape) < 3 or math.prod(array.shape) == 0:
             raise InputError(
                 f"{what}: expected frames (n, ky, kx) in {array.path}, got shape {array.shape}."
+            )
+        if math.prod(array.shape[:-2]) > _MOST_FRAMES:
+            raise InputError(
+                f"{what}: {array.path} declares shape {array.shape}; expected at most "
+                f"{_MOST_FRAMES:,} frames."
             )
         if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
             raise InputError(
@@ -80,8 +98,7 @@ class Sources:
         if self.places is not None:
             return read_positions(self.places, self.lead)
         if self.table is not None:
-            unit, notes = unit_of(self.table)
-            return Positions(values=self.table.values, unit=unit, notes=notes)
+            return self._positions_of(self.table)
         if not self.is_raster:
             raise InputError(
                 f"{self.frames.tree.file}: found {math.prod(self.lead)} frames but no scan "
@@ -94,9 +111,20 @@ class Sources:
         )
         return Positions(values=unit_raster(self.lead), unit="pixel", notes=(note,))
 
+    def _positions_of(self, table: Table) -> Positions:
+        angle = self.frames.number("stage_angle") if table.turned else None
+        if angle is None:
+            return Positions(values=table.values, unit=table.unit, notes=table.notes)
+        along = np.array([1.0, math.cos(math.radians(angle))])
+        note = f"The stage is turned by {angle:g}°; x was shortened by the cosine."
+        return Positions(values=table.values * along, unit=table.unit, notes=(*table.notes, note))
+
     def join(self, positions: Positions) -> Joined:
         """Say which frame belongs to which position."""
         numbered = self.places if self.places is not None else self.frames
+        numbers = read_numbers(numbered, "position_indexes")
+        if self.table is not None:
+            numbers = self.table.numbers
         array = self.array
         count = math.prod(self.lead)
         if _frame_axis_is_last(array, len(positions)):
@@ -105,13 +133,18 @@ class Sources:
             str(self.frames.tree.file),
             count,
             positions.values,
-            read_numbers(self.frames, "frame_indexes"),
-            read_numbers(numbered, "position_indexes"),
+            None if self.parts else read_numbers(self.frames, "frame_indexes"),
+            numbers,
         )
 
     def frame_axis_is_last(self, positions: int) -> bool:
         """Whether frames are stored as (ky, kx, n), as the SLAC files are."""
         return _frame_axis_is_last(self.array, positions)
+
+
+def _in_series(parts: Sequence[Contents]) -> Array:
+    arrays = [array for part in parts if (array := part.array("frames")) is not None]
+    return SeriesArray(arrays, str(parts[0].tree.file))
 
 
 def _frame_axis_is_last(array: Array, positions: int) -> bool:
@@ -135,7 +168,7 @@ def gather(location: Location) -> Iterator[Sources]:
         try:
             yield sources
         finally:
-            for part in (sources.frames, sources.places):
+            for part in (sources.frames, sources.places, *sources.parts):
                 if part is not None and part.tree is not tree:
                     part.tree.close()
 
@@ -159,19 +192,67 @@ def scan_contents(tree: Tree, group: str) -> Contents:
 def _with_neighbour(contents: Contents) -> Sources:
     if not contents.has("frames"):
         return _with_frames(contents)
+    gap = contents.gap()
+    notes = contents.notes if gap is None else (*contents.notes, gap)
     if contents.has_positions:
-        return Sources(frames=contents, places=contents, notes=contents.notes)
-    product = neighbour_with_positions(contents)
+        return Sources(frames=contents, places=contents, notes=notes)
+    found = _with_positions(contents, _count(contents), notes)
+    if found is not None:
+        return found
+    if (inside := _recognised_positions(contents)) is not None:
+        return replace(inside, notes=(*notes, *inside.notes))
+    return _as_series(contents, notes) or Sources(frames=contents, notes=notes)
+
+
+def _count(contents: Contents) -> int:
+    array = contents.array("frames")
+    return 0 if array is None else math.prod(array.shape[:-2])
+
+
+def _with_positions(contents: Contents, frames: int, notes: tuple[str, ...]) -> Sources | None:
+    """Find the positions of so many frames beside a file."""
+    product = neighbour_with_positions(contents, frames)
     if product is not None:
         note = f"Positions come from {product.tree.file.name}, found beside it."
-        return Sources(frames=contents, places=product, notes=(*contents.notes, note))
-    array = contents.array("frames")
-    frames = math.prod(array.shape[:-2]) if array is not None else 0
+        return Sources(frames=contents, places=product, notes=(*notes, note, *product.layout.notes))
     table = table_of_positions(contents.tree.file, frames)
-    if table is not None:
-        note = f"Positions come from {table.file.name}, found beside it, taken as (y, x)."
-        return Sources(frames=contents, table=table, notes=(*contents.notes, note))
-    return Sources(frames=contents, notes=contents.notes)
+    if table is None:
+        return None
+    note = f"Positions come from {table.file.name}, found beside it."
+    return Sources(frames=contents, table=table, notes=(*notes, note))
+
+
+def _recognised_positions(contents: Contents) -> Sources | None:
+    """Look through the file for positions that its layout says nothing about."""
+    if contents.layout.has_positions or contents.tree.container != "HDF5":
+        return None
+    try:
+        found = recognise(contents.tree)
+    except InputError:
+        return None
+    array = found.array("frames")
+    same = array is not None and array.shape[:-2] == contents.array("frames").shape[:-2]  # type: ignore[union-attr]
+    if not same or not found.has_positions:
+        return None
+    return Sources(frames=contents, places=found, notes=found.notes)
+
+
+def _as_series(contents: Contents, notes: tuple[str, ...]) -> Sources | None:
+    """Take files that are numbered like this one for one scan, where positions fit all of them."""
+    parts = parts_of_series(contents)
+    if not parts:
+        return None
+    found = _with_positions(contents, sum(_count(part) for part in parts), notes)
+    if found is None:
+        for part in parts:
+            if part is not contents:
+                part.tree.close()
+        return None
+    note = (
+        f"The frames are in {len(parts)} files, {parts[0].tree.file.name} to "
+        f"{parts[-1].tree.file.name}."
+    )
+    return replace(found, parts=tuple(parts), notes=(*found.notes, note))
 
 
 def _with_frames(product: Contents) -> Sources:
@@ -182,4 +263,4 @@ def _with_frames(product: Contents) -> Sources:
             f"{looked_for(product, 'frames')} and found none."
         )
     note = f"Diffraction frames come from {frames.tree.file.name}, found beside it."
-    return Sources(frames=frames, places=product, notes=(*product.notes, note))
+    return Sources(frames=frames, places=product, notes=(*product.notes, *frames.notes, note))

@@ -24,6 +24,8 @@ _ABSURD = 2**40
 _BEST_COMPRESSION = 4096
 _NESTED = 4
 _BLOCK = "%b"
+MATLAB_COMPLEX = ("real", "imag")
+"""Names of the two parts of a complex number in a MATLAB 7.3 file."""
 
 
 class FolderGuard:
@@ -35,19 +37,31 @@ class FolderGuard:
 
     def admit(self, name: str, base: Path, what: str) -> Path:
         """Return the file that `name` means beside `base`, or say why it is not followed."""
-        candidates = [base.parent / name, base.resolve().parent / name]
-        inside = [p for p in candidates if self._is_inside(p.resolve())]
-        if not inside:
-            raise InputError(
-                f"{what} points to {name}, outside the folder of the scan; it was not followed."
-            )
+        inside = self.locate(name, base, what)
         found = next((p for p in inside if p.is_file()), None)
         if found is None:
             raise InputError(f"{what} points to {name}, which is missing.")
         return found
 
+    def locate(self, name: str, base: Path, what: str) -> list[Path]:
+        """Return where the file may be, or say that it would be outside the folder."""
+        inside: list[Path] = []
+        # On Windows, to ask where a share of another machine lies is to log on to it.
+        if Path(name).anchor in {"", *(folder.anchor for folder in self._folders)}:
+            candidates = [base.parent / name, base.resolve().parent / name]
+            inside = [p for p in candidates if self._is_inside(p)]
+        if not inside:
+            raise InputError(
+                f"{what} points to {name}, outside the folder of the scan; it was not followed."
+            )
+        return inside
+
     def _is_inside(self, file: Path) -> bool:
-        return any(file.is_relative_to(folder) for folder in self._folders)
+        try:
+            resolved = file.resolve()
+        except (OSError, RuntimeError, ValueError):  # symbolic links in a circle, no file name
+            return False
+        return any(resolved.is_relative_to(folder) for folder in self._folders)
 
 
 def vet_dataset(dataset: h5py.Dataset, guard: FolderGuard, depth: int = 0) -> None:
@@ -66,6 +80,18 @@ def vet_dataset(dataset: h5py.Dataset, guard: FolderGuard, depth: int = 0) -> No
         _vet_size(dataset, what)
 
 
+def vet_names(dataset: h5py.Dataset, guard: FolderGuard) -> None:
+    """Refuse sources outside the folder by name: to ask for the shape, HDF5 may open them."""
+    if not dataset.is_virtual:
+        return
+    what = f"{dataset.file.filename}: {dataset.name}"
+    base = Path(dataset.file.filename)
+    for name in {source.file_name for source in dataset.virtual_sources()} - {"."}:
+        if _BLOCK in name:
+            raise InputError(f"{what} has endless sources ({name}), which are not read.")
+        guard.locate(name, base, f"{what}: a source")
+
+
 def _vet_type(dataset: h5py.Dataset, what: str) -> None:
     if dataset.shape is None:
         raise InputError(f"{what} is empty.")
@@ -74,6 +100,8 @@ def _vet_type(dataset: h5py.Dataset, what: str) -> None:
     except TypeError as error:
         raise InputError(f"{what} has a data type that NumPy does not know.") from error
     if h5py.check_string_dtype(dtype) is not None:
+        return
+    if dtype.names == MATLAB_COMPLEX and all(dtype[n].kind == "f" for n in dtype.names):
         return
     if dtype.kind not in _KINDS or dtype.itemsize > _WIDEST[dtype.kind]:
         raise InputError(f"{what} has data type {dtype}; expected plain numbers of up to 64 bits.")

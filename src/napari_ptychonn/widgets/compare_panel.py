@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from psygnal import Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptychonn.session import Session
+from napari_ptychonn.widgets.compare_table import errors_table, mosaic_table
 from napari_ptychonn.widgets.section import sentence_label
 
 if TYPE_CHECKING:
-    from napari_ptychonn.core.metrics import Comparison
+    from napari_ptychonn.core.pair import Channel
+    from napari_ptychonn.core.report import Report
+    from napari_ptychonn.widgets.curves import ProfilePlot, RingPlot
 
-COLUMNS = ("single<br>shot", "in the<br>beam", "mosaic", "con-<br>stant")
 EXPLANATION = (
     "single shot: whole patches, one frame each. in the beam: weighted by where the beam was. "
     "mosaic: their overlap average. constant: what predicting one number would give. "
     "Errors are mean absolute ones, amplitude in the units of the reconstruction."
+)
+MOSAIC_EXPLANATION = (
+    "Of the mosaic of the same frames, after alignment. resolution: half the period at which the "
+    "Fourier ring correlation with the reconstruction falls below the 1/2-bit threshold; ≤ where "
+    "it never does on this grid."
 )
 TRUST_EXPLANATION = (
     "Each predicted patch, lit by the probe and carried to the detector, should give the frame "
@@ -24,86 +32,136 @@ TRUST_EXPLANATION = (
     "needed for it. "
     "The largest residual that is no sign of trouble was found on the validation frames."
 )
-Row = tuple[str, tuple[float | None, ...]]
+SPEED_EXPLANATION = (
+    "Both times were measured, without imports and set-up, when the prediction and the "
+    "reconstruction were made."
+)
+KINDS = "Figure (*.png *.pdf *.svg);;Numbers and curves (*.csv *.json)"
 
 
 class ComparePanel(QWidget):
-    """A sentence on trust once there is a result, a table once there is something to compare."""
+    """A sentence on trust once there is a result; numbers and curves once there is a report."""
 
-    def __init__(self, session: Session) -> None:
+    line_requested = Signal()
+    export_requested = Signal(str)
+
+    def __init__(self, session: Session, theme: str = "dark") -> None:
         super().__init__()
-        self._session = session
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        self._session, self._theme = session, theme
+        self.rings: RingPlot | None = None
+        self.profile: ProfilePlot | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
         self.sentence = sentence_label()
         self.table = sentence_label()
         self.table.setToolTip(EXPLANATION)
+        self.mosaic = sentence_label()
+        self.mosaic.setToolTip(MOSAIC_EXPLANATION)
+        self.speed = sentence_label()
+        self.speed.setToolTip(SPEED_EXPLANATION)
         self.trust = sentence_label()
         self.trust.setToolTip(TRUST_EXPLANATION)
-        layout.addWidget(self.sentence)
-        layout.addWidget(self.table)
-        layout.addWidget(self.trust)
+        for label in (self.sentence, self.table, self.mosaic, self.speed, self.trust):
+            self._layout.addWidget(label)
+        self._curves = QVBoxLayout()
+        self._layout.addLayout(self._curves)
+        self.controls = self._make_controls()
+        self._layout.addWidget(self.controls)
+        self.said = sentence_label()
+        self._layout.addWidget(self.said)
         self.refresh()
 
     def refresh(self) -> None:
         """Show the session's numbers."""
-        result, comparison = self._session.result, self._session.comparison
+        result, report = self._session.result, self._session.report
         trust = None if result is None else result.trust
         self.trust.setVisible(trust is not None)
         self.trust.setText("" if trust is None else trust.sentence)
-        self.table.setVisible(comparison is not None)
-        if comparison is None:
+        speed = None if report is None else report.speed
+        self.speed.setVisible(speed is not None)
+        self.speed.setText("" if speed is None else speed.sentence)
+        for widget in (self.table, self.mosaic, self.controls):
+            widget.setVisible(report is not None)
+        for plot in (self.rings, self.profile):
+            if plot is not None:
+                plot.setVisible(report is not None)
+        if report is None:
+            self.say("")
             self.sentence.setText(
                 "Predict first: the numbers against the reconstruction come here."
             )
             return
-        which = "Held out:" if self._has_held_out() else "None held out, so all:"
-        self.sentence.setText(f"{which} {comparison.sentence}.")
-        self.table.setText(table(comparison))
+        which = "Held out:" if report.selection == "held out" else "None held out, so all:"
+        self.sentence.setText(f"{which} {report.comparison.sentence}.")
+        self.table.setText(errors_table(report.comparison))
+        self.mosaic.setText(mosaic_table(report.comparison))
+        self._show_curves(report)
 
-    def _has_held_out(self) -> bool:
-        result = self._session.result
-        return result is not None and result.held_out is not None and len(result.held_out) > 0
+    def show_line(self) -> None:
+        """Read both mosaics along the session's line."""
+        report = self._session.report
+        if report is None or self.profile is None:
+            return
+        channel: Channel = "amplitude" if self.channel.currentText() == "amplitude" else "phase"
+        profile = report.whole.profile(self._session.line or report.line, channel)
+        self.profile.show_profile(profile, channel, report.reference)
 
+    def say(self, text: str) -> None:
+        """Tell what was written."""
+        self.said.setVisible(bool(text))
+        self.said.setText(text)
 
-def rows(comparison: Comparison) -> list[Row]:
-    """Label and one number to a column; None where a number makes no sense."""
-    shot, lit, mosaic = comparison.single_shot, comparison.lit, comparison.mosaic
-    phase = (shot.phase_correlation, lit.phase_correlation, mosaic.phase_correlation, None)
-    amplitude = (
-        shot.amplitude_correlation,
-        lit.amplitude_correlation,
-        mosaic.amplitude_correlation,
-        None,
-    )
-    return [
-        (
-            "phase error, rad",
-            (shot.phase_mae, lit.phase_mae, mosaic.phase_mae, shot.constant_phase_mae),
-        ),
-        ("phase correlation", phase),
-        (
-            "amplitude error",
-            (
-                shot.amplitude_mae,
-                lit.amplitude_mae,
-                mosaic.amplitude_mae,
-                shot.constant_amplitude_mae,
-            ),
-        ),
-        ("ampl. correlation", amplitude),
-        ("phase SSIM", (None, None, mosaic.phase_ssim, None)),
-    ]
+    def set_theme(self, theme: str) -> None:
+        """Take the colours of another napari theme."""
+        self._theme = theme
+        for plot in (self.rings, self.profile):
+            if plot is not None:
+                plot.set_theme(theme)
 
+    def _show_curves(self, report: Report) -> None:
+        if self.rings is None or self.profile is None:
+            # Only now: importing pyqtgraph takes longer than opening the dock may.
+            from napari_ptychonn.widgets.curves import ProfilePlot, RingPlot
 
-def table(comparison: Comparison) -> str:
-    """The rows as rich text, which takes the theme's colours and can be copied."""
-    head = "".join(f'<th align="right">{name}</th>' for name in ("", *COLUMNS))
-    lines = [f"<tr>{head}</tr>"]
-    for label, values in rows(comparison):
-        cells = "".join(
-            f'<td align="right">{"–" if value is None else f"{value:.3f}"}</td>' for value in values
+            self.rings, self.profile = RingPlot(self._theme), ProfilePlot(self._theme)
+            self._curves.addWidget(self.rings)
+            self._curves.addWidget(self.profile)
+        self.rings.show_pair(report.comparison.pair)
+        self.show_line()
+
+    def _make_controls(self) -> QWidget:
+        controls = QWidget()
+        row = QHBoxLayout(controls)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.channel = QComboBox()
+        self.channel.addItems(["phase", "amplitude"])
+        self.channel.setToolTip("What the profile shows.")
+        self.channel.currentTextChanged.connect(self._on_channel)
+        self.line = QPushButton("Draw line")
+        self.line.setToolTip(
+            "Draw the line of the profile on the map of the reconstruction's phase."
         )
-        lines.append(f"<tr><td>{label}</td>{cells}</tr>")
-    return f'<table width="100%" cellpadding="2" style="font-size: small">{"".join(lines)}</table>'
+        self.line.clicked.connect(self._on_line)
+        self.export = QPushButton("Export…")
+        self.export.setToolTip(
+            "One page with mosaics, differences, curves and numbers (.png, .pdf, .svg), "
+            "or numbers and curves alone (.csv, .json)."
+        )
+        self.export.clicked.connect(self._on_export)
+        for widget in (self.channel, self.line, self.export):
+            row.addWidget(widget)
+        return controls
+
+    def _on_channel(self, _text: str) -> None:
+        self.show_line()
+
+    def _on_line(self) -> None:
+        self.line_requested.emit()
+
+    def _on_export(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Export the comparison", "comparison.png", KINDS
+        )
+        if path:
+            self.export_requested.emit(path)

@@ -1,4 +1,4 @@
-"""The dock "PtychoNN": six sections that read top to bottom like the work.
+"""The dock "PtychoNN": eight sections that read top to bottom like the work.
 
 The dock wires the session to panels, views and background jobs.  It holds no
 state of its own but the job that runs.  Hiding the dock changes nothing.
@@ -9,7 +9,7 @@ session; the layers stay as pictures.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,19 +18,23 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_ptychonn import jobs
+from napari_ptychonn import exports, jobs
 from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.jobs import Opened, Predicted, Preview, Progress
+from napari_ptychonn.engines.iteration import Iteration
+from napari_ptychonn.jobs import ObjectPreview, Opened, Predicted, Preview, Progress
 from napari_ptychonn.layers import OPENED
 from napari_ptychonn.session import Session
+from napari_ptychonn.studies.writing import write_job
 from napari_ptychonn.widgets.column import Column
 from napari_ptychonn.widgets.compare_panel import ComparePanel
 from napari_ptychonn.widgets.predict_panel import PredictPanel
+from napari_ptychonn.widgets.reconstruct_panel import ReconstructPanel
 from napari_ptychonn.widgets.region_panel import RegionPanel
 from napari_ptychonn.widgets.save_panel import SavePanel
 from napari_ptychonn.widgets.scan_panel import ScanPanel
 from napari_ptychonn.widgets.section import Section
 from napari_ptychonn.widgets.spinner import pause_spinner
+from napari_ptychonn.widgets.studies_panel import StudiesPanel
 from napari_ptychonn.widgets.train_panel import TrainPanel
 from napari_ptychonn.widgets.views import Views
 from napari_ptychonn.widgets.worker import Failure, Worker
@@ -42,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class PtychoNNDock(QWidget):
-    """Scan, Training region, Train, Predict, Compare, Save.
+    """Scan, Training region, Reconstruct, Train, Predict, Compare, Studies, Save.
 
     Parameters
     ----------
@@ -56,13 +60,17 @@ class PtychoNNDock(QWidget):
         self.session = Session()
         self.views = Views(viewer, self.session)
         self._worker: Worker | None = None
+        self._comparison: Worker | None = None
+        self._export: Worker | None = None
         self._failed = ""
         self._closed = False
         self.scan_panel = ScanPanel(self.session)
         self.region_panel = RegionPanel(self.session, lambda: self.views.region_polygons)
+        self.reconstruct_panel = ReconstructPanel(self.session, str(viewer.theme))
         self.train_panel = TrainPanel(self.session, str(viewer.theme))
         self.predict_panel = PredictPanel(self.session)
-        self.compare_panel = ComparePanel(self.session)
+        self.compare_panel = ComparePanel(self.session, str(viewer.theme))
+        self.studies_panel = StudiesPanel(self.session)
         self.save_panel = SavePanel(self.session)
         self._lay_out()
         self._take_preferences()
@@ -85,6 +93,29 @@ class PtychoNNDock(QWidget):
     def simulate(self) -> None:
         """Make the simulated scan, in the background."""
         self._run("opening", jobs.simulate_job)
+
+    def reconstruct(self, resume: bool = False) -> None:
+        """Start a reconstruction; nothing happens while something runs already."""
+        session, panel = self.session, self.reconstruct_panel
+        if session.scan is None or panel.missing:
+            show_error(panel.reconstruct.toolTip())
+            return
+        try:
+            options = panel.options.value
+        except InputError as error:
+            show_error(str(error))
+            return
+        self._run(
+            "reconstructing",
+            partial(
+                jobs.reconstruct_job,
+                session.scan,
+                options,
+                panel.indices(),
+                session.reconstruction if resume else panel.start(),
+                self.train_panel.device.currentText(),
+            ),
+        )
 
     def train(self, resume: bool = False) -> None:
         """Start a training; nothing happens while something runs already."""
@@ -129,6 +160,21 @@ class PtychoNNDock(QWidget):
             ),
         )
 
+    def study(self) -> None:
+        """Run the study that the panel names, with the options of the other sections."""
+        train = self.train_panel
+        try:
+            job = self.studies_panel.job(
+                self.reconstruct_panel.options.value,
+                train.options.value,
+                train.network.value,
+                train.device.currentText(),
+            )
+        except InputError as error:
+            show_error(str(error))
+            return
+        self._run("studying", job)
+
     def stop(self) -> None:
         """End what runs; its best results so far are kept."""
         if self._worker is not None:
@@ -139,6 +185,14 @@ class PtychoNNDock(QWidget):
         from napari_ptychonn.io import read_reconstruction
 
         self._try(lambda: self.session.choose_reconstruction(read_reconstruction(path)))
+
+    def save_reconstruction(self, path: str) -> None:
+        """Write the object, its probe and its positions."""
+        from napari_ptychonn.io import write_reconstruction
+
+        made = self.session.reconstruction
+        if made is not None and self._try(lambda: write_reconstruction(path, made)):
+            self.save_panel.say(f"Saved the reconstruction as {Path(path).name}.")
 
     def save_model(self, path: str) -> None:
         """Write the model."""
@@ -153,6 +207,18 @@ class PtychoNNDock(QWidget):
         result = self.session.result
         if result is not None and self._try(lambda: write_result(path, result)):
             self.save_panel.say(f"Saved the result as {Path(path).name}.")
+
+    def export(self, path: str) -> None:
+        """Write the comparison as a figure or a table, by extension, in the background."""
+        report, line = self.session.report, self.session.line
+        if report is not None:
+            self._write(exports.export_job(path, report, line), self.compare_panel, "comparison")
+
+    def save_study(self, path: str) -> None:
+        """Write the study as a figure or a table, by extension, in the background."""
+        study = self.studies_panel.study
+        if study is not None:
+            self._write(write_job(path, study), self.studies_panel, "study")
 
     def always_open_here(self) -> None:
         """Let napari open .h5 and .hdf5 files with this plugin from now on."""
@@ -185,6 +251,9 @@ class PtychoNNDock(QWidget):
             session.load_scan(opened.scan, opened.names)
         if opened.reconstruction is not None:
             self._adopt_reconstruction(opened)
+        if opened.scan is not None:
+            # What a scan that comes with a reconstruction does not need is folded away.
+            self.reconstruct_section.heading.setChecked(session.reconstruction is None)
         if opened.model is not None:
             session.adopt_model(opened.model)
         if opened.result is not None:
@@ -234,13 +303,19 @@ class PtychoNNDock(QWidget):
             self.adopt(value)
         elif not self._is_current(scan):
             self._keep_model(value)
+        elif self.session.running == "studying":
+            self.studies_panel.show_value(value)
+        elif isinstance(value, Iteration):
+            self.session.record_iteration(value)
+        elif isinstance(value, ObjectPreview):
+            self.session.show_object()
         elif isinstance(value, Preview):
             self.session.show(value.predictions, value.mosaic)
         elif isinstance(value, Progress):
             self.predict_panel.show_progress(value)
             self.session.show(value.predictions, None)
         elif isinstance(value, Predicted):
-            self.session.adopt_result(value.result, value.comparison)
+            self.session.adopt_result(value.result, value.report)
         else:
             self.session.record(value)
 
@@ -257,10 +332,22 @@ class PtychoNNDock(QWidget):
         failed = self._failed
         self._failed = ""
         self.session.end()
-        if failed and name == "training":
+        if name == "reconstructing" and self._is_current(scan):
+            self._keep_object()
+            if failed:
+                self.reconstruct_panel.show_failure(failed)
+        elif failed and name == "studying":
+            self.studies_panel.show_failure(failed)
+        elif failed and name == "training":
             self.train_panel.show_failure(failed)
         elif name == "training" and self._is_current(scan) and self.session.losses:
             self.predict()
+
+    def _keep_object(self) -> None:
+        """Use what a reconstruction came to, however it ended."""
+        made = self.session.object_so_far
+        if made is not None:
+            self._try(lambda: self.session.choose_reconstruction(made))
 
     def _fail(self, sentence: str) -> None:
         self._failed = sentence
@@ -277,10 +364,45 @@ class PtychoNNDock(QWidget):
         return True
 
     def _compare(self) -> None:
-        session = self.session
-        result, reconstruction = session.result, session.reconstruction
-        if result is not None and reconstruction is not None:
-            self._try(lambda: session.adopt_comparison(result.compare(reconstruction)))
+        """Compare in the background, beside what else runs; only the latest wish counts."""
+        result, reconstruction = self.session.result, self.session.reconstruction
+        if self._comparison is not None:
+            self._comparison.abandon()
+            self._comparison = None
+        if result is None or reconstruction is None:
+            return
+        self._comparison = Worker(
+            lambda should_stop: jobs.compare_job(result, reconstruction, should_stop),
+            received=self._receive_report,
+            ended=self._end_comparison,
+        )
+        self._comparison.start()
+
+    def _receive_report(self, value: Any) -> None:
+        if isinstance(value, Failure):
+            show_error(value.sentence)
+        else:
+            self.session.adopt_report(value)
+
+    def _end_comparison(self) -> None:
+        self._comparison = None
+
+    def _write(self, job: Iterator[Path], panel: ComparePanel | StudiesPanel, what: str) -> None:
+        """Write a file beside what else runs, one at a time; the panel says when it is there."""
+        if self._export is not None:
+            return
+
+        def received(value: Any) -> None:
+            if isinstance(value, Failure):
+                show_error(value.sentence)
+            else:
+                panel.say(f"Saved the {what} as {value.name}.")
+
+        self._export = Worker(lambda _should_stop: job, received=received, ended=self._end_export)
+        self._export.start()
+
+    def _end_export(self) -> None:
+        self._export = None
 
     # -- wiring ----------------------------------------------------------------------------
 
@@ -297,15 +419,24 @@ class PtychoNNDock(QWidget):
             (region.draw_requested, self.views.draw_region),
             (region.clear_requested, self._on_clear_drawing),
             (self.views.region_drawn, region.use_drawing),
+            (self.reconstruct_panel.reconstruct_requested, self.reconstruct),
+            (self.reconstruct_panel.stop_requested, self.stop),
             (self.train_panel.train_requested, self.train),
             (self.train_panel.stop_requested, self.stop),
             (self.predict_panel.predict_requested, self.predict),
             (self.predict_panel.stop_requested, self.stop),
             (self.predict_panel.model_requested, self.open),
+            (self.studies_panel.study_requested, self.study),
+            (self.studies_panel.stop_requested, self.stop),
+            (self.studies_panel.save_requested, self.save_study),
+            (self.save_panel.reconstruction_save_requested, self.save_reconstruction),
             (self.save_panel.model_save_requested, self.save_model),
             (self.save_panel.result_save_requested, self.save_result),
             (session.scan_loaded, self._on_scan),
             (session.reconstruction_chosen, self._on_reconstruction),
+            (session.iteration_finished, self.reconstruct_panel.show_iteration),
+            (session.iteration_finished, self._pause_spinner),
+            (session.object_changed, self.views.show_object),
             (session.region_chosen, self._on_region),
             (session.point_moved, self.views.move_to),
             (session.run_changed, self._on_run),
@@ -314,8 +445,15 @@ class PtychoNNDock(QWidget):
             (session.predictions_changed, self.views.show_predictions),
             (session.model_changed, self._on_model),
             (session.result_changed, self.save_panel.refresh),
+            (session.result_changed, self.reconstruct_panel.refresh),
             (session.result_changed, self.views.show_result),
-            (session.comparison_changed, self.compare_panel.refresh),
+            (session.report_changed, self.compare_panel.refresh),
+            (session.report_changed, self.views.show_report),
+            (session.line_chosen, self.compare_panel.show_line),
+            (session.line_chosen, self.views.show_line),
+            (self.views.line_drawn, session.choose_line),
+            (self.compare_panel.line_requested, self.views.draw_line),
+            (self.compare_panel.export_requested, self.export),
         ]
 
     def disconnect_all(self) -> None:
@@ -326,6 +464,10 @@ class PtychoNNDock(QWidget):
         if self._worker is not None:
             self._worker.abandon()
             self._worker = None
+        for worker in (self._comparison, self._export):
+            if worker is not None:
+                worker.abandon()
+        self._comparison = self._export = None
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._connections = []
@@ -344,7 +486,9 @@ class PtychoNNDock(QWidget):
             self._adoption.start(0)
 
     def _on_theme(self, event: Any) -> None:
+        self.reconstruct_panel.set_theme(str(event.value))
         self.train_panel.set_theme(str(event.value))
+        self.compare_panel.set_theme(str(event.value))
 
     def _on_clear_drawing(self) -> None:
         self.views.clear_region()
@@ -354,7 +498,9 @@ class PtychoNNDock(QWidget):
         self.views.build()
         self._refresh()
         self.region_panel.propose()
+        self.reconstruct_panel.forget()
         self.train_panel.forget()
+        self.studies_panel.forget()
 
     def _on_reconstruction(self) -> None:
         self.views.show_reconstruction()
@@ -364,6 +510,7 @@ class PtychoNNDock(QWidget):
     def _on_region(self) -> None:
         self.views.show_region()
         self.train_panel.refresh()
+        self.studies_panel.refresh()
 
     def _on_run(self, _name: str) -> None:
         self._pause_spinner()
@@ -381,9 +528,11 @@ class PtychoNNDock(QWidget):
 
     def _refresh(self) -> None:
         self.scan_panel.refresh()
+        self.reconstruct_panel.refresh()
         self.train_panel.refresh()
         self.predict_panel.refresh()
         self.compare_panel.refresh()
+        self.studies_panel.refresh()
         self.save_panel.refresh()
 
     def _take_preferences(self) -> None:
@@ -396,12 +545,16 @@ class PtychoNNDock(QWidget):
         self.train_panel.prefer(training.preset, training.device)
 
     def _lay_out(self) -> None:
+        self.reconstruct_section = Section("Reconstruct", self.reconstruct_panel, expanded=False)
+        self.studies_section = Section("Studies", self.studies_panel, expanded=False)
         column = Column(
             Section("Scan", self.scan_panel),
             Section("Training region", self.region_panel),
+            self.reconstruct_section,
             Section("Train", self.train_panel),
             Section("Predict", self.predict_panel),
             Section("Compare", self.compare_panel),
+            self.studies_section,
             Section("Save", self.save_panel),
         )
         layout = QVBoxLayout(self)

@@ -163,7 +163,7 @@ class TrainPanel(QWidget):
         if self._session.scan is None:
             return "Open a scan first."
         if self._session.reconstruction is None:
-            return "Choose a reconstruction: the network learns from it."
+            return "Choose a reconstruction, or make one above: the network learns from it."
         if self._session.region is None:
             return "Choose a training region first."
         return "Learn from the training region, in the background."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Image, Layer, Points, Shapes
 from psygnal import Signal
@@ -11,6 +12,9 @@ from psygnal import Signal
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.layers import (
     AMPLITUDES,
+    DIFFERENCE,
+    DIFFERENCE_IMAGES,
+    DIFFERENCE_OVERLAYS,
     FRAME_IMAGES,
     GRID_SHAPE,
     KEY,
@@ -29,18 +33,23 @@ from napari_ptychonn.layers import (
 from napari_ptychonn.scene import PATCH_SHAPE, Scene, result_layers
 from napari_ptychonn.session import Session
 from napari_ptychonn.stacks import PredictedPatches
+from napari_ptychonn.widgets.difference_column import DifferenceColumn
 from napari_ptychonn.widgets.picker import Picker
 from napari_ptychonn.widgets.region_shapes import RegionShapes
 from napari_ptychonn.widgets.trust_column import TrustColumn
 
 if TYPE_CHECKING:
     import napari.viewer
-    import numpy as np
     from numpy.typing import NDArray
+
+TITLE_SIZE = 7.0
+"""Points; less where there are more columns."""
+
+_TITLED = (*FRAME_IMAGES, *MAP_IMAGES, *TRUST_IMAGES, *DIFFERENCE_IMAGES)
 
 
 class Views:
-    """One canvas, eight cells or ten (see `napari_ptychonn.layers`), and the events between them.
+    """One canvas of eight cells to twelve (see `napari_ptychonn.layers`), and its events.
 
     Layers that the user deletes stay away until the next scan, but for the
     region's, which comes back when something is to be drawn.  Nothing is ever
@@ -48,6 +57,7 @@ class Views:
     """
 
     region_drawn = Signal()
+    line_drawn = Signal(object)
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         self.viewer, self.session = viewer, session
@@ -56,6 +66,7 @@ class Views:
         self._region: RegionShapes | None = None
         self._picker: Picker | None = None
         self._trust: TrustColumn | None = None
+        self._difference: DifferenceColumn | None = None
         viewer.dims.events.current_step.connect(self._on_slider)
 
     # -- whole scans -----------------------------------------------------------------------
@@ -75,6 +86,7 @@ class Views:
         self._listen()
         self.show_predictions()
         self.show_result()
+        self.show_report()
         self.move_to(session.point)
 
     def show_alone(self, result: Result) -> None:
@@ -122,6 +134,19 @@ class Views:
         self.move_to(session.point)
         self.viewer.fit_to_view()
 
+    def show_object(self) -> None:
+        """Put the object of a running reconstruction into its two maps; the rest can wait."""
+        session = self.session
+        if self._scene is None or session.scan is None or session.object_so_far is None:
+            return
+        placed, positions = session.object_so_far.under(session.scan)
+        scene = Scene.of(session.scan, placed, positions, self._scene.patch_shape)
+        for data in scene.object_layers():
+            self._update(data)
+            if layer := self.layer(data[1]["name"]):
+                layer.name = str(layer.metadata[KEY]).replace("ePIE", placed.title)
+        self._note("beam on ePIE", shown=False)
+
     def show_region(self) -> None:
         """Colour the scan points by what they are for."""
         points = self.layer("scan points")
@@ -152,6 +177,23 @@ class Views:
         if self._trust is not None and self._scene is not None:
             self._trust.show(result, self._scene.field)
 
+    def show_report(self) -> None:
+        """Show what the mosaic and the reconstruction differ in, and the line of the profile."""
+        report = self.session.report
+        if self._difference is not None and self._scene is not None:
+            self._difference.show(None if report is None else report.whole, self._scene.field)
+        self.show_line()
+
+    def show_line(self) -> None:
+        """Show the chosen line, or the one that the report offers."""
+        report, line = self.session.report, self.session.line
+        if self._scene is None or self._region is None or self.layer("training region") is None:
+            return
+        if line is None and report is not None:
+            line = report.line
+        ends = None if line is None else self._scene.field.shown(np.asarray(line))
+        self._region.move_line(ends)
+
     def move_to(self, point: int) -> None:
         """Slider, markers and frames show this scan point."""
         if self._scene is None:
@@ -159,14 +201,19 @@ class Views:
         if self.viewer.dims.ndim > 2 and self.viewer.dims.current_step[0] != point:
             self.viewer.dims.set_current_step(0, point)
         here = self._scene.field.shown(self.session.positions[point])
-        marks: tuple[Role, ...] = ("here (amplitude)", "here (phase)", *TRUST_OVERLAYS)
+        overlays = (*TRUST_OVERLAYS, *DIFFERENCE_OVERLAYS)
+        marks: tuple[Role, ...] = ("here (amplitude)", "here (phase)", *overlays)
         for role in marks:
             self._mark(role, 0, here)
         self._mark("scan points", -1, here)
         if self._region is not None and self.layer("training region") is not None:
             self._region.move_to(here)
 
-    # -- the region ------------------------------------------------------------------------
+    # -- what is drawn ---------------------------------------------------------------------
+
+    def draw_line(self) -> None:
+        """Let the user draw the line of the profile."""
+        self.draw_region("add_line")
 
     def draw_region(self, tool: str) -> None:
         """Let the user draw with one of the tools of the Shapes layer."""
@@ -201,9 +248,9 @@ class Views:
             self.viewer.add_layer(layer)
         for _ in range(others):
             layers.move(0, len(layers))
-        for role in (*FRAME_IMAGES, *MAP_IMAGES, *TRUST_IMAGES):
+        for role in _TITLED:
             title = self._layers[role].name_overlay
-            title.visible, title.font_size = True, 7
+            title.visible, title.font_size = True, TITLE_SIZE
         self._entitle()
         for roles in (AMPLITUDES, PHASES):
             link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
@@ -223,7 +270,8 @@ class Views:
     def _listen(self) -> None:
         assert self._scene is not None
         self._listen_to_region()
-        self._trust = TrustColumn(self.viewer, self._layers)
+        self._trust = TrustColumn(self.viewer, self._layers, self._fit_columns)
+        self._difference = DifferenceColumn(self.viewer, self._layers, self._fit_columns)
         self._picker = Picker(
             self._scene.field.shown(self.session.positions), self._is_map, self.session.move_to
         )
@@ -235,15 +283,15 @@ class Views:
         assert isinstance(shapes, Shapes)
         self._region = RegionShapes(shapes, self._scene.patch_extent)
         self._region.drawn.connect(self._on_drawn)
+        self._region.line_drawn.connect(self._on_line_drawn)
 
     def _stop_listening(self) -> None:
         if self._region is not None:
-            self._region.drawn.disconnect(self._on_drawn)
-            self._region.disconnect()
-            self._region = None
-        if self._trust is not None:
-            self._trust.disconnect()
-            self._trust = None
+            self._forget_region(self._region)
+        for column in (self._trust, self._difference):
+            if column is not None:
+                column.disconnect()
+        self._trust = self._difference = None
         if self._picker is not None:
             self.viewer.mouse_drag_callbacks.remove(self._picker)
             self._picker = None
@@ -252,15 +300,35 @@ class Views:
         """Make the region layer again, in its cell, where the user deleted it."""
         assert self._scene is not None
         if self._region is not None:
-            self._region.drawn.disconnect(self._on_drawn)
-            self._region.disconnect()
+            self._forget_region(self._region)
         layers, image = self.viewer.layers, self.layer("ePIE phase")
         self._layers["training region"] = Layer.create(*region_layer(self._scene.field))
         self.viewer.add_layer(self._layers["training region"])
         if image is not None:
             layers.move(len(layers) - 1, layers.index(image) + 1)
         self._listen_to_region()
+        self.show_line()
         self.move_to(self.session.point)
+
+    def _forget_region(self, region: RegionShapes) -> None:
+        region.drawn.disconnect(self._on_drawn)
+        region.line_drawn.disconnect(self._on_line_drawn)
+        region.disconnect()
+        self._region = None
+
+    def _fit_columns(self) -> None:
+        """Give the canvas as many columns as are asked for, and titles that fit into them."""
+        rows, columns = GRID_SHAPE
+        shown = [c for c in (self._trust, self._difference) if c is not None and c.visible]
+        shape = (rows, columns + len(shown))
+        grid = self.viewer.canvas.grid
+        if grid.shape == shape:
+            return
+        grid.shape = shape
+        for role in _TITLED:
+            if (layer := self.layer(role)) is not None:
+                layer.name_overlay.font_size = TITLE_SIZE * columns / shape[1]
+        self.viewer.fit_to_view()
 
     def _update(self, data: LayerData) -> None:
         """Give an image layer new data, place and contrast; overlays stay as they are."""
@@ -321,14 +389,24 @@ class Views:
         layers = list(self.viewer.layers)
         shown = self.viewer.canvas.grid.contents_at(cell, self.viewer.layers)
         roles = {layers[k].metadata.get(KEY) for k in shown}
-        return bool(roles & {*MAP_IMAGES, *MAP_OVERLAYS, *TRUST})
+        return bool(roles & {*MAP_IMAGES, *MAP_OVERLAYS, *TRUST, *DIFFERENCE})
 
     def _on_drawn(self) -> None:
+        self._put_tool_away()
+        self.region_drawn.emit()
+
+    def _on_line_drawn(self) -> None:
+        self._put_tool_away()
+        if self._region is None or self._region.line is None or self._scene is None:
+            return
+        (y0, x0), (y1, x1) = (self._region.line / self._scene.field.factor).tolist()
+        self.line_drawn.emit(((y0, x0), (y1, x1)))
+
+    def _put_tool_away(self) -> None:
+        """The mouse goes back to the maps: one thing is drawn at a time."""
         layer = self.layer("training region")
         if isinstance(layer, Shapes) and str(layer.mode).startswith("add"):
-            # The mouse goes back to the maps: one region is drawn at a time.
             layer.mode = "pan_zoom"
-        self.region_drawn.emit()
 
     def _on_slider(self, _event: Any = None) -> None:
         if self._scene is not None and self.viewer.dims.ndim > 2:

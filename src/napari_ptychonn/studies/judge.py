@@ -1,0 +1,148 @@
+"""Objects against one reference over one area, so that errors of different runs compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+
+from napari_ptychonn.core.alignment import align
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.metrics import ImageErrors, mosaic_errors
+from napari_ptychonn.core.pair import AlignedPair, Channel
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.engines.grid import Grid
+from napari_ptychonn.studies.stage import Row, finite
+
+RIM = 2
+"""Pixels that count in the alignment alone: a shift takes in what lies outside there."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """An object, aligned to the reference, and how far it is from it.
+
+    Attributes
+    ----------
+    pair : AlignedPair
+        Both images on one grid.
+    errors : ImageErrors
+        Over the judge's area.
+    phase_rms, amplitude_rms : float
+        Root mean square of the differences, rad and label units.
+    """
+
+    pair: AlignedPair
+    errors: ImageErrors
+    phase_rms: float
+    amplitude_rms: float
+
+    def columns(self, of: str) -> Row:
+        """The numbers as columns of a table, named after what was judged."""
+        e = self.errors
+        return {
+            f"{of}_phase_mae": e.phase_mae,
+            f"{of}_phase_rms": self.phase_rms,
+            f"{of}_phase_correlation": e.phase_correlation,
+            f"{of}_phase_ssim": finite(e.phase_ssim),
+            f"{of}_amplitude_mae": e.amplitude_mae,
+            f"{of}_amplitude_rms": self.amplitude_rms,
+            f"{of}_amplitude_correlation": e.amplitude_correlation,
+            f"{of}_amplitude_ssim": finite(e.amplitude_ssim),
+        }
+
+
+class Judge:
+    """Compares any object of a scan with the same reference over the same area.
+
+    The area is the convex hull of some scan points: every object that was made
+    from beams at these points, few or many, was lit there.
+
+    Parameters
+    ----------
+    scan : Scan
+        Under which all objects are placed.
+    reference : Reconstruction
+        The truth, or the best there is.
+    points : ndarray of int64
+        (m,) scan points whose hull is judged; at least three, not on one line.
+
+    Raises
+    ------
+    InputError
+        When the points enclose no area on the reference.
+    """
+
+    def __init__(self, scan: Scan, reference: Reconstruction, points: NDArray[np.int64]) -> None:
+        placed, positions = reference.under(scan)
+        corners = _hull(placed.pixel_index(positions[points]), scan.name)
+        shape = np.asarray(placed.object.shape)
+        first = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, shape - 1)
+        last = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, shape - 1)
+        rows, columns = (int(n) for n in last - first + 1)
+        y, x = np.asarray(placed.origin) + first * np.asarray(placed.pixel_size)
+        self._scan = scan
+        self._grid = Grid(
+            shape=(rows, columns),
+            origin=(float(y), float(x)),
+            pixel_size=placed.pixel_size,
+            unit=placed.unit,
+        )
+        self._wanted = self._grid.sampled(placed)
+        self._area = _inside(corners - first, (rows, columns))
+        self._judged = ndimage.binary_erosion(self._area, iterations=RIM)
+        if not self._judged.any():
+            raise InputError(
+                f"{scan.name}: {len(points)} scan points enclose too little of {reference.name} "
+                "to compare objects over."
+            )
+
+    @property
+    def pixels(self) -> int:
+        """That are compared."""
+        return int(self._judged.sum())
+
+    def judge(self, made: Reconstruction) -> Judged:
+        """Align an object to the reference, and tell how far it is from it."""
+        placed, _ = made.under(self._scan)
+        image, alignment = align(self._grid.sampled(placed), self._wanted, self._area)
+        pair = AlignedPair(
+            predicted=image.astype(np.complex64),
+            wanted=self._wanted,
+            mask=self._judged,
+            alignment=alignment,
+            pixel_size=self._grid.pixel_size,
+            origin=self._grid.origin,
+            unit=self._grid.unit,
+        )
+        return Judged(
+            pair=pair,
+            errors=mosaic_errors(pair),
+            phase_rms=_rms(pair, "phase"),
+            amplitude_rms=_rms(pair, "amplitude"),
+        )
+
+
+def _rms(pair: AlignedPair, channel: Channel) -> float:
+    difference = pair.difference(channel)[pair.mask].astype(np.float64)
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def _hull(index: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Corners (k, 2) of the convex hull of points (m, 2)."""
+    try:
+        return np.asarray(index[ConvexHull(index).vertices])
+    except (QhullError, ValueError) as error:
+        raise InputError(
+            f"{name}: {len(index)} scan points enclose no area to compare objects over."
+        ) from error
+
+
+def _inside(corners: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    from skimage.draw import polygon2mask
+
+    return np.asarray(polygon2mask(shape, corners))

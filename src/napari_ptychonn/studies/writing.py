@@ -1,0 +1,77 @@
+"""Writing a study: the extension says whether as a picture, a table, or everything as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.exports import check_kind
+from napari_ptychonn.io.atomic import replacing
+from napari_ptychonn.studies.stage import Study
+
+
+def write_study(path: str | Path, study: Study) -> Path:
+    """Write a study, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.png``, ``.pdf`` and ``.svg`` become its figure, ``.csv`` its table,
+        ``.json`` title, settings, what came out, and the table.
+    study : Study
+        With at least one point.
+
+    Raises
+    ------
+    InputError
+        When the extension is none of these, the study is empty, or the file
+        cannot be written.
+    """
+    path = Path(path)
+    kind = check_kind(path)
+    rows = study.rows
+    if not rows:
+        raise InputError(f"{path} is not written: no point of the study is finished.")
+    with replacing(path) as temporary:
+        if kind == ".json":
+            text = json.dumps(as_values(study), indent=1, allow_nan=False)
+            temporary.write_text(text, encoding="utf-8")
+        elif kind == ".csv":
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                table = csv.DictWriter(file, list(rows[0]))
+                table.writeheader()
+                table.writerows(rows)
+        else:
+            from napari_ptychonn.figures import save_figure
+
+            save_figure(study.figure(), temporary, kind[1:])
+    return path
+
+
+def write_job(path: str | Path, study: Study) -> Iterator[Path]:
+    """Write a study in the background, and yield its path."""
+    yield write_study(path, study)
+
+
+def as_values(study: Study) -> dict[str, Any]:
+    """All of a study but its images, as plain values."""
+    return {
+        "title": study.title,
+        "settings": study.settings,
+        "sentence": study.sentence,
+        "rows": study.rows,
+    }
+
+
+def write_all(folder: str | Path, name: str, study: Study) -> tuple[Path, ...]:
+    """Write figure, table and JSON into a folder, which is made where it is missing."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}.") from error
+    return tuple(write_study(folder / f"{name}{kind}", study) for kind in (".png", ".csv", ".json"))

@@ -1,0 +1,98 @@
+"""Two plots of a comparison: ring correlation, and values along a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
+
+from napari_ptychonn.core.pair import AlignedPair, Channel
+from napari_ptychonn.core.profile import LineProfile
+from napari_ptychonn.core.scan import Unit
+from napari_ptychonn.widgets.plot import Plot
+
+PREDICTED = "#ff922b"
+COLOURS: dict[Channel, str] = {"phase": "#4dabf7", "amplitude": "#c77dff"}
+
+
+class StillPlot(Plot):
+    """Nothing to zoom into: the wheel scrolls the dock, and one plain curve follows the theme."""
+
+    _plain: Any = None
+
+    def __init__(self, theme: str, bottom: str, left: str) -> None:
+        super().__init__(theme, bottom, left)
+        item = self.getPlotItem()
+        item.setMouseEnabled(x=False, y=False)
+        item.hideButtons()
+        item.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6)
+        for side in ("bottom", "left"):
+            item.getAxis(side).enableAutoSIPrefix(False)
+
+    def set_theme(self, theme: str) -> None:
+        """Take background, text and the plain curve's colour from a napari theme."""
+        super().set_theme(theme)
+        if self._plain is not None:
+            pen = pg.mkPen(self._plain.opts["pen"])
+            pen.setColor(pg.mkColor(get_theme(theme).text.as_hex()))
+            self._plain.setPen(pen)
+
+    def _name(self, curve: pg.PlotDataItem, name: str) -> None:
+        legend = self.getPlotItem().legend
+        legend.getLabel(curve).setText(name)
+
+
+class RingPlot(StillPlot):
+    """Fourier ring correlation of both channels, and the 1/2-bit threshold."""
+
+    def __init__(self, theme: str) -> None:
+        super().__init__(theme, "spatial frequency", "ring correlation")
+        self._curves = {
+            channel: self.plot(pen=pg.mkPen(colour, width=2), name=channel)
+            for channel, colour in COLOURS.items()
+        }
+        self._plain = self.plot(
+            pen=pg.mkPen("w", width=1, style=Qt.PenStyle.DashLine), name="1/2 bit"
+        )
+        self.getPlotItem().setYRange(-0.1, 1.0, padding=0.02)
+        self.set_theme(theme)
+
+    def show_pair(self, pair: AlignedPair) -> None:
+        """Draw the rings of both channels."""
+        factor, unit = _length(pair.unit)
+        for channel, curve in self._curves.items():
+            rings = pair.rings(channel)
+            known = np.isfinite(rings.correlation)
+            curve.setData(rings.frequency[known] / factor, rings.correlation[known])
+            self._name(curve, f"{channel} {rings.resolution}")
+        self._plain.setData(rings.frequency / factor, np.minimum(rings.threshold, 1.0))
+        self.getPlotItem().setLabel("bottom", f"spatial frequency, 1/{unit}")
+
+
+class ProfilePlot(StillPlot):
+    """Mosaic and reconstruction along one line."""
+
+    def __init__(self, theme: str) -> None:
+        super().__init__(theme, "along the line", "phase, rad")
+        self._plain = self.plot(pen=pg.mkPen("w", width=1), name="reconstruction")
+        self._predicted = self.plot(pen=pg.mkPen(PREDICTED, width=2), name="PtychoNN")
+        self.set_theme(theme)
+
+    def show_profile(self, profile: LineProfile, channel: Channel, reference: str) -> None:
+        """Draw both; where nothing is compared there is a gap."""
+        factor, unit = _length(profile.unit)
+        distance = profile.distance * factor
+        self._plain.setData(distance, profile.wanted, connect="finite")
+        self._predicted.setData(distance, profile.predicted, connect="finite")
+        self._name(self._plain, reference)
+        item = self.getPlotItem()
+        item.setLabel("bottom", f"along the line, {unit}")
+        item.setLabel("left", "phase, rad" if channel == "phase" else channel)
+
+
+def _length(unit: Unit) -> tuple[float, str]:
+    """From the scan's unit to the one on screen."""
+    return (1e6, "µm") if unit == "m" else (1.0, "px")

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.studies.size import default_sizes, size_study
+from napari_ptychonn.studies.stage import Stage
+
+NETWORK = NetworkOptions(size=32, width=4, refinements=0)
+RECIPE = TrainingOptions(steps=4, rescans=0)
+TRAINED = 72
+POOL = np.arange(TRAINED)
+
+
+def run(small, **changes):
+    wanted = {"sizes": (40, 72), "options": RECIPE, "network": NETWORK, "device": "cpu"} | changes
+    return size_study(small.scan, small.reconstruction, POOL, **wanted)
+
+
+@pytest.fixture(scope="module")
+def steps(small):
+    return list(run(small, reference=small.truth))
+
+
+def test_all_sizes_are_tested_on_the_same_frames(steps):
+    *_, study = steps
+    assert [p.frames for p in study.points] == [40, 72]
+    assert {p.comparison.frames for p in study.points} == {144 - TRAINED}
+    small, large = study.points
+    assert small.trained < large.trained < 72
+    assert all(p.seconds > 0 and p.steps == RECIPE.steps for p in study.points)
+    assert study.reference == "simulated truth"
+
+
+def test_every_finished_training_is_there_at_once(steps):
+    studies = [s for s in steps if not isinstance(s, Stage)]
+    assert [len(s.points) for s in studies] == [1, 2]
+    assert studies[-1].rows[1]["frames"] == 72
+    assert "after 40 frames" in studies[-1].sentence and "after 72 frames" in studies[-1].sentence
+    assert studies[-1].figure().axes
+
+
+def test_stopping_keeps_what_is_finished(small):
+    asked, kept = [], None
+    for step in run(small, should_stop=lambda: asked):
+        if isinstance(step, Stage):
+            if step.what == "72 frames: training" and step.done:
+                asked.append(True)
+        else:
+            kept = step
+    assert [point.frames for point in kept.points] == [40]
+
+
+@pytest.mark.parametrize(
+    ("frames", "sizes"), [(50, (50,)), (100, (100,)), (387, (100, 200, 387)), (99, (99,))]
+)
+def test_sizes_are_those_that_there_are_frames_for(frames, sizes):
+    assert default_sizes(frames) == sizes
+
+
+@pytest.mark.parametrize("sizes", [(), (5,), (40, 73)])
+def test_sizes_that_make_no_sense(small, sizes):
+    with pytest.raises(InputError, match="sizes from 10 to 72"):
+        list(run(small, sizes=sizes))
+
+
+def test_nothing_held_out_is_refused(small):
+    everything = np.arange(len(small.scan))
+    with pytest.raises(InputError, match="no frames to test on"):
+        list(size_study(small.scan, small.reconstruction, everything, options=RECIPE))
+
+
+def test_a_reference_of_the_training_region_is_refused_before_hours_of_work(small):
+    from dataclasses import replace
+
+    half = replace(small.truth, indices=POOL, positions=small.scan.positions[POOL])
+    with pytest.raises(InputError, match="without any of the 72 held-out frames"):
+        list(run(small, reference=half))
