@@ -64,7 +64,7 @@ def test_a_defect_carries_what_was_printed(child):
         "print('Traceback of pty-chi', file=sys.stderr, flush=True)\n"
         "print(json.dumps({'failed': 'KeyError: 7', 'defect': True}))"
     )
-    with pytest.raises(EngineError, match="^KeyError: 7") as error:
+    with pytest.raises(EngineError, match=r"^KeyError: 7") as error:
         message(failing)
     assert "Traceback of pty-chi" in error.value.__notes__[0]
 

@@ -1,10 +1,12 @@
 """Studies in a real window: run, numbers, stop, save."""
 
 import csv
+from pathlib import Path
 
 import pytest
 
 from napari_ptychonn.engines.availability import why_not
+from napari_ptychonn.jobs import Opened
 from napari_ptychonn.studies.stage import Stage
 from napari_ptychonn.widgets import studies_panel
 from napari_ptychonn.widgets.studies_panel import KINDS
@@ -49,17 +51,9 @@ def test_training_size_from_run_to_saved_table(qtbot, loaded, tmp_path):
     qtbot.waitUntil(lambda: "size.csv" in panel.said.text(), timeout=30_000)
     with (tmp_path / "size.csv").open(newline="") as file:
         assert [row["frames"] for row in csv.DictReader(file)] == ["60", "100"]
-    loaded.adopt(_again(loaded))
+    loaded.adopt(Opened(path=Path("again"), scan=loaded.session.scan))
     assert panel.study is None
     assert not panel.save.isEnabled()
-
-
-def _again(dock):
-    from pathlib import Path
-
-    from napari_ptychonn.jobs import Opened
-
-    return Opened(path=Path("again"), scan=dock.session.scan)
 
 
 def test_stop_keeps_what_is_finished(qtbot, loaded):
@@ -116,7 +110,7 @@ def test_progress_is_shown(loaded):
 
 
 @pytest.mark.skipif(bool(why_not()), reason="needs pty-chi")
-def test_sparse_sampling_with_the_real_engine(qtbot, loaded, window, screenshots):
+def test_sparse_sampling_with_the_real_engine(qtbot, loaded, screenshots):
     loaded.train_panel.train.click()
     session, panel = loaded.session, loaded.studies_panel
     qtbot.waitUntil(lambda: session.result is not None and not session.running, timeout=120_000)
@@ -124,4 +118,5 @@ def test_sparse_sampling_with_the_real_engine(qtbot, loaded, window, screenshots
     run(qtbot, loaded, "1, 2")
     assert [p.every for p in panel.study.points] == [1, 2]
     loaded.studies_section.heading.setChecked(True)
-    window.screenshot(screenshots / "studies.png", canvas_only=False, flash=False)
+    assert panel.isVisible()
+    panel.grab().save(str(screenshots / "studies.png"))

@@ -12,7 +12,6 @@ import faulthandler
 import math
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +32,7 @@ _MOST_OPEN = 100
 """A system lets a process have 256 files open, or more."""
 
 _LARGE = 64 * 2**20
+_STDERR = 2
 
 _Open = TypeVar("_Open", Tree, Source)
 
@@ -182,7 +182,7 @@ def _end_after(seconds: float) -> None:
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds)  # SIGALRM ends a process without handler
     elif seconds:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.stderr)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=_STDERR)
     else:
         faulthandler.cancel_dump_traceback_later()
 

@@ -142,7 +142,7 @@ class WarmStartStudy:
 
     @property
     def summary(self) -> Summary:
-        """Iterations of each run to the same error against the reference, and against the frames."""
+        """Iterations of each run to the same error against the reference and against the frames."""
         lines = []
         for curve in self.curves:
             points = curve.reached(self.target), curve.explained(self.misfit)
