@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import contextlib
 import os
 import subprocess
 import sys
@@ -391,20 +390,3 @@ def test_a_model_is_not_a_scan(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(InputError, match="truncated model"):
         describe(path)
-
-
-def test_mutated_files_are_refused_or_read(
-    write_hdf5: Write, counts: Counts, raster: Positions, tmp_path: Path
-) -> None:
-    """No other kind of error; `tests/fuzz` does this by the thousand, with all kinds of files."""
-    whole = write_hdf5("whole.h5", {"frames": counts, "positions": raster}).read_bytes()
-    rng = np.random.default_rng(0)
-    for k in range(100):
-        data = bytearray(whole)
-        for at in rng.integers(8, min(len(data), 4096), 8):
-            data[at] = rng.integers(0, 256)
-        path = tmp_path / f"{k}.h5"
-        path.write_bytes(data)
-        with contextlib.suppress(InputError):
-            read_scan(path).frames[0]
-        path.unlink()

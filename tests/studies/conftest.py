@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,3 +86,17 @@ def engine(small, monkeypatch):
     for module in (sparse, warm_start):
         monkeypatch.setattr(module, "why_not", lambda: "")
     return stand_in
+
+
+@pytest.fixture(scope="session")
+def documented():
+    """Tell whether docs/reproducing.md explains the column of a table."""
+    page = Path(__file__).parents[2].joinpath("docs", "reproducing.md").read_text(encoding="utf-8")
+    groups = ("epie_", "ptychonn_", "single_shot_", "lit_", "mosaic_", "constant_")
+
+    def check(column):
+        group = next((g for g in groups if column.startswith(g)), "")
+        measure = column.removeprefix(group).replace("amplitude_", "phase_")
+        return f"`{column}`" in page or (f"`{group}…`" in page and f"`{measure}`" in page)
+
+    return check

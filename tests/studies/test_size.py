@@ -32,10 +32,12 @@ def test_all_sizes_are_tested_on_the_same_frames(steps):
     assert study.reference == "simulated truth"
 
 
-def test_every_finished_training_is_there_at_once(steps):
+def test_every_finished_training_is_there_at_once(steps, documented):
     studies = [s for s in steps if not isinstance(s, Stage)]
     assert [len(s.points) for s in studies] == [1, 2]
-    assert studies[-1].rows[1]["frames"] == 72
+    row = studies[-1].rows[1]
+    assert row["frames"] == 72
+    assert [column for column in row if not documented(column)] == []
     assert "after 40 frames" in studies[-1].sentence and "after 72 frames" in studies[-1].sentence
     assert studies[-1].figure().axes
 

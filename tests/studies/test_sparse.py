@@ -64,9 +64,10 @@ def test_stopping_keeps_what_is_finished(small, model, engine):
     assert [point.every for point in kept.points] == [1]
 
 
-def test_numbers_and_sentence(small, model, engine):
+def test_numbers_and_sentence(small, model, engine, documented):
     *_, study = run(small, model)
     row = study.rows[0]
+    assert [column for column in row if not documented(column)] == []
     judged = study.points[0].epie
     assert row["epie_phase_mae"] == judged.errors.phase_mae
     assert row["epie_seconds"] == 1.5

@@ -39,7 +39,7 @@ def test_iterations_to_the_same_error(steps):
     assert study.summary[1][0][:3] == (FLAT, str(reached[FLAT].iteration), "20")
 
 
-def test_curves_begin_where_the_run_does_and_fall(steps):
+def test_curves_begin_where_the_run_does_and_fall(steps, documented):
     *_, study = steps
     flat, _, mosaic = study.curves
     assert flat.points[0].iteration == 1
@@ -48,6 +48,7 @@ def test_curves_begin_where_the_run_does_and_fall(steps):
     assert flat.points[-1].iteration == 20
     assert flat.points[-1].phase_rms < flat.points[0].phase_rms
     assert [row["begins_with"] for row in study.rows].count(FLAT) == len(flat.points)
+    assert [column for column in study.rows[0] if not documented(column)] == []
     assert study.figure().axes
 
 

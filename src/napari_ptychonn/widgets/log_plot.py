@@ -11,3 +11,5 @@ class LogPlot(Plot):
     def __init__(self, theme: str, bottom: str, left: str) -> None:
         super().__init__(theme, bottom, left)
         self.getPlotItem().setLogMode(x=False, y=True)
+        # A factor of a thousand in the label would not be read together with powers of ten.
+        self.getPlotItem().getAxis("left").enableAutoSIPrefix(False)
