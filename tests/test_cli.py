@@ -106,6 +106,18 @@ def test_a_missing_file_is_one_sentence_and_exit_code_1(tmp_path):
     assert "nothing.h5" in ended.stderr
 
 
+def test_names_may_be_relative_to_where_the_user_is(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    for arguments in (
+        ("info", "scan.h5"),
+        ("predict", "scan.h5", "--model", "model", "--frames", "0:9", "-o", "few.h5"),
+        ("compare", "few.h5", "--reconstruction", "scan.h5"),
+    ):
+        ended = run(*arguments)
+        assert ended.code == 0, ended.err
+    (folder / "few.h5").unlink()
+
+
 def test_help_and_info_import_no_torch_and_no_qt(folder):
     program = (
         "import sys\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ class RemoteSource:
         self._question = {
             "do": "blocks",
             "number": self._number,
-            "file": str(file),
+            "file": os.path.abspath(file),  # the other process has a working folder of its own
             "what": f"{file}: {path}",
             "path": path,
             "shape": shape,
@@ -187,6 +188,7 @@ class RemoteTree:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._absolute = os.path.abspath(file)  # the other process has a working folder of its own
         self._number = next(_numbers)
         about = self.ask("open", str(file), _seconds_to_open(file))
         self.container: Container = about["container"]
@@ -194,7 +196,7 @@ class RemoteTree:
 
     def ask(self, do: str, what: str, seconds: float = 0.0, **more: Any) -> Any:
         """Ask the process that has the file open; see `Child.ask`."""
-        question = {"do": do, "number": self._number, "file": str(self.file), "what": what}
+        question = {"do": do, "number": self._number, "file": self._absolute, "what": what}
         return child().ask(question | more, seconds)
 
     def array(self, path: str) -> RemoteArray | None:
