@@ -259,6 +259,34 @@ def test_a_failure_in_mid_training_keeps_the_model(folder, tmp_path, monkeypatch
     TrainedModel.load(tmp_path / "m")
 
 
+def in_small_batches(monkeypatch):
+    predict = TrainedModel.predict
+    monkeypatch.setattr(
+        TrainedModel, "predict", lambda *a, **k: predict(*a, **{**k, "batch_size": 30})
+    )
+
+
+def test_ctrl_c_writes_what_is_predicted(folder, tmp_path, monkeypatch):
+    in_small_batches(monkeypatch)
+    monkeypatch.setattr(cli, "tracker", lambda _: lambda *_: signal.raise_signal(signal.SIGINT))
+    handler = signal.getsignal(signal.SIGINT)
+    ended = run("predict", folder / "scan.h5", "--model", folder / "model", "-o", tmp_path / "R")
+    assert ended.code == 130
+    assert f"stopped as asked: 30 of {N} frames are predicted" in ended.err
+    written = read_result(tmp_path / "R")
+    np.testing.assert_array_equal(written.predictions.indices, np.arange(30))
+    assert np.isfinite(written.mosaic.phase).any()
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_prediction_stopped_at_once_writes_nothing(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(TrainedModel, "predict", lambda *_, **__: iter(()))
+    ended = run("predict", folder / "scan.h5", "--model", folder / "model", "-o", tmp_path / "R")
+    assert ended.code == 130
+    assert "stopped before anything was predicted" in ended.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_predict_writes_every_frame(folder):
     result = read_result(folder / "RESULT.h5")
     np.testing.assert_array_equal(np.sort(result.predictions.indices), np.arange(N))

@@ -1,18 +1,21 @@
 """What runs in the background, without a window."""
 
 import itertools
+from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import pytest
 
 from napari_ptychonn import jobs
+from napari_ptychonn.core import stored
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.simulate import Simulation
 from napari_ptychonn.core.training import Epoch
 from napari_ptychonn.demo import write_scan
-from napari_ptychonn.io import write_reconstruction, write_result
+from napari_ptychonn.io import read_result, write_reconstruction, write_result
 
 NETWORK = NetworkOptions(size=32, width=4)
 
@@ -131,6 +134,33 @@ def test_prediction_needs_no_reconstruction(small, model):
     *_, last = jobs.predict_job(small.scan, model, None, np.arange(20), "cpu", never)
     assert last.comparison is None
     assert len(last.result.predictions) == 20
+
+
+def test_many_predictions_are_the_same_from_a_file(small, model, tmp_path, monkeypatch):
+    """Kept in a file, compared, written and read again: nothing changes but where they are."""
+    job = partial(jobs.predict_job, small.scan, model, small.reconstruction, None, "cpu", never)
+    *_, few = job()
+    monkeypatch.setattr(stored, "IN_MEMORY", 0)
+    monkeypatch.setattr(stored, "TOGETHER", 50)
+    first, *_, many = job()
+    assert isinstance(first.predictions, stored.LazyPatches)
+    assert isinstance(many.result.predictions, stored.LazyPatches)
+    write_result(tmp_path / "result.h5", many.result)
+    read = read_result(tmp_path / "result.h5")
+    assert isinstance(read.predictions, stored.LazyPatches)
+    write_result(tmp_path / "result.h5", read)  # over the very file that it is read from
+    wanted = few.result
+    for found in (many.result, read, read_result(tmp_path / "result.h5")):
+        for name in ("indices", "amplitude", "phase", "residual"):
+            np.testing.assert_array_equal(
+                getattr(found.predictions[:], name), getattr(wanted.predictions[:], name)
+            )
+        np.testing.assert_array_equal(found.mosaic.phase, wanted.mosaic.phase)
+        np.testing.assert_array_equal(found.trust.spread, wanted.trust.spread)
+        np.testing.assert_allclose(found.trust.residual_map, wanted.trust.residual_map, rtol=1e-6)
+    assert asdict(many.comparison.single_shot) == pytest.approx(
+        asdict(few.comparison.single_shot), rel=1e-4
+    )
 
 
 def test_a_prediction_stopped_at_once_has_no_result(small, model):

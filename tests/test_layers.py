@@ -134,6 +134,9 @@ def test_patches_appear_as_they_are_predicted():
     stack.update(Predictions(indices=np.array([3]), amplitude=ones, phase=2 * ones))
     assert np.isnan(stack[2]).all()
     assert (stack[3] == 2).all()
+    stack.update(Predictions(indices=np.arange(2, 5), amplitude=ones[[0] * 3], phase=ones[[0] * 3]))
+    assert (stack[2:5] == 1).all(), "newer ones replace older ones"
+    assert np.isnan(stack[:2]).all()
 
 
 def test_patches_of_the_reconstruction_are_the_labels(toy):

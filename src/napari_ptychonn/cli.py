@@ -1,8 +1,9 @@
 """The command line: the same core as the dock, for scripts and tonight's fifty scans.
 
 What is asked for goes to stdout, everything else to stderr; exit code 0, 1
-for an error in one sentence, 2 for wrong usage.  torch is imported by the
-commands that compute, so that ``--help`` and ``info`` are there at once.
+for an error in one sentence, 2 for wrong usage, 130 for a prediction that was
+stopped.  torch is imported by the commands that compute, so that ``--help``
+and ``info`` are there at once.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+STOPPED = 130
+"""Exit code of a prediction that was stopped: what a shell gives a command that Ctrl-C ended."""
 
 _FEW = 8
 """Longer lists are told by their length; --json has them all."""
@@ -283,7 +287,10 @@ def predict(
     frames: FramesOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Predict frames of a scan one by one, and stitch the mosaic."""
+    """Predict frames of a scan one by one, and stitch the mosaic.
+
+    Ctrl-C ends it early, writes what is predicted by then, and exits with 130.
+    """
     _must_be_writable(output, scan, str(model))
     from napari_ptychonn.io import read_scan, write_result
 
@@ -297,19 +304,26 @@ def predict(
     where = choose_device(device)
     notice(f"predicting on {where.name}: {where.reason}")
     total = len(measured) if indices is None else len(indices)
-    with progress_bars() as progress:
+    result: Result | None = None
+    with stop_requests("what is predicted by then") as stop, progress_bars() as progress:
         track = tracker(progress)
-        for step in predict_job(measured, trained, None, indices, where.name, lambda: False):
+        for step in predict_job(measured, trained, None, indices, where.name, stop):
             if isinstance(step, Predicted):
                 result = step.result
             else:
                 track("predicting", step.done, total)
+    if result is None:
+        notice("stopped before anything was predicted; nothing is written")
+        raise typer.Exit(STOPPED)
     written = write_result(output, result)
     if result.trust is not None:
         notice(result.trust.sentence)
     height, width = result.mosaic.phase.shape
     files = ", ".join(map(str, written))
     print(f"{files}: {len(result.predictions)} frames, mosaic {height} x {width} pixels")
+    if len(result.predictions) < total:
+        notice(f"stopped as asked: {len(result.predictions)} of {total} frames are predicted")
+        raise typer.Exit(STOPPED)
 
 
 @app.command()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.mosaic import MosaicImage
+from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.core.pair import CHANNELS
 from napari_ptychonn.core.patches import Predictions
@@ -25,6 +25,7 @@ from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.report import Report
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.stored import PatchBuffer, PatchSet, in_batches
 from napari_ptychonn.core.trust import Trust
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ ShouldStop = Callable[[], bool]
 class Preview:
     """What the best model so far makes of the scan; `mosaic` is None for a glance at few points."""
 
-    predictions: Predictions
+    predictions: PatchSet
     mosaic: MosaicImage | None = None
 
 
@@ -66,11 +67,11 @@ class ObjectPreview:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Progress:
-    """Predictions so far: `done` of `total` frames, and the latest batch."""
+    """Predictions so far: `done` of `total` frames, and those since the last `Progress`."""
 
     done: int
     total: int
-    predictions: Predictions
+    predictions: PatchSet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -208,7 +209,10 @@ def predict_job(
     device: str,
     should_stop: ShouldStop,
 ) -> Iterator[Progress | Predicted]:
-    """Predict frames, then stitch and compare.
+    """Predict frames and stitch them on the way, then compare.
+
+    Predictions that are too many for memory go to a temporary file
+    (`napari_ptychonn.core.stored`), and no frame is ever kept.
 
     Parameters
     ----------
@@ -233,24 +237,24 @@ def predict_job(
         At the end, unless nothing was predicted.
     """
     total = len(scan) if indices is None else len(indices)
-    batches: list[Predictions] = []
+    positions, anchor = _placed(scan, reconstruction)
+    mosaic, predicted = _grid(model, scan, positions, anchor), PatchBuffer(total)
     shown = 0
     last = seconds = 0.0
     try:
         began = time.perf_counter()
         for batch in model.predict(scan, indices, device=device, should_stop=should_stop):
+            predicted.add(batch)
+            mosaic.add(batch, positions[batch.indices])
             seconds += time.perf_counter() - began
-            batches.append(batch)
             if time.monotonic() - last >= PROGRESS_PAUSE:
-                yield Progress(
-                    done=sum(map(len, batches)),
-                    total=total,
-                    predictions=Predictions.join(batches[shown:]),
-                )
-                last, shown = time.monotonic(), len(batches)
+                newest = predicted.patches(shown)
+                yield Progress(done=len(predicted), total=total, predictions=newest)
+                last, shown = time.monotonic(), len(predicted)
             began = time.perf_counter()
-        if batches:
-            yield finished(scan, model, reconstruction, Predictions.join(batches), seconds)
+        if len(predicted):
+            patches = predicted.patches()
+            yield finished(scan, model, reconstruction, patches, seconds, mosaic.image())
     finally:
         release_memory()
 
@@ -341,19 +345,16 @@ def glance(
 
 
 def stitch(
-    predictions: Predictions,
+    predictions: PatchSet,
     model: TrainedModel,
     scan: Scan,
     positions: NDArray[np.float64],
     anchor: tuple[float, float] = (0.0, 0.0),
 ) -> MosaicImage:
     """Make the mosaic of some frames, on a grid that is the same whichever frames they are."""
-    from napari_ptychonn.core.mosaic import Mosaic
-
-    mosaic = Mosaic.covering(
-        positions, model.patch_shape, model.pixel_size_in(scan), model.weight, anchor
-    )
-    mosaic.add(predictions, positions[predictions.indices])
+    mosaic = _grid(model, scan, positions, anchor)
+    for _, batch in in_batches(predictions):
+        mosaic.add(batch, positions[batch.indices])
     return mosaic.image()
 
 
@@ -361,25 +362,26 @@ def finished(
     scan: Scan,
     model: TrainedModel,
     reconstruction: Reconstruction | None,
-    predictions: Predictions,
+    predictions: PatchSet,
     seconds: float | None = None,
+    mosaic: MosaicImage | None = None,
 ) -> Predicted:
-    """Stitch the predictions, and compare them where a reconstruction is known.
+    """Make a result of predictions, and compare it where a reconstruction is known.
 
     Parameters
     ----------
     scan, model, reconstruction, predictions
         As in `predict_job`.
     seconds : float, optional
-        That predicting took.
+        That predicting took, and stitching where there is a mosaic already.
+    mosaic : MosaicImage, optional
+        Of all the predictions; stitched here if not given.
     """
-    placed, positions = (
-        (None, scan.positions) if reconstruction is None else reconstruction.under(scan)
-    )
-    anchor = (0.0, 0.0) if placed is None else placed.origin
-    began = time.perf_counter()
-    mosaic = stitch(predictions, model, scan, positions, anchor)
-    stitching = time.perf_counter() - began
+    positions, anchor = _placed(scan, reconstruction)
+    if mosaic is None:
+        began = time.perf_counter()
+        mosaic = stitch(predictions, model, scan, positions, anchor)
+        seconds = None if seconds is None else seconds + time.perf_counter() - began
     where = positions[predictions.indices]
     result = Result(
         predictions=predictions,
@@ -392,9 +394,31 @@ def finished(
         optics=scan.optics,
         name=scan.name,
         provenance=dict(model.provenance),
-        seconds=None if seconds is None else seconds + stitching,
+        seconds=seconds,
     )
     return Predicted(result=result, report=_reported(result, reconstruction))
+
+
+def _placed(
+    scan: Scan, reconstruction: Reconstruction | None
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Where each frame lies, and a position that falls on a pixel of the mosaic."""
+    if reconstruction is None:
+        return scan.positions, (0.0, 0.0)
+    placed, positions = reconstruction.under(scan)
+    return positions, placed.origin
+
+
+def _grid(
+    model: TrainedModel,
+    scan: Scan,
+    positions: NDArray[np.float64],
+    anchor: tuple[float, float] = (0.0, 0.0),
+) -> Mosaic:
+    """Make an empty mosaic that is the same whichever of the frames will be on it."""
+    return Mosaic.covering(
+        positions, model.patch_shape, model.pixel_size_in(scan), model.weight, anchor
+    )
 
 
 def _report(result: Result, reconstruction: Reconstruction) -> Report:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ptychonn.core.mosaic import MosaicImage
-from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.stored import PatchSet
 
 if TYPE_CHECKING:
     from napari_ptychonn.core.metrics import Comparison
@@ -106,7 +106,7 @@ class Session:
         self.losses: list[LossPoint] = []
         self.point = 0
         self.running = ""
-        self.predictions: Predictions | None = None
+        self.predictions: PatchSet | None = None
         self.mosaic: MosaicImage | None = None
         self.result: Result | None = None
         self.report: Report | None = None
@@ -194,7 +194,7 @@ class Session:
         if changed:
             self.model_changed.emit()
 
-    def show(self, predictions: Predictions | None, mosaic: MosaicImage | None) -> None:
+    def show(self, predictions: PatchSet | None, mosaic: MosaicImage | None) -> None:
         """Put previews on screen; None leaves what is there."""
         self.predictions = predictions if predictions is not None else self.predictions
         self.mosaic = mosaic if mosaic is not None else self.mosaic

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.patches import Predictions, cut_patches, on_object
+from napari_ptychonn.core.patches import cut_patches, on_object
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.stored import PatchSet
 
 Channel = Literal["amplitude", "phase"]
 
@@ -80,17 +81,29 @@ class PredictedPatches(Stack):
     def __init__(self, count: int, shape: tuple[int, int], channel: Channel) -> None:
         super().__init__((count, *shape))
         self.channel = channel
-        self._images: dict[int, NDArray[np.float32]] = {}
+        self._parts: dict[int, PatchSet] = {}
+        self._latest = 0
+        # Which part shows a point, and which of its rows: nothing is copied.
+        self._part = np.zeros(count, np.int64)
+        self._row = np.zeros(count, np.int64)
         self._empty = np.full(shape, np.nan, np.float32)
 
-    def update(self, predictions: Predictions) -> None:
+    def update(self, predictions: PatchSet) -> None:
         """Take newer predictions for some scan points."""
-        images = predictions.amplitude if self.channel == "amplitude" else predictions.phase
-        self._images.update(zip(predictions.indices.tolist(), images, strict=True))
+        self._latest += 1
+        self._parts[self._latest] = predictions
+        self._part[predictions.indices] = self._latest
+        self._row[predictions.indices] = np.arange(len(predictions))
+        shown = set(np.unique(self._part).tolist())
+        self._parts = {k: part for k, part in self._parts.items() if k in shown}
 
     def image(self, index: int) -> NDArray[np.float32]:
         """One patch."""
-        return self._images.get(index, self._empty)
+        part = self._parts.get(int(self._part[index]))
+        if part is None:
+            return self._empty
+        images = part.amplitude if self.channel == "amplitude" else part.phase
+        return np.asarray(images[int(self._row[index])], np.float32)
 
 
 class ReconstructedPatches(Stack):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.alignment import Alignment, phase_offset, wrap
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.pair import AlignedPair, patch_weight
-from napari_ptychonn.core.patches import Patches, Predictions, cut_patches, on_object
+from napari_ptychonn.core.patches import Patches, cut_patches, on_object
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.ring_correlation import Resolution
+from napari_ptychonn.core.stored import PatchSet, chosen, in_batches
 
 FloatArray = NDArray[np.floating[Any]]
+
+SAMPLE = 2048
+"""Medians are those of at most so many patches, evenly chosen; every patch counts in the means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +139,7 @@ class Comparison:
 
 
 def compare(
-    predictions: Predictions,
+    predictions: PatchSet,
     positions: NDArray[np.float64],
     reconstruction: Reconstruction,
     probe: NDArray[np.complex64] | None = None,
@@ -144,7 +148,7 @@ def compare(
 
     Parameters
     ----------
-    predictions : Predictions
+    predictions : Patches or LazyPatches
         m patches (py, px).
     positions : ndarray of float64
         (m, 2) where they lie, in the reconstruction's unit.
@@ -170,43 +174,100 @@ def compare(
             f"none of the {len(predictions)} predicted patches lies on the object of "
             f"{reconstruction.name}."
         )
-    predicted, where = predictions[there], positions[there]
-    labels = cut_patches(reconstruction, where, np.arange(len(where)), predictions.shape)
+    predicted, where = chosen(predictions, np.flatnonzero(there)), positions[there]
     shape = predictions.shape
     weight = patch_weight(reconstruction.probe if probe is None else probe, shape)
     pair = AlignedPair.of(predicted, where, reconstruction, weight)
+    single_shot, lit = patch_errors(predicted, where, reconstruction, (np.ones(shape), weight))
     return Comparison(
         frames=len(predicted),
         left_out=int((~there).sum()),
-        single_shot=patch_errors(predicted, labels, np.ones(shape)),
-        lit=patch_errors(predicted, labels, weight),
+        single_shot=single_shot,
+        lit=lit,
         mosaic=mosaic_errors(pair),
         pair=pair,
     )
 
 
-def patch_errors(predicted: Patches, labels: Patches, weight: FloatArray) -> PatchErrors:
-    """Errors of patches, pixel weights (py, px) the same for each."""
-    weight = weight / weight.mean()
-    everywhere = np.broadcast_to(weight, labels.phase.shape)
+def patch_errors(
+    predicted: PatchSet,
+    positions: NDArray[np.float64],
+    reconstruction: Reconstruction,
+    weights: tuple[FloatArray, ...],
+) -> list[PatchErrors]:
+    """Errors of any number of patches, for each way to weigh their pixels."""
+    weights = tuple(weight / weight.mean() for weight in weights)
+
+    def labels(rows: slice | NDArray[np.int64]) -> Patches:
+        where = positions[rows]
+        return cut_patches(reconstruction, where, np.arange(len(where)), predicted.shape)
+
+    few = np.unique(np.linspace(0, len(predicted) - 1, SAMPLE).astype(np.int64))
+    some, wanted = predicted[few], labels(few)
+    constants = [_Constants.of(some, wanted, weight) for weight in weights]
+    parts: list[list[PatchErrors]] = [[] for _ in weights]
+    counts = []
+    for rows, batch in in_batches(predicted):
+        cut = labels(rows)
+        counts.append(len(batch))
+        for found, weight, constant in zip(parts, weights, constants, strict=True):
+            found.append(_errors(batch, cut, weight, constant))
+    return [_mean(found, counts) for found in parts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Constants:
+    """What the errors of patches are counted from.
+
+    Attributes
+    ----------
+    phase, amplitude : float
+        Of the labels: what predicting one constant would give.
+    offset : float
+        Of the predicted phase over the labels', rad.
+    """
+
+    phase: float
+    amplitude: float
+    offset: float
+
+    @classmethod
+    def of(cls, predicted: Patches, labels: Patches, weight: FloatArray) -> _Constants:
+        everywhere = np.broadcast_to(weight, labels.phase.shape)
+        phase = labels.phase.astype(np.float64)
+        return cls(
+            phase=phase_offset(phase, everywhere),
+            amplitude=float(np.median(labels.amplitude)),
+            offset=phase_offset(predicted.phase - phase, everywhere),
+        )
+
+
+def _mean(parts: list[PatchErrors], counts: list[int]) -> PatchErrors:
+    """Errors of all patches from those of parts of them."""
+    names = [each.name for each in fields(PatchErrors)]
+    values = np.average([[getattr(p, name) for name in names] for p in parts], 0, counts)
+    return PatchErrors(**dict(zip(names, values.tolist(), strict=True)))
+
+
+def _errors(
+    predicted: Patches, labels: Patches, weight: FloatArray, constants: _Constants
+) -> PatchErrors:
     predicted, labels = (
         replace(p, amplitude=p.amplitude.astype(np.float64), phase=p.phase.astype(np.float64))
         for p in (predicted, labels)
     )
     difference = predicted.phase - labels.phase
-    flat_phase = phase_offset(labels.phase, everywhere)
-    flat_amplitude = float(np.median(labels.amplitude))
     # The label's phase is unwrapped around its own constant, so that a patch that
     # crosses ±π is not torn in the correlation.
-    label_phase = wrap(labels.phase - flat_phase)
-    predicted_phase = label_phase + wrap(difference - phase_offset(difference, everywhere))
+    label_phase = wrap(labels.phase - constants.phase)
+    predicted_phase = label_phase + wrap(difference - constants.offset)
     return PatchErrors(
         phase_mae=_mean_absolute(predicted_phase - label_phase, weight),
         phase_correlation=_mean_correlation(predicted_phase, label_phase, weight),
         amplitude_mae=_mean_absolute(predicted.amplitude - labels.amplitude, weight),
         amplitude_correlation=_mean_correlation(predicted.amplitude, labels.amplitude, weight),
         constant_phase_mae=_mean_absolute(label_phase, weight),
-        constant_amplitude_mae=_mean_absolute(labels.amplitude - flat_amplitude, weight),
+        constant_amplitude_mae=_mean_absolute(labels.amplitude - constants.amplitude, weight),
     )
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.alignment import Alignment, align, phase_offset, wrap
 from napari_ptychonn.core.beam import beam_weight
 from napari_ptychonn.core.mosaic import Mosaic, MosaicImage, window_weight
-from napari_ptychonn.core.patches import Patches
 from napari_ptychonn.core.profile import Line, LineProfile
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.ring_correlation import RingCorrelation, correlate_rings
 from napari_ptychonn.core.scan import Unit
+from napari_ptychonn.core.stored import PatchSet, in_batches
 
 Channel = Literal["amplitude", "phase"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -58,7 +58,7 @@ class AlignedPair:
     @classmethod
     def of(
         cls,
-        patches: Patches,
+        patches: PatchSet,
         positions: NDArray[np.float64],
         reconstruction: Reconstruction,
         weight: NDArray[np.float32] | None = None,
@@ -67,7 +67,7 @@ class AlignedPair:
 
         Parameters
         ----------
-        patches : Patches
+        patches : Patches or LazyPatches
             m patches (py, px).
         positions : ndarray of float64
             (m, 2) where they lie, in the reconstruction's unit.
@@ -82,7 +82,8 @@ class AlignedPair:
         mosaic = Mosaic.covering(
             positions, patches.shape, reconstruction.pixel_size, weight, reconstruction.origin
         )
-        mosaic.add(patches, positions)
+        for rows, batch in in_batches(patches):
+            mosaic.add(batch, positions[rows])
         image = mosaic.image()
         wanted, inside = _under(reconstruction, image.amplitude.shape, image.origin)
         mask = inside & _well_covered(image, positions)

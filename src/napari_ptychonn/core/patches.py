@@ -12,6 +12,9 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.interpolation import TAPS, cubic_weights
 from napari_ptychonn.core.reconstruction import Reconstruction
 
+_TOGETHER = 512
+"""Patches that are cut at once where only their sum is wanted."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Patches:
@@ -143,8 +146,11 @@ def phase_origin(
     shape: tuple[int, int] = (64, 64),
 ) -> float:
     """Angle of the mean object over some patches, rad: the zero of the labels' phase."""
-    patches = cut_patches(reconstruction, positions, indices, shape)
-    return float(np.angle(np.mean(patches.amplitude * np.exp(1j * patches.phase))))
+    total = 0j
+    for start in range(0, len(indices), _TOGETHER):
+        patches = cut_patches(reconstruction, positions, indices[start : start + _TOGETHER], shape)
+        total += complex(np.sum(patches.amplitude * np.exp(1j * patches.phase)))
+    return float(np.angle(total))
 
 
 def _corners(

@@ -12,9 +12,9 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.metrics import Comparison, compare
 from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.pair import AlignedPair
-from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Optics, Scan, Unit
+from napari_ptychonn.core.stored import PatchSet, chosen
 from napari_ptychonn.core.trust import Trust
 
 
@@ -24,8 +24,8 @@ class Result:
 
     Attributes
     ----------
-    predictions : Predictions
-        For m scan points.
+    predictions : Patches or LazyPatches
+        For m scan points; many of them are not in memory (`LazyPatches`).
     positions : ndarray of float64
         (m, 2) where each prediction lies, (y, x), in `unit`.
     mosaic : MosaicImage
@@ -49,7 +49,7 @@ class Result:
         That predicting and stitching took, importing not counted, where known.
     """
 
-    predictions: Predictions
+    predictions: PatchSet
     positions: NDArray[np.float64]
     mosaic: MosaicImage
     unit: Unit = "pixel"
@@ -86,7 +86,7 @@ class Result:
             indices = indices if np.isin(indices, predicted).any() else predicted
         placed, where = self._under(reconstruction)
         rows = np.flatnonzero(np.isin(predicted, indices))
-        return compare(self.predictions[rows], where[rows], placed)
+        return compare(chosen(self.predictions, rows), where[rows], placed)
 
     def pair(self, reconstruction: Reconstruction) -> AlignedPair:
         """Align the mosaic of all predictions with a reconstruction.

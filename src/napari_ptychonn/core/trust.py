@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
-from napari_ptychonn.core.patches import Patches, Predictions
+from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.stored import TOGETHER, PatchSet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +41,7 @@ class Trust:
     @classmethod
     def of(
         cls,
-        predictions: Predictions,
+        predictions: PatchSet,
         positions: NDArray[np.float64],
         mosaic: MosaicImage,
         weight: NDArray[np.float32],
@@ -50,8 +51,8 @@ class Trust:
 
         Parameters
         ----------
-        predictions : Predictions
-            m patches (py, px).
+        predictions : Patches or LazyPatches
+            m patches (py, px), of which only the residuals are looked at.
         positions : ndarray of float64
             (m, 2) where they lie, in the mosaic's unit.
         mosaic : MosaicImage
@@ -67,7 +68,9 @@ class Trust:
             spread=_under_patches(mosaic, positions, weight),
             residual=residual,
             residual_map=(
-                None if residual is None else _map(predictions, residual, positions, mosaic, weight)
+                None
+                if residual is None
+                else _map(predictions.indices, residual, positions, mosaic, weight)
             ),
             limit=limit,
         )
@@ -100,7 +103,7 @@ class Trust:
 
 
 def _map(
-    predictions: Predictions,
+    indices: NDArray[np.int64],
     residual: NDArray[np.float32],
     positions: NDArray[np.float64],
     mosaic: MosaicImage,
@@ -108,9 +111,13 @@ def _map(
 ) -> NDArray[np.float32]:
     """Spread the residuals over the mosaic's grid, as if they were amplitudes."""
     painted = Mosaic(mosaic.weight.shape, mosaic.origin, mosaic.pixel_size, weight)
-    zeros = np.zeros_like(predictions.phase)
-    constant = zeros + residual[:, None, None]
-    painted.add(Patches(indices=predictions.indices, amplitude=constant, phase=zeros), positions)
+    for start in range(0, len(indices), TOGETHER):
+        rows = slice(start, start + TOGETHER)
+        zeros = np.zeros((len(indices[rows]), *weight.shape), np.float32)
+        constant = zeros + residual[rows, None, None]
+        painted.add(
+            Patches(indices=indices[rows], amplitude=constant, phase=zeros), positions[rows]
+        )
     return painted.image().amplitude
 
 

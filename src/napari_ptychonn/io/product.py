@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Optics, Unit
+from napari_ptychonn.core.stored import in_batches
 from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.geometry import Pair, centre_shift
@@ -195,7 +197,8 @@ def write_result(path: str | Path, result: Result) -> None:
         When the disk is full, the folder missing or not writable.
     """
     product, mosaic = Product.of_result(result), result.mosaic
-    size = 2 * (result.predictions.amplitude.nbytes + mosaic.amplitude.nbytes * 7)
+    patches = 8 * len(result.predictions) * math.prod(result.predictions.shape)
+    size = patches + 2 * mosaic.amplitude.nbytes * 7
     with replacing(Path(path), size) as temporary, h5py.File(temporary, "w") as file:
         product.write(file)
         _write_predictions(file, result)
@@ -207,12 +210,16 @@ def write_result(path: str | Path, result: Result) -> None:
 
 
 def _write_predictions(file: h5py.File, result: Result) -> None:
-    group = file.create_group("predictions")
-    group.create_dataset("indexes", data=result.predictions.indices.astype(np.int64))
-    group.create_dataset("amplitude", data=result.predictions.amplitude.astype(np.float32))
-    group.create_dataset("phase", data=result.predictions.phase.astype(np.float32))
-    if result.predictions.residual is not None:
-        group.create_dataset("residual", data=result.predictions.residual.astype(np.float32))
+    group, predictions = file.create_group("predictions"), result.predictions
+    group.create_dataset("indexes", data=predictions.indices.astype(np.int64))
+    shape = (len(predictions), *predictions.shape)
+    amplitude, phase = (
+        group.create_dataset(channel, shape, np.float32) for channel in ("amplitude", "phase")
+    )
+    for rows, batch in in_batches(predictions):
+        amplitude[rows], phase[rows] = batch.amplitude, batch.phase
+    if predictions.residual is not None:
+        group.create_dataset("residual", data=predictions.residual.astype(np.float32))
     if result.held_out is not None:
         group.create_dataset("held_out", data=result.held_out.astype(np.int64))
     if result.seconds is not None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.core import stored
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.result import Result
+from napari_ptychonn.core.stored import PatchSet
 from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.io.contents import Contents, match
+from napari_ptychonn.io.frames import LazyFrames
 from napari_ptychonn.io.geometry import Pair, centre_shift, read_probe, window_shape
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.optics import read_optics
 from napari_ptychonn.io.positions import read_positions
-from napari_ptychonn.io.tree import Tree
+from napari_ptychonn.io.tree import Array, Tree
 
 PREDICTIONS = "predictions"
 MOSAIC = "mosaic"
@@ -81,18 +85,31 @@ def _read(tree: Tree, contents: Contents) -> Result:
     )
 
 
-def _predictions(tree: Tree) -> Predictions:
+def _predictions(tree: Tree) -> PatchSet:
     indices = _array(tree, f"{PREDICTIONS}/indexes", 1, np.int64)
-    amplitude = _array(tree, f"{PREDICTIONS}/amplitude", 3, np.float32)
-    phase = _array(tree, f"{PREDICTIONS}/phase", 3, np.float32)
-    if not (amplitude.shape == phase.shape and len(indices) == len(amplitude)):
+    amplitude, phase = (
+        _there(tree, f"{PREDICTIONS}/{channel}", 3) for channel in ("amplitude", "phase")
+    )
+    if not (amplitude.shape == phase.shape and len(indices) == amplitude.shape[0]):
         raise InputError(
             f"{tree.file}: {len(indices)} indexes, amplitude {amplitude.shape} and phase "
             f"{phase.shape} in the group 'predictions' do not belong together."
         )
     residual = _optional(tree, f"{PREDICTIONS}/residual", 1, np.float32)
     _check_shape(tree, f"{PREDICTIONS}/residual", residual, indices.shape)
-    return Predictions(indices=indices, amplitude=amplitude, phase=phase, residual=residual)
+    if 2 * math.prod(amplitude.shape) * np.dtype(np.float32).itemsize > stored.IN_MEMORY:
+        return stored.LazyPatches(
+            indices=indices,
+            amplitude=LazyFrames(amplitude.source()),
+            phase=LazyFrames(phase.source()),
+            residual=residual,
+        )
+    return Predictions(
+        indices=indices,
+        amplitude=amplitude.read().astype(np.float32),
+        phase=phase.read().astype(np.float32),
+        residual=residual,
+    )
 
 
 def _mosaic(tree: Tree) -> MosaicImage:
@@ -105,7 +122,7 @@ def _mosaic(tree: Tree) -> MosaicImage:
     )
 
 
-def _trust(tree: Tree, predictions: Predictions, mosaic: MosaicImage) -> Trust | None:
+def _trust(tree: Tree, predictions: PatchSet, mosaic: MosaicImage) -> Trust | None:
     """What the file says about it; None where it was written before there was such a thing."""
     spread = _optional(tree, f"{PREDICTIONS}/spread", 1, np.float32)
     if spread is None:
@@ -139,12 +156,16 @@ def _pair(tree: Tree, name: str) -> Pair:
     return float(value[0]), float(value[1])
 
 
-def _array(tree: Tree, path: str, ndim: int, dtype: Any) -> NDArray[Any]:
+def _there(tree: Tree, path: str, ndim: int) -> Array:
     array = tree.array(path)
     if array is None or len(array.shape) != ndim or array.dtype.kind not in "iuf":
         got = "nothing" if array is None else f"{array.dtype} {array.shape}"
         raise InputError(f"{tree.file}: expected {ndim} axes of numbers in {path}, got {got}.")
-    return array.read().astype(dtype)
+    return array
+
+
+def _array(tree: Tree, path: str, ndim: int, dtype: Any) -> NDArray[Any]:
+    return _there(tree, path, ndim).read().astype(dtype)
 
 
 def _optional(tree: Tree, path: str, ndim: int, dtype: Any) -> NDArray[Any] | None:
