@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_ptychonn.core.interpolation import cubic_weights, shift_matrices
+from napari_ptychonn.core.interpolation import cubic_weights
 
 FRACTION = st.floats(0, 1, exclude_max=True)
 
@@ -17,12 +17,4 @@ def test_weights_reproduce_polynomials_to_second_order(fraction):
 
 def test_nothing_is_lost_at_whole_pixels():
     np.testing.assert_array_equal(cubic_weights(np.zeros(1))[0], [0, 1, 0, 0])
-    np.testing.assert_array_equal(shift_matrices(np.zeros(1), 8)[0], np.eye(8))
-
-
-@given(FRACTION)
-def test_matrix_moves_a_line_towards_larger_index(fraction):
-    line = 3.0 + 0.5 * np.arange(12)
-    moved = shift_matrices(np.array([fraction]), 12)[0] @ line
-    inner = slice(2, -2)  # the ends repeat, so the slope breaks there
-    np.testing.assert_allclose(moved[inner], (line - 0.5 * fraction)[inner], atol=1e-5)
+    np.testing.assert_array_equal(cubic_weights(np.ones(1))[0], [0, 0, 1, 0])

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_ptychonn.core.mosaic import Mosaic, window_weight
+from napari_ptychonn.core.interpolation import TAPS, cubic_weights
+from napari_ptychonn.core.mosaic import BATCH, Mosaic, window_weight
 from napari_ptychonn.core.patches import Patches, cut_patches
 from napari_ptychonn.core.reconstruction import Reconstruction
 
@@ -75,6 +76,60 @@ def test_order_and_batching_do_not_matter(positions, random, batches):
     for name in ("amplitude", "weight"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-5)
     np.testing.assert_allclose(np.exp(1j * one.phase), np.exp(1j * other.phase), atol=1e-5)
+
+
+def moved(image, fraction):
+    """One image read at (row − f, column − g), line by line; its ends repeat."""
+    for axis, f in enumerate(fraction):
+        at = np.arange(image.shape[axis]) - f
+        below = np.floor(at).astype(int)
+        source = np.clip(below[:, None] + TAPS, 0, image.shape[axis] - 1)
+        read = np.take(image, source, axis=axis)
+        weights = cubic_weights(at - below)
+        image = np.einsum("ktx,kt->kx" if axis == 0 else "ykt,kt->yk", read, weights)
+    return image
+
+
+def moved_weight(weight, fraction):
+    """Linear between pixels, and 0 at the rim that a patch leaves behind."""
+    for axis, f in enumerate(fraction):
+        before = np.roll(weight, 1, axis)
+        weight = (1 - f) * weight + f * before
+        if f > 0:
+            weight[(slice(None),) * axis + (0,)] = 0
+    return weight
+
+
+def test_patches_move_as_they_would_one_by_one():
+    """More than one batch, and threads, against sums in float64 without either."""
+    positions = RNG.uniform(10, 40, (2 * BATCH + 3, 2))
+    positions[::5] = positions[::5].round()
+    patches = Patches(
+        indices=np.arange(len(positions)),
+        amplitude=RNG.uniform(0.5, 1, (len(positions), 12, 16)).astype(np.float32),
+        phase=RNG.uniform(-np.pi, np.pi, (len(positions), 12, 16)).astype(np.float32),
+    )
+    mosaic = Mosaic.covering(positions, (12, 16), (1.0, 1.0))
+    mosaic.add(patches, positions)
+    image = mosaic.image()
+    weight, amplitude = np.zeros(image.weight.shape), np.zeros(image.weight.shape)
+    phasor = np.zeros(image.weight.shape, complex)
+    for k, (y, x) in enumerate(positions - mosaic.origin - np.array([6, 8])):
+        fraction = (y % 1, x % 1)
+        cell = slice(int(y), int(y) + 12), slice(int(x), int(x) + 16)
+        share = moved_weight(window_weight((12, 16)), fraction)
+        weight[cell] += share
+        amplitude[cell] += share * moved(patches.amplitude[k], fraction)
+        turned = np.exp(1j * patches.phase[k].astype(float))
+        phasor[cell] += share * moved(turned, fraction)
+    lit = image.weight > 0
+    np.testing.assert_allclose(image.weight[lit], weight[lit], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose((image.amplitude * image.weight)[lit], amplitude[lit], atol=1e-5)
+    # Cubic convolution may overshoot; what is longer than 1 has no spread.
+    resultant = np.minimum(np.abs(phasor[lit]) / weight[lit], 1.0)
+    found = np.exp(-(image.spread[lit] ** 2) / 2 + 1j * image.phase[lit])
+    expected = resultant * np.exp(1j * np.angle(phasor[lit]))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 @given(ANYWHERE, st.lists(st.integers(0, 11), max_size=6))

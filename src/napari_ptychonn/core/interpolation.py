@@ -37,33 +37,3 @@ def cubic_weights(fraction: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         ],
         axis=1,
     )
-
-
-def shift_matrices(fraction: NDArray[np.floating[Any]], size: int) -> NDArray[np.float32]:
-    """Matrices that read a line of `size` pixels at ``k − fraction``, k = 0 … size − 1.
-
-    Parameters
-    ----------
-    fraction : ndarray
-        (m,), 0 ≤ f < 1.
-    size : int
-        Pixels in the line; those outside it repeat its end.
-
-    Returns
-    -------
-    ndarray of float32
-        (m, size, size): ``matrix @ line`` is the line moved towards larger k by the fraction.
-    """
-    fraction = np.asarray(fraction, dtype=np.float64)
-    # k − f = (k − 1) + (1 − f) for f > 0, and k + 0 for f = 0.
-    below = np.where(fraction > 0, -1, 0)
-    weights = cubic_weights(np.where(fraction > 0, 1.0 - fraction, 0.0))
-    m, k = len(fraction), np.arange(size)
-    source = np.clip(k[None, :, None] + below[:, None, None] + TAPS, 0, size - 1)
-    matrices = np.zeros((m, size, size))
-    np.add.at(
-        matrices,
-        (np.arange(m)[:, None, None], k[None, :, None], source),
-        np.broadcast_to(weights[:, None, :], source.shape),
-    )
-    return matrices.astype(np.float32)

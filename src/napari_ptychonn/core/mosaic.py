@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.interpolation import shift_matrices
+from napari_ptychonn.core.interpolation import TAPS, cubic_weights
 from napari_ptychonn.core.patches import Patches
 
-BATCH = 512
-"""Patches moved at once: enough to keep BLAS busy, little enough to stay in cache."""
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 32
+"""Patches moved at once: enough to make calls cheap, few enough to stay in the cache."""
+
+BEFORE, AFTER = 2, 1
+"""Pixels that a moved pixel is made from lie so far before and after it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,10 +77,9 @@ class Mosaic:
         self.origin = origin
         self.pixel_size = pixel_size
         self._patch_weight = np.asarray(weight, np.float32)
-        self._weight = np.zeros(shape)
-        self._amplitude = np.zeros(shape)
-        self._phasor = np.zeros(shape, np.complex128)
+        self._sums = np.zeros((4, *shape))  # weight, and weighted amplitude, cosine, sine
         self._added: set[int] = set()
+        self._spare: list[_Bench] = []
 
     @classmethod
     def covering(
@@ -130,18 +136,36 @@ class Mosaic:
         """
         finite = np.isfinite(patches.amplitude).all((1, 2)) & np.isfinite(patches.phase).all((1, 2))
         new = [k for k in np.flatnonzero(finite) if self._is_new(int(patches.indices[k]))]
-        for start in range(0, len(new), BATCH):
-            rows = new[start : start + BATCH]
-            self._add(patches[rows], positions[rows])
+        if not new:
+            return
+        rows = np.asarray(new)
+        whole, fraction = self._places(positions[rows])
+        # Neighbours one after the other, so that those moved together cover little of the grid.
+        order = np.lexsort((whole[:, 1], whole[:, 0] // len(self._patch_weight)))
+        batches = [order[k : k + BATCH] for k in range(0, len(order), BATCH)]
+        if len(batches) == 1:
+            self._take(self._tile(patches[rows], whole, fraction))
+            return
+        from napari_ptychonn.core.cores import core_threads
+
+        with core_threads() as (pool, count):
+            for start in range(0, len(batches), 2 * count):
+                tiles = [
+                    pool.submit(self._tile, patches[rows[b]], whole[b], fraction[b])
+                    for b in batches[start : start + 2 * count]
+                ]
+                for tile in tiles:
+                    self._take(tile.result())
 
     def image(self) -> MosaicImage:
         """Return the mosaic as it stands."""
-        covered = self._weight > 1e-6 * self._patch_weight.max()
-        weight = np.where(covered, self._weight, np.nan)
-        resultant = np.clip(np.abs(self._phasor) / weight, 1e-6, 1.0)
+        total, amplitude, cosine, sine = self._sums
+        covered = total > 1e-6 * self._patch_weight.max()
+        weight = np.where(covered, total, np.nan)
+        resultant = np.clip(np.hypot(cosine, sine) / weight, 1e-6, 1.0)
         return MosaicImage(
-            amplitude=(self._amplitude / weight).astype(np.float32),
-            phase=np.where(covered, np.angle(self._phasor), np.nan).astype(np.float32),
+            amplitude=(amplitude / weight).astype(np.float32),
+            phase=np.where(covered, np.arctan2(sine, cosine), np.nan).astype(np.float32),
             weight=weight.astype(np.float32),
             spread=np.sqrt(-2.0 * np.log(resultant)).astype(np.float32),
             pixel_size=self.pixel_size,
@@ -153,27 +177,135 @@ class Mosaic:
         self._added.add(index)
         return not known
 
-    def _add(self, patches: Patches, positions: NDArray[np.float64]) -> None:
-        py, px = self._patch_weight.shape
+    def _places(
+        self, positions: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """First row and column of each patch, whole and what is left: (m, 2) each."""
+        shape = np.asarray(self._patch_weight.shape)
         index = (positions - np.asarray(self.origin)) / np.asarray(self.pixel_size)
-        corner = _snapped(index - np.asarray([py // 2, px // 2]))
+        corner = _snapped(index - shape // 2)
         whole = np.floor(corner).astype(np.int64)
-        if (whole < 0).any() or (whole + np.asarray([py, px]) > self._weight.shape).any():
+        if (whole < 0).any() or (whole + shape > self._sums.shape[1:]).any():
             raise ValueError("a patch lies outside the mosaic's grid")
+        return whole, corner - whole
+
+    def _tile(
+        self, patches: Patches, whole: NDArray[np.int64], fraction: NDArray[np.float64]
+    ) -> _Tile:
+        """Sums of some patches, on the part of the grid that they cover."""
+        py, px = self._patch_weight.shape
+        bench = self._spare.pop() if self._spare else _Bench(self._patch_weight)
+        moved = bench.moved(patches, fraction)
+        first, last = whole.min(axis=0), whole.max(axis=0)
+        # A few dozen patches lose nothing in float32; the grid sums thousands in float64.
+        sums = np.zeros((4, *(last - first + (py, px))), np.float32)
+        for patch, (y, x) in zip(moved, whole - first, strict=True):
+            sums[:, y : y + py, x : x + px] += patch
+        self._spare.append(bench)
+        return _Tile(sums=sums, corner=(int(first[0]), int(first[1])))
+
+    def _take(self, tile: _Tile) -> None:
+        (y, x), (_, rows, columns) = tile.corner, tile.sums.shape
+        self._sums[:, y : y + rows, x : x + columns] += tile.sums
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tile:
+    """Sums (4, rows, columns) whose first pixel is pixel `corner` of the grid."""
+
+    sums: NDArray[np.float32]
+    corner: tuple[int, int]
+
+
+class _Bench:
+    """Memory in which patches are moved, used over and over: new memory costs as much as the work.
+
+    Parameters
+    ----------
+    weight : ndarray of float32
+        (py, px) weight of each pixel of a patch.
+    """
+
+    def __init__(self, weight: NDArray[np.float32]) -> None:
+        import torch
+
+        py, px = weight.shape
+        self.weight = torch.tensor(weight)
+        self.padded = torch.empty((BATCH, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
+        self.lines = torch.empty((BATCH, 3, py, BEFORE + px + AFTER))
+        self.result = torch.empty((BATCH, 4, py, px))
+        self.shifted = torch.empty((BATCH, py, px))
+
+    def moved(self, patches: Patches, fraction: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Weight, and weighted amplitude, cosine and sine of patches on the grid.
+
+        Parameters
+        ----------
+        patches : Patches
+            m ≤ `BATCH` patches.
+        fraction : ndarray of float64
+            (m, 2) how far each is moved towards larger rows and columns, 0 ≤ f < 1.
+
+        Returns
+        -------
+        ndarray of float32
+            (m, 4, py, px), overwritten by the next call.
+        """
+        import torch
+
+        m = len(patches)
+        with torch.inference_mode():
+            moved = self.result[:m]
+            self._move_weight(fraction, moved[:, 0])
+            self._pad(patches)
+            self._move(fraction, moved[:, 1:])
+            moved[:, 1:] *= moved[:, :1]
+            return np.asarray(moved.numpy())
+
+    def _pad(self, patches: Patches) -> None:
+        """Amplitude, cosine and sine, their rims repeated outwards."""
+        import torch
+
+        phase = torch.from_numpy(patches.phase)
+        m, py, px = phase.shape
+        padded = self.padded[:m]
+        inner = padded[..., BEFORE : BEFORE + py, BEFORE : BEFORE + px]
+        inner[:, 0] = torch.from_numpy(patches.amplitude)
+        torch.cos(phase, out=inner[:, 1])
+        torch.sin(phase, out=inner[:, 2])
+        padded[..., :BEFORE, :] = padded[..., BEFORE : BEFORE + 1, :]
+        padded[..., BEFORE + py :, :] = padded[..., BEFORE + py - 1 : BEFORE + py, :]
+        padded[..., :BEFORE] = padded[..., BEFORE : BEFORE + 1]
+        padded[..., BEFORE + px :] = padded[..., BEFORE + px - 1 : BEFORE + px]
+
+    def _move(self, fraction: NDArray[np.float64], out: torch.Tensor) -> None:
+        """Read the padded images at (row − f, column − g) by cubic convolution."""
+        import torch
+
+        # k − f lies at fraction 1 − f after pixel k − 1; at f = 0 that is pixel k alone.
         rows, columns = (
-            shift_matrices(f, n) for f, n in zip((corner - whole).T, (py, px), strict=True)
+            torch.from_numpy(cubic_weights(1.0 - f).astype(np.float32)).T[..., None, None, None]
+            for f in fraction.T
         )
-        columns = columns.transpose(0, 2, 1)
-        weight = _moved_weight(self._patch_weight, corner - whole)
-        amplitude = rows @ patches.amplitude @ columns * weight
-        cosine = rows @ np.cos(patches.phase) @ columns * weight
-        sine = rows @ np.sin(patches.phase) @ columns * weight
-        for k, (y, x) in enumerate(whole):
-            cell = slice(y, y + py), slice(x, x + px)
-            self._weight[cell] += weight[k]
-            self._amplitude[cell] += amplitude[k]
-            self._phasor.real[cell] += cosine[k]
-            self._phasor.imag[cell] += sine[k]
+        m, _, py, px = out.shape
+        padded, lines = self.padded[:m], self.lines[:m]
+        torch.mul(padded[..., :py, :], rows[0], out=lines)
+        for tap in range(1, len(TAPS)):
+            lines.addcmul_(padded[..., tap : tap + py, :], rows[tap])
+        torch.mul(lines[..., :px], columns[0], out=out)
+        for tap in range(1, len(TAPS)):
+            out.addcmul_(lines[..., tap : tap + px], columns[tap])
+
+    def _move_weight(self, fraction: NDArray[np.float64], out: torch.Tensor) -> None:
+        """Read the weight between pixels; 0 where the patch does not reach."""
+        import torch
+
+        f, g = (torch.from_numpy(axis.astype(np.float32))[:, None, None] for axis in fraction.T)
+        shifted = self.shifted[: len(out)]
+        torch.lerp(self.weight, self.weight.roll(1, 0), f, out=shifted)
+        shifted[:, 0, :] *= f[..., 0] == 0
+        torch.lerp(shifted[:, :, 1:], shifted[:, :, :-1], g, out=out[:, :, 1:])
+        torch.mul(shifted[:, :, 0], g[..., 0] == 0, out=out[:, :, 0])
 
 
 def window_weight(patch_shape: tuple[int, int], floor: float = 0.01) -> NDArray[np.float32]:
@@ -184,18 +316,6 @@ def window_weight(patch_shape: tuple[int, int], floor: float = 0.01) -> NDArray[
     """
     rows, columns = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in patch_shape)
     return np.maximum(np.outer(rows, columns), floor).astype(np.float32)
-
-
-def _moved_weight(
-    weight: NDArray[np.float32], fraction: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Weight of each patch on the grid: read between pixels, 0 where the patch does not reach."""
-    f, g = (axis[:, None, None].astype(np.float32) for axis in fraction.T)
-    shifted = (1 - f) * weight + f * np.roll(weight, 1, axis=0)
-    moved = (1 - g) * shifted + g * np.roll(shifted, 1, axis=2)
-    moved[fraction[:, 0] > 0, 0, :] = 0.0
-    moved[fraction[:, 1] > 0, :, 0] = 0.0
-    return np.asarray(moved, np.float32)
 
 
 def _snapped(index: NDArray[np.float64]) -> NDArray[np.float64]:
