@@ -66,6 +66,20 @@ class Contents:
         """A .npy file may hold frames or an object, and says so by its type only."""
         return quantity == "frames" and self.tree.container == "NPY" and array.dtype.kind == "c"
 
+    def where(self, quantity: str) -> str | None:
+        """Return the path of a quantity that is there, from the root of the file.
+
+        'owner@name' for an attribute; with its '*' where all that fit are taken.
+        """
+        where: Field | None = getattr(self.layout, quantity)
+        for path in self._paths(where):
+            if "@" in path:
+                if self.tree.attribute(*path.split("@", 1)) is not None:
+                    return path
+            elif where is not None and self._arrays_at(path, where.every) is not None:
+                return path
+        return None
+
     def value(self, quantity: str) -> Any | None:
         """Return the stored scalar of a quantity, unscaled: a one-element array or an attribute."""
         where: Field | None = getattr(self.layout, quantity)
@@ -82,7 +96,7 @@ class Contents:
             number = _as_number(self._value_at(path, where))
             # Writers put 0 where they do not know; real products have a 0 probe pixel.
             if where is not None and number:
-                told = self._factor_at(path)
+                told = None if where.fixed else self._factor_at(path)
                 sign = -1.0 if where.scale < 0 else 1.0
                 return number * (where.scale if told is None else sign * told)
         return None

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.io.branch import Branch
+from napari_ptychonn.io.hdf5branches import hdf5_branches
 from napari_ptychonn.io.hdf5file import open_file, reading
 from napari_ptychonn.io.hdf5source import Hdf5Source
 from napari_ptychonn.io.memory import in_words, must_fit, must_not_swell
@@ -184,6 +186,10 @@ class Hdf5Tree:
         for path, node in self._walk():
             if isinstance(node, h5py.Group):
                 yield path
+
+    def branches(self, path: str) -> list[Branch]:
+        """List what is directly below a group or dataset, links that lead nowhere among it."""
+        return hdf5_branches(self, path)
 
     def problems(self) -> tuple[str, ...]:
         """Links that were left alone while walking, and why."""

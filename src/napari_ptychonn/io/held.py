@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.io.branch import Branch
+from napari_ptychonn.io.branching import branches_among
 from napari_ptychonn.io.memory import must_fit
 from napari_ptychonn.io.signature import Container
 from napari_ptychonn.io.source import ArraySource, Source
@@ -101,6 +103,10 @@ class HeldTree:
         """Go through every group."""
         names = (p.split("/")[:-1] for p in self._arrays)
         yield from sorted({"/".join(n[: k + 1]) for n in names for k in range(len(n))})
+
+    def branches(self, path: str) -> list[Branch]:
+        """List what is directly below a group."""
+        return branches_among(self._arrays.values(), path, self._attributes)
 
     def problems(self) -> tuple[str, ...]:
         """Nothing is left out."""

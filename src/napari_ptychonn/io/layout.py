@@ -36,17 +36,26 @@ class Field:
         Which element, where a number is one of several in an array.
     every : bool
         All arrays that '*' finds, one behind the other along their first axis.
+    fixed : bool
+        `scale` holds even where the file names a unit: the file is known to be wrong.
     """
 
     paths: tuple[str, ...]
     scale: float = 1.0
     index: int | None = None
     every: bool = False
+    fixed: bool = False
 
 
-def at(*paths: str, scale: float = 1.0, index: int | None = None, every: bool = False) -> Field:
+def at(
+    *paths: str,
+    scale: float = 1.0,
+    index: int | None = None,
+    every: bool = False,
+    fixed: bool = False,
+) -> Field:
     """Write a `Field` in a row of the table."""
-    return Field(paths=paths, scale=scale, index=index, every=every)
+    return Field(paths=paths, scale=scale, index=index, every=every, fixed=fixed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +108,9 @@ class Layout:
     position_mark : str
         What a position marks in a window of N pixels: 'element' N // 2,
         'middle' (N − 1) / 2, or 'corner' 0.
+    beside_swap, beside_flip : bool, str
+        Positions that come from a file beside this one, or from a raster without
+        positions: whether y and x are exchanged, and what is negated then.
     stage_angle : Field or None
         Degrees by which the stage is turned: it shortens x by the cosine.
 
@@ -160,6 +172,8 @@ class Layout:
     position_indexes: Field | None = None
     position_unit: Literal["m", "pixel", "guess"] = "m"
     position_mark: Mark = "element"
+    beside_swap: bool = False
+    beside_flip: Flip = ""
     stage_angle: Field | None = None
 
     energy: Field | None = None

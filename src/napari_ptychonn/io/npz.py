@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.io.branch import Branch
+from napari_ptychonn.io.branching import branches_among
 from napari_ptychonn.io.memory import in_words, limit, must_fit, must_not_swell, swells
 from napari_ptychonn.io.signature import Container, container_of
 from napari_ptychonn.io.source import ArraySource
@@ -172,6 +174,10 @@ class NumpyTree:
     def groups(self) -> Iterator[str]:
         """NumPy files have no groups."""
         yield from ()
+
+    def branches(self, path: str) -> list[Branch]:
+        """List every array; names with a '/' in them are groups to look at."""
+        return branches_among(self._arrays.values(), path)
 
     def problems(self) -> tuple[str, ...]:
         """NumPy files have no links."""

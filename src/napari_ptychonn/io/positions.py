@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Unit
 from napari_ptychonn.io.contents import Contents
-from napari_ptychonn.io.layout import Field
+from napari_ptychonn.io.layout import Field, Flip
 from napari_ptychonn.io.tree import Array
 from napari_ptychonn.io.units import PIXEL, length, spelled
 
@@ -30,6 +30,12 @@ class Positions:
     def __len__(self) -> int:
         """Number of positions."""
         return len(self.values)
+
+    def turned(self, *, swap: bool, flip: Flip) -> Positions:
+        """Exchange y and x, then negate what `flip` names."""
+        values = self.values[:, ::-1] if swap else self.values
+        signs = [-1.0 if axis in flip else 1.0 for axis in "yx"]
+        return replace(self, values=values * np.asarray(signs))
 
 
 def read_positions(contents: Contents, lead: tuple[int, ...] = ()) -> Positions:
@@ -128,6 +134,8 @@ def _unit(
     array: Array, values: NDArray[np.float64], contents: Contents, where: Field | None
 ) -> tuple[Unit, float, tuple[str, ...]]:
     layout = contents.layout
+    if where is not None and where.fixed and layout.position_unit != "guess":
+        return layout.position_unit, where.scale, ()
     if contents.text("unit") == PIXEL:
         return "pixel", 1.0, ()
     told = contents.told_unit(array.path) or _ending(array.path)

@@ -23,6 +23,7 @@ from napari_ptychonn.io.geometry import (
     window_shape,
 )
 from napari_ptychonn.io.joining import Joined
+from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.optics import read_optics
@@ -43,13 +44,15 @@ ROOT = "/"
 _ALGORITHMS = {"epie": "ePIE", "rpie": "rPIE", "pie": "PIE", "lsqml": "LSQML", "dm": "DM"}
 
 
-def list_reconstructions(path: str | Path) -> tuple[str, ...]:
+def list_reconstructions(path: str | Path, layout: Layout | None = None) -> tuple[str, ...]:
     """List the reconstructions of a file, by the names that go after '::'.
 
     Parameters
     ----------
     path : str or Path
         A file, or 'FILE::/group' for what lies in that group.
+    layout : Layout, optional
+        How the file is laid out, instead of what it would be recognised as.
 
     Returns
     -------
@@ -58,10 +61,10 @@ def list_reconstructions(path: str | Path) -> tuple[str, ...]:
     """
     location = Location.parse(path)
     with open_tree(location) as tree:
-        return tuple(sorted(_names(tree, location.group)))
+        return tuple(sorted(_names(tree, location.group, layout)))
 
 
-def read_reconstruction(path: str | Path) -> Reconstruction:
+def read_reconstruction(path: str | Path, layout: Layout | None = None) -> Reconstruction:
     """Read a reconstructed object, its probe and its positions.
 
     Parameters
@@ -69,6 +72,9 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
     path : str or Path
         A file, or 'FILE::/group'.  Of several, the one called 'epie', else
         the first by name; which one is logged.
+    layout : Layout, optional
+        How the file is laid out, instead of what it would be recognised as;
+        the object that it names is used unless a group is named.
 
     Returns
     -------
@@ -83,13 +89,16 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
     """
     location = Location.parse(path)
     with open_tree(location) as tree:
-        names = _names(tree, location.group)
+        names = _names(tree, location.group, layout)
         if not names:
             return _from_neighbour(tree, location)
+        if layout is not None and layout.has_object and not location.group:
+            names = {name: found for name, found in names.items() if name == ROOT} or names
         chosen, why = choose(sorted(names))
         if why:
             logger.info("%s: %s", tree.file, why)
-        return _read(_contents(tree, names[chosen]), chosen, _joined(tree, location))
+        contents = _contents(tree, names[chosen], layout)
+        return _read(contents, chosen, _joined(tree, location, layout))
 
 
 def choose(names: list[str]) -> tuple[str, str | None]:
@@ -101,12 +110,16 @@ def choose(names: list[str]) -> tuple[str, str | None]:
     return chosen, f"Of several reconstructions, {chosen} is used (others: {others})."
 
 
-def _names(tree: Tree, group: str) -> dict[str, tuple[str, str]]:
+def _told(tree: Tree, layout: Layout | None) -> Contents | None:
+    return None if layout is None else Contents(tree=tree, layout=layout)
+
+
+def _names(tree: Tree, group: str, layout: Layout | None = None) -> dict[str, tuple[str, str]]:
     """Map each name to its (group, path of the object)."""
     if group and not tree.exists(group):
         raise InputError(f"{tree.file}: there is no group /{group}.")
     found = object_groups(tree)
-    told = match_entry(tree, group) or match_entry(tree)
+    told = _told(tree, layout) or match_entry(tree, group) or match_entry(tree)
     if told is not None and told.layout.has_object and (path := object_path(told)) is not None:
         # The layout knows best; what its group holds is not listed twice.
         found = [(told.group, path), *(f for f in found if f[1] != path)]
@@ -117,8 +130,11 @@ def _names(tree: Tree, group: str) -> dict[str, tuple[str, str]]:
     return {g or ROOT: (g, p) for g, p in inside}
 
 
-def _contents(tree: Tree, found: tuple[str, str]) -> Contents:
+def _contents(tree: Tree, found: tuple[str, str], layout: Layout | None = None) -> Contents:
     group, path = found
+    told = _told(tree, layout)
+    if told is not None and object_path(told) == path:
+        return told
     contents = match(tree, group)
     if contents is not None and object_path(contents) is not None:
         return contents
@@ -138,12 +154,12 @@ def _from_neighbour(tree: Tree, location: Location) -> Reconstruction:
         return _read(product, ROOT, _joined(tree, location))
 
 
-def _joined(tree: Tree, location: Location) -> Joined | None:
+def _joined(tree: Tree, location: Location, layout: Layout | None = None) -> Joined | None:
     """How the scan of the same file numbers its points; None where there is no such scan."""
     if tree.attribute("", "creator") is not None and tree.exists("probe_position_x_m"):
         return None  # Files of our own list scan points already.
     try:
-        with gather(Location(file=location.file)) as sources:
+        with gather(Location(file=location.file), layout) as sources:
             return sources.join(sources.positions())
     except InputError:
         return None

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.io.branch import Branch
 from napari_ptychonn.io.child import child, let_go
 from napari_ptychonn.io.memory import must_fit, must_not_swell
 from napari_ptychonn.io.messages import Header, dtype_as_json, dtype_from_json
@@ -221,6 +222,11 @@ class RemoteTree:
     def groups(self) -> Iterator[str]:
         """Go through every group below the root."""
         yield from self.ask("groups", str(self.file))
+
+    def branches(self, path: str) -> list[Branch]:
+        """List what is directly below a group or array."""
+        told = self.ask("branches", f"{self.file}: /{path.strip('/')}", path=path)
+        return [Branch.from_json(one) for one in told]
 
     def problems(self) -> tuple[str, ...]:
         """Sentences about links that were not followed."""

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.io.door import admit
+from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.sources import gather
 
 
-def read_scan(path: str | Path) -> Scan:
+def read_scan(path: str | Path, layout: Layout | None = None) -> Scan:
     """Read diffraction frames and scan positions.
 
     Parameters
@@ -18,6 +19,8 @@ def read_scan(path: str | Path) -> Scan:
     path : str or Path
         A file, or 'FILE::/group'.  HDF5, CXI, NPZ, NPY or .npz.bz2 by
         content; half of a pair of files finds the other half beside it.
+    layout : Layout, optional
+        How the file is laid out, instead of what it would be recognised as.
 
     Returns
     -------
@@ -30,5 +33,5 @@ def read_scan(path: str | Path) -> Scan:
     InputError
         One sentence: the file, what was expected, and what is there.
     """
-    with gather(Location.parse(path)) as sources:
+    with gather(Location.parse(path), layout) as sources:
         return admit(sources)

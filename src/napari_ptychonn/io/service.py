@@ -61,6 +61,8 @@ class Service:
                 return [_about(a) for a in self._tree(question).arrays()]
             case "groups":
                 return list(self._tree(question).groups())
+            case "branches":
+                return [b.as_json() for b in self._tree(question).branches(question["path"])]
             case "problems":
                 return list(self._tree(question).problems())
             case "read":

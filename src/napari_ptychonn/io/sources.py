@@ -20,6 +20,7 @@ from napari_ptychonn.io.companion import (
 )
 from napari_ptychonn.io.contents import Contents, match_entry
 from napari_ptychonn.io.joining import Joined, join
+from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.positions import Positions, read_positions
@@ -95,6 +96,13 @@ class Sources:
 
     def positions(self) -> Positions:
         """Positions of the scan, before any shift."""
+        if self.places is self.frames:
+            return read_positions(self.frames, self.lead)
+        layout = self.frames.layout
+        return self._beside().turned(swap=layout.beside_swap, flip=layout.beside_flip)
+
+    def _beside(self) -> Positions:
+        """Positions that the frames' own layout does not name."""
         if self.places is not None:
             return read_positions(self.places, self.lead)
         if self.table is not None:
@@ -154,23 +162,40 @@ def _frame_axis_is_last(array: Array, positions: int) -> bool:
 
 
 @contextmanager
-def gather(location: Location) -> Iterator[Sources]:
+def gather(location: Location, layout: Layout | None = None) -> Iterator[Sources]:
     """Open what a scan is read from; everything is closed on leaving.
+
+    Parameters
+    ----------
+    location : Location
+        A file, and perhaps a group in it.
+    layout : Layout, optional
+        How the file is laid out, where that is known better than by looking.
 
     Raises
     ------
     InputError
         When there are no frames in the file, in the group or beside them.
     """
-    with open_tree(location) as tree:
-        contents = scan_contents(tree, location.group)
-        sources = _with_neighbour(contents)
-        try:
-            yield sources
-        finally:
-            for part in (sources.frames, sources.places, *sources.parts):
-                if part is not None and part.tree is not tree:
-                    part.tree.close()
+    with open_tree(location) as tree, gather_from(tree, location.group, layout) as sources:
+        yield sources
+
+
+@contextmanager
+def gather_from(tree: Tree, group: str = "", layout: Layout | None = None) -> Iterator[Sources]:
+    """Find what a scan is read from, starting at an open file; see `gather`."""
+    contents = (
+        scan_contents(tree, group)
+        if layout is None
+        else Contents(tree=tree, layout=layout, notes=layout.notes)
+    )
+    sources = _with_neighbour(contents)
+    try:
+        yield sources
+    finally:
+        for part in (sources.frames, sources.places, *sources.parts):
+            if part is not None and part.tree is not tree:
+                part.tree.close()
 
 
 def scan_contents(tree: Tree, group: str) -> Contents:

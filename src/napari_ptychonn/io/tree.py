@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.io.branch import Branch
 from napari_ptychonn.io.signature import Container
 from napari_ptychonn.io.source import Source
 
@@ -77,6 +78,10 @@ class Tree(Protocol):
 
     def groups(self) -> Iterator[str]:
         """Go through every group below the root, by path."""
+        ...
+
+    def branches(self, path: str) -> list[Branch]:
+        """List what is directly below a group or array, attributes and broken links among it."""
         ...
 
     def problems(self) -> tuple[str, ...]:

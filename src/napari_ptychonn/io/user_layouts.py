@@ -138,10 +138,13 @@ def _field(value: Any, what: str) -> Field:
     paths = [told.get("paths")] if isinstance(told.get("paths"), str) else told.get("paths")
     if not isinstance(paths, list | tuple) or not all(isinstance(p, str) and p for p in paths):
         raise InputError(f"{what}: expected a path or a list of paths, got {value!r}.")
-    scale, index, every = told.get("scale", 1.0), told.get("index"), told.get("every", False)
+    scale, index = told.get("scale", 1.0), told.get("index")
+    every, fixed = told.get("every", False), told.get("fixed", False)
     is_number = isinstance(scale, int | float) and not isinstance(scale, bool)
-    if not is_number or not isinstance(every, bool) or not isinstance(index, int | None):
+    if not is_number or not isinstance(index, int | None):
         raise InputError(f"{what}: expected a number as scale, and an index or nothing.")
-    if unknown := sorted(set(told) - {"paths", "scale", "index", "every"}):
+    if not isinstance(every, bool) or not isinstance(fixed, bool):
+        raise InputError(f"{what}: expected true or false as every and fixed.")
+    if unknown := sorted(set(told) - {field.name for field in fields(Field)}):
         raise InputError(f"{what}: a place in a file has no {', '.join(unknown)}.")
-    return Field(paths=tuple(paths), scale=float(scale), index=index, every=every)
+    return Field(paths=tuple(paths), scale=float(scale), index=index, every=every, fixed=fixed)
