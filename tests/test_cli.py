@@ -243,11 +243,52 @@ def test_ctrl_c_keeps_the_best_model(folder, tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_two_processes_train_one_model(folder, tmp_path):
+    ended = python(
+        "-m", "napari_ptychonn", "train", folder / "scan.h5", "--frames", TRAINED,
+        "-o", tmp_path / "m", "--steps", "2", "--processes", "2", "--device", "cpu",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(f"{tmp_path / 'm'}: 1 epochs, best validation loss")
+    assert ended.stderr.splitlines()[-1] == "training on cpu: as asked, 2 processes together"
+    assert ended.stderr.count("reconstruction:") == 1, "one of them speaks"
+    together, alone = TrainedModel.load(tmp_path / "m"), TrainedModel.load(folder / "model")
+    losses = [model.history[0]["train_loss"] for model in (together, alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_what_several_processes_cannot_read_is_said_once(tmp_path):
+    ended = run("train", tmp_path / "none.h5", "--frames", ":", "-o", tmp_path / "m",
+                "--processes", "2")  # fmt: skip
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.count("none.h5") == 1
+
+
+def test_torchrun_starts_processes_itself(folder, tmp_path, monkeypatch):
+    for name, value in (("RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    ended = run("train", folder / "scan.h5", "--frames", TRAINED, "-o", tmp_path / "m",
+                "--processes", "2")  # fmt: skip
+    assert ended.code == 1
+    assert "omit --processes" in ended.err
+
+
+def test_one_that_loses_the_others_says_so_by_its_exit_code(folder, tmp_path, monkeypatch):
+    from napari_ptychonn.core.errors import LostProcessError
+
+    def lost(*_arguments, **_options):
+        raise LostProcessError("another process is gone.")
+
+    monkeypatch.setattr("napari_ptychonn.core.training.train", lost)
+    ended = run("train", folder / "scan.h5", "--frames", TRAINED, "-o", tmp_path / "m")
+    assert (ended.code, ended.err.splitlines()[-1]) == (3, "error: another process is gone.")
+
+
 def test_a_failure_in_mid_training_keeps_the_model(folder, tmp_path, monkeypatch):
     def fail(epoch):
         raise RuntimeError("the GPU fell off the bus\nand more")
 
-    monkeypatch.setattr(cli, "_told_epoch", fail)
+    monkeypatch.setattr("napari_ptychonn.train_commands._told_epoch", fail)
     monkeypatch.setattr("platformdirs.user_log_path", lambda *a, **k: tmp_path / "logs")
     ended = run("train", folder / "scan.h5", "--frames", TRAINED, "-o", tmp_path / "m")
     assert ended.code == 1

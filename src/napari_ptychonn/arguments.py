@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -122,3 +124,17 @@ def recipe(
     if steps is not None:
         options = replace(options, epochs=0, steps=steps)
     return options, None if resume else NetworkOptions.preset(preset.value)
+
+
+def must_be_writable(output: Path, *inputs: str | None) -> None:
+    """Fail before hours of work, not after them."""
+    if output.is_dir():
+        raise InputError(f"{output} is a folder; expected the name of a file to write.")
+    if not output.parent.is_dir():
+        raise InputError(f"{output} cannot be written: the folder {output.parent} does not exist.")
+    if not os.access(output.parent, os.W_OK):
+        raise InputError(f"{output} cannot be written: no permission in {output.parent}.")
+    for name in inputs:
+        source = Path((name or "").split("::")[0])
+        if name and source.exists() and output.exists() and source.samefile(output):
+            raise InputError(f"{output} is the input; writing there would destroy it.")

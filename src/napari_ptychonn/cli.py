@@ -24,15 +24,11 @@ from napari_ptychonn.arguments import (
     FirstProbe,
     FramesOption,
     JsonOption,
-    Preset,
     ScanArgument,
-    Validation,
     chosen_frames,
-    parse_frames,
-    recipe,
-    split_by,
+    must_be_writable,
 )
-from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.errors import InputError, LostProcessError
 from napari_ptychonn.study_commands import study
 from napari_ptychonn.terminal import (
     notice,
@@ -42,6 +38,7 @@ from napari_ptychonn.terminal import (
     stop_requests,
     tracker,
 )
+from napari_ptychonn.train_commands import train
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +48,6 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.profile import Line
     from napari_ptychonn.core.report import Report
     from napari_ptychonn.core.result import Result
-    from napari_ptychonn.core.training import Epoch
     from napari_ptychonn.engines import Iteration
 
 app = typer.Typer(
@@ -88,6 +84,9 @@ def parse_line(text: str) -> Line:
 
 
 app.add_typer(study)
+
+LOST = 3
+"""Exit code of one of several processes of a training when another one is gone."""
 
 
 @app.callback(invoke_without_command=True)
@@ -165,7 +164,7 @@ def reconstruct(
 
     if missing := why_not():
         raise InputError(missing)
-    _must_be_writable(output, scan, None if _is_reconstruction(start) else start)
+    must_be_writable(output, scan, None if _is_reconstruction(start) else start)
     measured = read_scan(scan)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
     before = None if start is None else read_aloud(start)
@@ -199,76 +198,7 @@ def reconstruct(
         )
 
 
-@app.command()
-def train(
-    scan: ScanArgument,
-    frames: Annotated[
-        slice,
-        typer.Option(
-            "--frames",
-            parser=parse_frames,
-            metavar="A:B[:K]",
-            help="Training and validation frames together, as a Python slice.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="MODEL", help="Model to write.")
-    ],
-    reconstruction: Annotated[
-        str | None,
-        typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
-    ] = None,
-    preset: Annotated[Preset, typer.Option(help="Network and recipe.")] = Preset.DEFAULT,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the training frames.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimiser steps, instead of epochs.")
-    ] = None,
-    validation: Annotated[
-        Validation | None,
-        typer.Option(help="Blocks by default; random for the paper's presets."),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Go on training this model.")
-    ] = None,
-    device: DeviceOption = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
-) -> None:
-    """Train a network on some frames of a scan.
-
-    Ctrl-C ends the training early and keeps the best model so far.
-    """
-    if epochs is not None and steps is not None:
-        raise typer.BadParameter("give --epochs or --steps, not both.")
-    _must_be_writable(output, scan, reconstruction)
-    from napari_ptychonn.core.region import TrainingRegion
-    from napari_ptychonn.io import read_scan
-
-    measured = read_scan(scan)
-    labels = read_aloud(reconstruction or scan)
-    region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
-    notice(f"{measured.name}: {region.description}: {region.counts}")
-    start = _model(resume) if resume is not None else None
-    options, network = recipe(preset, epochs, steps, seed, start)
-
-    from napari_ptychonn.core.training import train as epochs_of
-
-    with stop_requests() as stop:
-        best = _watch(
-            epochs_of(
-                measured,
-                labels,
-                region,
-                options,
-                network,
-                device=device,
-                resume=start,
-                should_stop=stop,
-            ),
-            output,
-        )
-    print(f"{output}: {_told_losses(best)}")
+app.command()(train)
 
 
 @app.command()
@@ -291,7 +221,7 @@ def predict(
 
     Ctrl-C ends it early, writes what is predicted by then, and exits with 130.
     """
-    _must_be_writable(output, scan, str(model))
+    must_be_writable(output, scan, str(model))
     from napari_ptychonn.io import read_scan, write_result
 
     measured = read_scan(scan)
@@ -362,7 +292,7 @@ def compare(
 
     for file in output or ():
         check_kind(file)
-        _must_be_writable(file, result, reconstruction)
+        must_be_writable(file, result, reconstruction)
     from napari_ptychonn.core.report import Report
     from napari_ptychonn.io import read_result
 
@@ -416,7 +346,7 @@ def convert(
     ] = None,
 ) -> None:
     """Write an object, a result or a model in the form of another program."""
-    _must_be_writable(output, source, scan)
+    must_be_writable(output, source, scan)
     from napari_ptychonn.conversion import convert as converted
 
     for file in converted(source, output, scan=scan, crop=crop):
@@ -449,7 +379,10 @@ def demo(
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0, 1 for an error in one sentence, 2 for wrong usage."""
     try:
-        app(arguments, prog_name="napari-ptychonn")
+        app(arguments, prog_name="napari-ptychonn", obj=arguments or sys.argv[1:])
+    except LostProcessError as error:
+        notice(f"error: {error}")
+        raise SystemExit(LOST) from None
     except InputError as error:
         notice(f"error: {error}")
     except BrokenPipeError:
@@ -486,25 +419,6 @@ def _model(path: Path) -> TrainedModel:
     from napari_ptychonn.core.model import TrainedModel
 
     return TrainedModel.load(path)
-
-
-def _watch(epochs: Iterable[Epoch], output: Path) -> TrainedModel:
-    """Show the training, and save the best model however it ends."""
-    best: TrainedModel | None = None
-    with progress_bars() as progress:
-        track = tracker(progress)
-        try:
-            for epoch in epochs:
-                best = epoch.best
-                for message in epoch.messages:
-                    notice(message)
-                track("training", epoch.step, epoch.steps, _told_epoch(epoch))
-        finally:
-            if best is not None:
-                best.save(output)
-    if best is None:
-        raise InputError("The training was stopped before there was any model.")
-    return best
 
 
 def _watch_object(iterations: Iterable[Iteration], output: Path) -> Iteration:
@@ -555,38 +469,6 @@ def _is_reconstruction(start: str | None) -> bool:
     from napari_ptychonn.io import describe
 
     return start is not None and "::" not in start and describe(start).kind == "reconstruction"
-
-
-def _told_epoch(epoch: Epoch) -> str:
-    checked = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
-    return f"loss {epoch.train_loss:.4f}{checked}"
-
-
-def _told_losses(model: TrainedModel) -> str:
-    checked = [
-        (entry["validation_loss"], entry["number"])
-        for entry in model.history
-        if entry["validation_loss"] is not None
-    ]
-    count = f"{len(model.history)} epochs"
-    if not checked:
-        return count
-    loss, number = min(checked)
-    return f"{count}, best validation loss {loss:.4f} in epoch {number}"
-
-
-def _must_be_writable(output: Path, *inputs: str | None) -> None:
-    """Fail before hours of work, not after them."""
-    if output.is_dir():
-        raise InputError(f"{output} is a folder; expected the name of a file to write.")
-    if not output.parent.is_dir():
-        raise InputError(f"{output} cannot be written: the folder {output.parent} does not exist.")
-    if not os.access(output.parent, os.W_OK):
-        raise InputError(f"{output} cannot be written: no permission in {output.parent}.")
-    for name in inputs:
-        source = Path((name or "").split("::")[0])
-        if name and source.exists() and output.exists() and source.samefile(output):
-            raise InputError(f"{output} is the input; writing there would destroy it.")
 
 
 def _print_comparison(told: dict[str, Any], report: Report) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,7 +29,12 @@ def notice(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def read_aloud(path: str) -> Reconstruction:
+def silence(text: str) -> None:
+    """Tell nobody: of several processes, only the first one speaks."""
+    del text
+
+
+def read_aloud(path: str, say: Callable[[str], None] = notice) -> Reconstruction:
     """Read a reconstruction, and say what it is."""
     from napari_ptychonn.io import read_reconstruction
 
@@ -35,13 +42,29 @@ def read_aloud(path: str) -> Reconstruction:
     made = reconstruction.algorithm
     if reconstruction.iterations:
         made += f", {reconstruction.iterations} iterations"
-    notice(f"reconstruction: {reconstruction.name} ({made}) of {path}")
+    say(f"reconstruction: {reconstruction.name} ({made}) of {path}")
     return reconstruction
 
 
 @contextmanager
-def stop_requests(kept: str = "the best model so far") -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or a queue's SIGTERM) into a wish to stop; the second one is final."""
+def stop_requests(
+    kept: str = "the best model so far",
+    *,
+    attended: bool = False,
+    say: Callable[[str], None] = notice,
+) -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C (or a queue's SIGTERM) into a wish to stop; the second one is final.
+
+    Parameters
+    ----------
+    kept : str
+        What is left of the work then.
+    attended : bool
+        Whether another program is at the standard input: 'stop' asks as well,
+        and so does its end, because that program has gone.
+    say : callable
+        Tells a person.
+    """
     asked: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -50,10 +73,18 @@ def stop_requests(kept: str = "the best model so far") -> Iterator[Callable[[], 
         asked.append(number)
         for each, handler in before.items():
             signal.signal(each, handler)
-        notice(f"stopping after this step; {kept} is kept")
+        say(f"stopping after this step; {kept} is kept")
+
+    def listen() -> None:
+        # Not through sys.stdin, whose lock a thread must not hold when the program ends.
+        while (heard := os.read(0, 4096)) and b"stop" not in heard:
+            pass
+        asked.append(0)
 
     for number in before:
         signal.signal(number, on_signal)
+    if attended:
+        threading.Thread(target=listen, daemon=True).start()
     try:
         yield lambda: bool(asked)
     finally:

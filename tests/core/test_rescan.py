@@ -113,3 +113,13 @@ def test_background_is_found(toy):
 def test_probes_that_cannot_serve_say_so(toy, change, says):
     with pytest.raises(InputError, match=says):
         rescan_of(toy, replace(toy.truth, **change))
+
+
+def test_a_share_of_the_frames_is_what_it_is_among_all(toy):
+    """To the last digit: photon noise is random, and must not be so twice."""
+    rescan = rescan_of(toy)
+    preparation = Preparation.fit(toy.scan, np.arange(len(toy.scan)), scaling="raw")
+    whole = draw(rescan, toy.scan, 6, seed=4)
+    share = rescan.draw(6, preparation, torch.Generator().manual_seed(4), range(1, 4))
+    for name in ("frames", "amplitude", "phase", "weight"):
+        torch.testing.assert_close(getattr(share, name), getattr(whole, name)[1:4], rtol=0, atol=0)

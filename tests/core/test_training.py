@@ -150,9 +150,9 @@ def test_memory_for_not_even_one_frame_is_one_sentence(run, monkeypatch):
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_best(run, monkeypatch):
     step, taken = Fit.step, []
 
-    def diverging(self, batch, number):
+    def diverging(self, batch, number, share):
         taken.append(number)
-        loss = step(self, batch, number)
+        loss = step(self, batch, number, share)
         return loss * float("nan") if len(taken) > 4 else loss
 
     monkeypatch.setattr(Fit, "step", diverging)

@@ -10,3 +10,7 @@ class InputError(ValueError):
     what was found.  The command line prints it and exits with 1; the window
     shows it as a notification.  Anything else that is raised is a defect.
     """
+
+
+class LostProcessError(InputError):
+    """Another process of the same job is gone; that one, or the system, knows why."""

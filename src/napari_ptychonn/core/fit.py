@@ -13,6 +13,8 @@ from napari_ptychonn.core.labels import LabelledFrames
 from napari_ptychonn.core.model import TrainedModel
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.shared_norm import share_statistics
+from napari_ptychonn.core.team import Team
 from napari_ptychonn.core.training_data import TrainingData
 
 FINAL_RATE = 0.02
@@ -45,6 +47,9 @@ class Fit:
         Optimiser steps in all, for the linear schedule.
     resume : TrainedModel, optional
         Weights and moments to go on from.
+    team : Team
+        Who fits it together: each member works off its share of every batch, and
+        all take the same step.
     """
 
     def __init__(
@@ -55,8 +60,9 @@ class Fit:
         device: str,
         steps: int,
         resume: TrainedModel | None = None,
+        team: Team = Team(),
     ) -> None:
-        self.options, self.steps = options, steps
+        self.options, self.steps, self.team = options, steps, team
         self.messages: list[str] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
@@ -68,6 +74,9 @@ class Fit:
             for k, label in enumerate((data.train.amplitude, data.train.phase)):
                 self.network.label_mean[k] = label.mean()
                 self.network.label_spread[k] = label.std().clamp_min(1e-6)
+        self.shared = share_statistics(self.network, team) if team.size > 1 else []
+        for value in self.network.state_dict().values():
+            team.copy_of_first(value)  # machines may differ in the last digit
         self.network.on(device)
         self.weight = _beam(options, network, data, device)
         self.micro_batch = options.batch_size
@@ -86,7 +95,7 @@ class Fit:
         """Learning rate of the next step."""
         return float(self.optimiser.param_groups[0]["lr"])
 
-    def step(self, batch: LabelledFrames, number: int) -> Tensor:
+    def step(self, batch: LabelledFrames, number: int, share: float = 1.0) -> Tensor:
         """Take one optimiser step; return its loss as a scalar on the device.
 
         When the device runs out of memory, the batch is worked off in parts from
@@ -98,6 +107,8 @@ class Fit:
             On the device.
         number : int
             Steps taken before, for the schedule.
+        share : float
+            Part of the team's batch that this is; 0 for a member without any.
         """
         if self.options.schedule == "linear":
             fall = 1 - (1 - FINAL_RATE) * number / self.steps
@@ -106,7 +117,7 @@ class Fit:
         self.network.train()
         while True:
             try:
-                loss = self._gradient(batch)
+                loss = self._gradient(batch, share)
                 break
             except torch.OutOfMemoryError as error:
                 self._halve(error)
@@ -165,18 +176,30 @@ class Fit:
             for moment, value in state.items()
         }
 
-    def _gradient(self, batch: LabelledFrames) -> Tensor:
+    def _gradient(self, batch: LabelledFrames, share: float) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
+        for norm in self.shared:
+            norm.present = share > 0
         total = torch.zeros((), device=batch.frames.device)
         for start in range(0, len(batch), self.micro_batch):
             part = batch[start : start + self.micro_batch]
             losses = [
-                self._errors(amplitude, phase, part)[0] * (len(part) / len(batch))
+                self._errors(amplitude, phase, part)[0] * (share * len(part) / len(batch))
                 for amplitude, phase in self.network.stages(part.frames)
             ]
             torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
             total += losses[-1].detach()
-        return total
+        return self._summed(total) if self.team.size > 1 else total
+
+    def _summed(self, loss: Tensor) -> Tensor:
+        """Sum gradients and loss over the team, in one message."""
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        parts = [*gradients, loss]
+        message = self.team.add(torch.cat([part.reshape(-1) for part in parts]))
+        summed = torch.split(message, [part.numel() for part in parts])
+        for gradient, values in zip(gradients, summed[:-1], strict=True):
+            gradient.copy_(values.view_as(gradient))
+        return summed[-1].reshape(())
 
     def _errors(
         self, amplitude: Tensor, phase: Tensor, labels: LabelledFrames
@@ -211,6 +234,11 @@ class Fit:
         return ((off - constant).abs() * weight).mean() + share * constant.abs().mean()
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
+        if self.team.size > 1:  # the others are in the middle of the same step
+            raise InputError(
+                f"the device has too little memory for {self.options.batch_size} frames among "
+                f"{self.team.size} processes; choose a smaller batch size or more processes."
+            ) from error
         if self.micro_batch == 1:
             raise InputError(
                 "the device has too little memory for a single frame; choose a smaller network."

@@ -119,15 +119,33 @@ class Rescan:
         return unfitted._fitted(scan, indices)
 
     def draw(
-        self, count: int, preparation: Preparation, generator: torch.Generator
+        self,
+        count: int,
+        preparation: Preparation,
+        generator: torch.Generator,
+        share: range | None = None,
     ) -> LabelledFrames:
         """Make `count` virtual frames with their labels, prepared as measured ones are.
 
         Every frame has its own position, rotation and reflection of the object;
         the probe stays as it is, because the beam does.
+
+        Parameters
+        ----------
+        count : int
+            Frames that are chosen.
+        preparation : Preparation
+            As for measured frames.
+        generator : Generator
+            On the CPU, so that no choice waits for a GPU.
+        share : range, optional
+            Which of them are made; all by default.  They are the same whichever others are.
         """
-        device = self.object.device
-        random = torch.rand((5, count), generator=generator, device=device)
+        share = range(count) if share is None else share
+        mine = slice(share.start, share.stop)
+        # On the CPU and for all of them: the last digits then are the same for any share.
+        random = torch.rand((5, count), generator=generator)
+        seeds = torch.randint(2**62, (count,), generator=generator)[mine].tolist()
         which = (random[0] * len(self.centres)).long().clamp_max(len(self.centres) - 1)
         radius, angle = self.reach * random[1].sqrt(), 2 * math.pi * random[2]
         jitter = torch.stack([radius * angle.sin(), radius * angle.cos()], dim=1)
@@ -135,8 +153,12 @@ class Rescan:
         flip = torch.where(random[4] < 0.5, 1.0, -1.0)
         # Rows are the (y, x) steps on the object of one step along the window's y and x.
         turned = torch.stack([turn.cos(), turn.sin(), -turn.sin() * flip, turn.cos() * flip])
-        windows, lit = self._windows(self.centres[which] + jitter, turned.T.reshape(count, 2, 2))
-        counts = self._noisy(self.far_field.counts(windows), generator)
+        which, jitter, axes = (
+            chosen[mine].to(self.object.device)
+            for chosen in (which, jitter, turned.T.reshape(count, 2, 2))
+        )
+        windows, lit = self._windows(self.centres[which] + jitter, axes)
+        counts = self._noisy(self.far_field.counts(windows), seeds)
         return self._labelled(preparation, counts, windows, lit)
 
     def expected(self, centres: Tensor) -> Tensor:
@@ -151,7 +173,9 @@ class Rescan:
         y = torch.arange(ky, device=device, dtype=torch.float32) - ky // 2
         x = torch.arange(kx, device=device, dtype=torch.float32) - kx // 2
         offsets = torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1)  # (ky, kx, 2)
-        index = centres[:, None, None] + torch.einsum("yxa,mab->myxb", offsets, axes)
+        # Not a product of matrices: its last digits depend on how many there are.
+        down, right = (offsets[..., k, None] * axes[:, k, None, None] for k in range(2))
+        index = centres[:, None, None] + down + right
         size = torch.tensor(self.object.shape[-2:], device=device, dtype=torch.float32)
         grid = (2 * index / (size - 1) - 1).flip(-1)  # grid_sample wants (x, y)
         planes = functional.grid_sample(
@@ -163,8 +187,14 @@ class Rescan:
         )
         return torch.complex(planes[:, 0], planes[:, 1]), planes[:, 2]
 
-    def _noisy(self, expected: Tensor, generator: torch.Generator) -> Tensor:
-        return torch.poisson(expected, generator=generator).clamp_max(self.ceiling)
+    def _noisy(self, expected: Tensor, seeds: list[int]) -> Tensor:
+        """Counts of the photons that arrive: noise of its own for each frame, whoever makes it."""
+        noise = torch.Generator(expected.device)
+        counts = [
+            torch.poisson(frame, generator=noise.manual_seed(seed))
+            for frame, seed in zip(expected, seeds, strict=True)
+        ]
+        return torch.stack(counts).clamp_max(self.ceiling)
 
     def _labelled(
         self, preparation: Preparation, counts: Tensor, windows: Tensor, lit: Tensor

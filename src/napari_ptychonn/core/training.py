@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ptychonn.core.beam import beam_weight
-from napari_ptychonn.core.device import choose_device
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.fit import Fit
 from napari_ptychonn.core.model import TrainedModel
@@ -22,6 +22,7 @@ from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.team import Team
 from napari_ptychonn.core.training_data import TrainingData
 
 EPOCH_STEPS = 25
@@ -85,6 +86,7 @@ def train(
     device: str = "auto",
     resume: TrainedModel | None = None,
     should_stop: Callable[[], bool] | None = None,
+    team: Team = Team(),
 ) -> Iterator[Epoch]:
     """Fit a network to the training region, epoch by epoch.
 
@@ -108,6 +110,10 @@ def train(
     should_stop : callable, optional
         Asked before every batch; True ends the training with one last epoch
         that carries the best model so far.
+    team : Team
+        Who trains together; all members call this with the same arguments.  Any
+        team gives the same losses, and only its first member's epochs carry
+        trained models.
 
     Yields
     ------
@@ -128,7 +134,11 @@ def train(
     network = network or (resume.options if resume else NetworkOptions())
     if resume and network != resume.options:
         raise InputError("training goes on with the network it began with; got other options.")
-    chosen = choose_device(device)
+    if team.size > options.batch_size:
+        raise InputError(
+            f"{team.size} processes cannot share batches of {options.batch_size} frames."
+        )
+    chosen = team.device(device)
     data = TrainingData.load(
         scan,
         reconstruction,
@@ -140,8 +150,9 @@ def train(
     )
     network = data.network
     epoch_steps, epochs = _budget(options, data.steps_per_pass(options))
-    fit = Fit(options, network, data, chosen.name, epoch_steps * epochs, resume)
-    fit.messages += [f"training on {chosen.name}: {chosen.reason}", *data.messages]
+    fit = Fit(options, network, data, chosen.name, epoch_steps * epochs, resume, team)
+    together = f", {team.size} processes together" if team.size > 1 else ""
+    fit.messages += [f"training on {chosen.name}: {chosen.reason}{together}", *data.messages]
     blank = _blank_model(scan, reconstruction, region, options, network, data)
     course = _Course(fit, data, blank, epoch_steps, epochs, resume)
     while not course.ended:
@@ -160,9 +171,9 @@ class _Course:
         epochs: int,
         resume: TrainedModel | None,
     ) -> None:
-        self.fit, self.data = fit, data
+        self.fit, self.data, self.team = fit, data, fit.team
         self.epoch_steps, self.epochs = epoch_steps, epochs
-        self.batches = data.batches(fit.options)
+        self.batches = data.batches(fit.options, fit.team)
         self.started = time.perf_counter()
         self.history = list(resume.history) if resume else []
         self.before = len(self.history)
@@ -177,7 +188,7 @@ class _Course:
         self.number += 1
         losses, stopped = self._steps(should_stop)
         train = float(np.mean([float(loss) for loss in losses])) if losses else math.nan
-        validation = self.fit.losses(self.data.validation) if len(self.data.validation) else None
+        validation = self._validated()
         rate = self.fit.rate
         self._record(train, validation, rate)
         is_best = self._keep_if_best(train, validation)
@@ -205,11 +216,21 @@ class _Course:
     def _steps(self, should_stop: Callable[[], bool]) -> tuple[list[Tensor], bool]:
         losses: list[Tensor] = []
         while len(losses) < self.epoch_steps:
-            if should_stop():
+            if self.team.agree(should_stop()):
                 return losses, True
-            losses.append(self.fit.step(next(self.batches), self.step))
+            batch, share = next(self.batches)
+            losses.append(self.fit.step(batch, self.step, share))
             self.step += 1
         return losses, False
+
+    def _validated(self) -> tuple[float, float, float] | None:
+        """Losses on the validation frames, which the first member finds for all."""
+        if not len(self.data.validation):
+            return None
+        found = self.fit.losses(self.data.validation) if self.team.leads else (0.0, 0.0, 0.0)
+        told = self.team.copy_of_first(torch.tensor(found, dtype=torch.float64))
+        loss, amplitude, phase = told.tolist()
+        return loss, amplitude, phase
 
     def _record(
         self, train: float, validation: tuple[float, float, float] | None, rate: float
@@ -236,6 +257,7 @@ class _Course:
         better = better and (validation is None or loss < self.best_loss)
         if better:
             self.best_loss = loss
+        if better and self.team.leads:
             seen = self.data.validation if len(self.data.validation) else self.data.train[:SAMPLE]
             self.best = replace(
                 self.blank,

@@ -19,6 +19,7 @@ from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.rescan import Rescan
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.team import Team
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,23 +124,43 @@ class TrainingData:
         measured = max(1, round(options.batch_size / (1 + options.rescans)))
         return measured, options.batch_size - measured
 
-    def batches(self, options: TrainingOptions) -> Iterator[LabelledFrames]:
+    def batches(
+        self, options: TrainingOptions, team: Team = Team()
+    ) -> Iterator[tuple[LabelledFrames, float]]:
         """Yield batches without end: measured frames in random order, topped up with virtual ones.
 
         A pass over the measured frames ends with a smaller batch if need be, so
         that each frame is seen once in every pass.
+
+        Parameters
+        ----------
+        options : TrainingOptions
+            Recipe.
+        team : Team
+            Who works off a batch together.  Batches are the same for any team.
+
+        Yields
+        ------
+        frames : LabelledFrames
+            This member's; a frame that does not count where it has none.
+        share : float
+            Part of the whole batch that they are.
         """
         measured, virtual = self.shares(options)
         order = torch.Generator().manual_seed(options.seed)
-        chance = torch.Generator(self.train.frames.device).manual_seed(options.seed)
+        chance = torch.Generator().manual_seed(options.seed)
         while True:
             rows = torch.randperm(len(self.train), generator=order).to(self.train.frames.device)
             for start in range(0, len(rows), measured):
-                batch = self.train[rows[start : start + measured]]
+                chosen = rows[start : start + measured]
+                mine = team.share(len(chosen) + virtual)
+                batch = self.train[chosen[mine.start : mine.stop]]
                 if self.rescan is not None and virtual:
-                    made = self.rescan.draw(virtual, self.preparation, chance)
-                    batch = LabelledFrames.join(batch, made)
-                yield batch
+                    made = range(max(0, mine.start - len(chosen)), max(0, mine.stop - len(chosen)))
+                    drawn = self.rescan.draw(virtual, self.preparation, chance, made)
+                    batch = LabelledFrames.join(batch, drawn) if len(batch) else drawn
+                share = len(mine) / (len(chosen) + virtual)
+                yield (batch if len(mine) else self.train[:1]), share
 
     def steps_per_pass(self, options: TrainingOptions) -> int:
         """Batches until each measured frame was seen once."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import queue
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.processes.starting import apart, ended_from_outside, surroundings
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,6 @@ PATIENCE = 0.7
 
 TOLD = 4000
 """Characters of what a failed child printed that go into the log."""
-
-KILLED = 9
 
 
 class EngineError(Exception):
@@ -51,8 +49,8 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=_environment() | (environment or {}),
-                **_apart(),
+                env=surroundings() | (environment or {}),
+                **apart(),
             )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -137,10 +135,9 @@ class ChildProcess:
             last = (self._printed().strip().splitlines() or ["it said nothing"])[-1]
             return self._defect(f"the reconstruction process ended with exit code {code}: {last}")
         logger.info("the reconstruction process ended with %s:\n%s", code, self._printed())
-        why = f"the reconstruction process was ended from outside ({signal_name(-code)})"
-        if -code == KILLED:
-            why += ", as the system does when memory is short"
-        return InputError(f"{why}; nothing else was touched.")
+        return InputError(
+            f"the reconstruction process was {ended_from_outside(code)}; nothing else was touched."
+        )
 
     def _defect(self, sentence: str) -> EngineError:
         error = EngineError(sentence)
@@ -153,28 +150,3 @@ class ChildProcess:
         except OSError:
             return ""
         return text[-TOLD:]
-
-
-def signal_name(number: int) -> str:
-    """'SIGKILL' for 9."""
-    from signal import Signals
-
-    try:
-        return Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with the folders that this process imports from."""
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def _apart() -> dict[str, Any]:
-    """Keep the terminal's Ctrl-C, and on Windows a console window, away from it."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}
-    return {"start_new_session": True}

@@ -1,0 +1,1 @@
+"""Programs of this package that run beside the one that a person started."""

@@ -1,0 +1,225 @@
+"""``napari-ptychonn train``: in this process, among those of torchrun, or in several of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_ptychonn.arguments import (
+    DeviceOption,
+    Preset,
+    ScanArgument,
+    Validation,
+    must_be_writable,
+    parse_frames,
+    recipe,
+    split_by,
+)
+from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.terminal import (
+    notice,
+    progress_bars,
+    read_aloud,
+    silence,
+    stop_requests,
+    tracker,
+)
+
+if TYPE_CHECKING:
+    from napari_ptychonn.core.model import TrainedModel
+    from napari_ptychonn.core.training import Epoch
+
+SAVE_PAUSE = 2.0
+"""Seconds between two savings of the best model at least, lest a power cut takes it all."""
+
+ProcessesOption = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Train in so many processes of this machine together; one GPU each, or the CPU."
+    ),
+]
+AttendedOption = Annotated[
+    bool,
+    typer.Option(
+        "--attended",
+        hidden=True,
+        help="Stop at 'stop' on the standard input, and when that ends.",
+    ),
+]
+
+
+def train(
+    context: typer.Context,
+    scan: ScanArgument,
+    frames: Annotated[
+        slice,
+        typer.Option(
+            "--frames",
+            parser=parse_frames,
+            metavar="A:B[:K]",
+            help="Training and validation frames together, as a Python slice.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="MODEL", help="Model to write.")
+    ],
+    reconstruction: Annotated[
+        str | None,
+        typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="Network and recipe.")] = Preset.DEFAULT,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training frames.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser steps, instead of epochs.")
+    ] = None,
+    validation: Annotated[
+        Validation | None,
+        typer.Option(help="Blocks by default; random for the paper's presets."),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Go on training this model.")
+    ] = None,
+    device: DeviceOption = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
+    processes: ProcessesOption = 1,
+    attended: AttendedOption = False,
+) -> None:
+    """Train a network on some frames of a scan.
+
+    Ctrl-C ends the training early and keeps the best model so far.  Started by
+    torchrun, it trains together with the other processes.
+    """
+    if epochs is not None and steps is not None:
+        raise typer.BadParameter("give --epochs or --steps, not both.")
+    must_be_writable(output, scan, reconstruction)
+    from napari_ptychonn.core.region import TrainingRegion
+    from napari_ptychonn.core.team import joined
+    from napari_ptychonn.io import read_scan
+
+    measured = read_scan(scan)
+    say = _voice(processes)
+    labels = read_aloud(reconstruction or scan, say)
+    region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
+    say(f"{measured.name}: {region.description}: {region.counts}")
+    if processes > 1:
+        train_in_crew(context, processes, attended=attended)
+        return
+    start = _model(resume) if resume is not None else None
+    options, network = recipe(preset, epochs, steps, seed, start)
+
+    from napari_ptychonn.core.training import train as epochs_of
+
+    with joined() as team, stop_requests(attended=attended, say=say) as stop:
+        run = epochs_of(
+            measured,
+            labels,
+            region,
+            options,
+            network,
+            device=device,
+            resume=start,
+            should_stop=stop,
+            team=team,
+        )
+        if not team.leads:
+            for _ in run:
+                pass
+            return
+        best = watch(run, output)
+    print(f"{output}: {told_losses(best)}")
+
+
+def train_in_crew(context: typer.Context, processes: int, *, attended: bool) -> None:
+    """Run this same command in several processes that train together.
+
+    Raises
+    ------
+    typer.Exit
+        When the first of them has said what is wrong.
+    """
+    from napari_ptychonn.processes.crew import FirstMemberError, run_crew
+    from napari_ptychonn.processes.starting import command_line
+
+    command = command_line(*context.obj, "--processes", "1", "--attended")
+    with stop_requests(attended=attended) as stop:
+        try:
+            run_crew(command, processes, stop)
+        except FirstMemberError:
+            raise typer.Exit(1) from None
+
+
+def watch(epochs: Iterable[Epoch], output: Path) -> TrainedModel:
+    """Show the training, and save the best model now and then, and however it ends."""
+    best: TrainedModel | None = None
+    saved: TrainedModel | None = None
+    last = time.monotonic()
+    with progress_bars() as progress:
+        track = tracker(progress)
+        try:
+            for epoch in epochs:
+                best = epoch.best
+                for message in epoch.messages:
+                    notice(message)
+                track("training", epoch.step, epoch.steps, _told_epoch(epoch))
+                if epoch.is_best and time.monotonic() - last >= SAVE_PAUSE:
+                    best.save(output)
+                    saved, last = best, time.monotonic()
+        except Exception:
+            if best is not None:
+                notice(f"the best model so far is kept in {output}")
+            raise
+        finally:
+            if best is not None and best is not saved:
+                best.save(output)
+    if best is None:
+        raise InputError("The training was stopped before there was any model.")
+    return best
+
+
+def told_losses(model: TrainedModel) -> str:
+    """How long a model was trained, and how good it is, in one line."""
+    checked = [
+        (entry["validation_loss"], entry["number"])
+        for entry in model.history
+        if entry["validation_loss"] is not None
+    ]
+    count = f"{len(model.history)} epochs"
+    if not checked:
+        return count
+    loss, number = min(checked)
+    return f"{count}, best validation loss {loss:.4f} in epoch {number}"
+
+
+def _voice(processes: int) -> Callable[[str], None]:
+    """Who tells a person what goes on: of several processes the first, and not who starts them.
+
+    Raises
+    ------
+    InputError
+        When somebody else has already started several.
+    """
+    from napari_ptychonn.core.team import rank
+
+    place = rank()
+    if place is None:
+        return notice if processes == 1 else silence
+    if processes > 1:
+        raise InputError("torchrun has started the processes of this training; omit --processes.")
+    return notice if place == 0 else silence
+
+
+def _model(path: Path) -> TrainedModel:
+    from napari_ptychonn.core.model import TrainedModel
+
+    return TrainedModel.load(path)
+
+
+def _told_epoch(epoch: Epoch) -> str:
+    checked = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
+    return f"loss {epoch.train_loss:.4f}{checked}"
