@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.model import TrainedModel
-from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.predictor import Predictor
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.training import train
 
@@ -68,17 +68,21 @@ def test_prediction_stops_when_asked(model, toy):
 
 
 def test_prediction_out_of_memory_halves_the_batch(model, toy, monkeypatch):
-    forward = PtychoNN.forward
+    call = Predictor.__call__
+    tried = []
 
     def small_device(self, frames):
+        tried.append(len(frames))
         if len(frames) > 16:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(self, frames)
+        return call(self, frames)
 
     expected = predicted(model, toy.scan, batch_size=16)
-    monkeypatch.setattr(PtychoNN, "forward", small_device)
-    result = predicted(model, toy.scan, batch_size=128)
+    monkeypatch.setattr(Predictor, "__call__", small_device)
+    result = predicted(replace(model), toy.scan, batch_size=128)
+    np.testing.assert_array_equal(result.indices, expected.indices)
     np.testing.assert_allclose(result.phase, expected.phase, atol=1e-5)
+    assert tried[:4] == [128, 64, 32, 16]
 
 
 def test_held_out_frames_belong_to_the_training_scan_only(model, toy, jittered):

@@ -7,17 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-UPDATE_FLOOR = 0.1
-"""Added to the illumination that an object update is divided by, relative to its largest value."""
-
-LARGEST_RATIO = 100.0
-"""Measured over modelled amplitude at most: little is learnt where next to nothing is expected."""
-
-PHOTON_NOISE = 0.25
-"""Variance of the square root of a Poisson number that is not small."""
-
-TINY = 1e-6
-"""Counts; keeps a division finite."""
+from napari_ptychonn.core.propagator import Propagator
 
 
 class FarField(nn.Module):
@@ -83,7 +73,11 @@ class FarField(nn.Module):
 
     def counts(self, objects: Tensor) -> Tensor:
         """Mean counts of objects under the beam: (m, ky, kx) complex64 → (m, ky, kx) float32."""
-        centred: Tensor = torch.fft.fftshift(self._intensity(self._waves(objects)), (-2, -1))
+        counts = self.background
+        for mode in self.probe:
+            wave = torch.fft.fft2(objects * mode, norm="ortho")
+            counts = wave.real.square() + wave.imag.square() + counts
+        centred: Tensor = torch.fft.fftshift(counts, (-2, -1))
         return centred
 
     def update(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
@@ -107,19 +101,8 @@ class FarField(nn.Module):
         Tensor
             (m, 2, size, size).
         """
-        waves, expected = self._propagated(amplitude, phase)
-        measured = torch.fft.ifftshift(frames[:, 0], (-2, -1))
-        good = torch.fft.ifftshift(self.valid, (-2, -1)) > 0
-        ratio = (measured / expected.clamp_min(TINY).sqrt()).clamp_max(LARGEST_RATIO)
-        missing = torch.where(good, ratio - 1, 0.0)
-        update = torch.zeros((), device=frames.device)
-        for mode, wave in zip(self.probe, waves, strict=True):
-            update = update + mode.conj() * torch.fft.ifft2(missing * wave, norm="ortho")
-        illumination = self.probe.abs().square().sum(dim=0)
-        update = update / (illumination + UPDATE_FLOOR * illumination.max())
-        rows, columns = self._window(amplitude.shape[-2:])
-        turned = update[:, rows, columns] * torch.polar(torch.ones_like(phase), -phase)[:, 0]
-        return torch.stack([turned.real, turned.imag], dim=1)
+        beam = self.propagator(amplitude.shape[-2:])
+        return beam.update(amplitude[:, 0], phase[:, 0], beam.measured(frames))
 
     def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
         """Diffraction residual: how far patches are from explaining their own frames.
@@ -136,40 +119,9 @@ class FarField(nn.Module):
             the photon noise, 1/4: a perfect patch leaves about 1 where counts
             are many, and less where there are few.
         """
-        _, expected = self._propagated(amplitude, phase)
-        measured = torch.fft.ifftshift(frames[:, 0], (-2, -1))
-        good = torch.fft.ifftshift(self.valid, (-2, -1))
-        off: Tensor = (measured - expected.sqrt()).square() * good
-        mean: Tensor = off.sum((-2, -1)) / good.sum()
-        return mean / PHOTON_NOISE
+        beam = self.propagator(amplitude.shape[-2:])
+        return beam.residual(amplitude[:, 0], phase[:, 0], beam.measured(frames))
 
-    def flat(self, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return the mean object as one patch: amplitude and phase (1, 1, *shape)."""
-        mean = torch.complex(self.mean_object[0], self.mean_object[1])
-        return mean.abs().expand(1, 1, *shape), mean.angle().expand(1, 1, *shape)
-
-    def _propagated(self, amplitude: Tensor, phase: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Far-field waves of each mode, and counts, of patches in the mean object; not centred."""
-        mean = torch.complex(self.mean_object[0], self.mean_object[1])
-        objects = mean.repeat(len(amplitude), *self.valid.shape)
-        rows, columns = self._window(amplitude.shape[-2:])
-        objects[:, rows, columns] = torch.polar(amplitude[:, 0].clamp_min(0.0), phase[:, 0])
-        waves = self._waves(objects)
-        return waves, self._intensity(waves)
-
-    def _waves(self, objects: Tensor) -> list[Tensor]:
-        # Shifting the centre to element 0 would only turn the waves' phases, which no count shows
-        # and the way back undoes.
-        return [torch.fft.fft2(objects * mode, norm="ortho") for mode in self.probe]
-
-    def _intensity(self, waves: list[Tensor]) -> Tensor:
-        squares = torch.stack([wave.real.square() + wave.imag.square() for wave in waves])
-        return squares.sum(dim=0) + self.background
-
-    def _window(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
-        """Rows and columns of a patch around the beam's centre."""
-        rows, columns = (
-            slice(n // 2 - size // 2, n // 2 - size // 2 + size)
-            for n, size in zip(self.valid.shape, shape, strict=True)
-        )
-        return rows, columns
+    def propagator(self, size: tuple[int, ...]) -> Propagator:
+        """Work out, once for many calls, what only depends on the beam; (py, px) of the patches."""
+        return Propagator(self, size)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,16 +19,24 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_ptychonn.core import pace
 from napari_ptychonn.core.device import choose_device
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.far_field import FarField
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.options import NetworkOptions
 from napari_ptychonn.core.patches import Predictions
+from napari_ptychonn.core.precision import Precision, native, quickest, try_out
+from napari_ptychonn.core.predictor import Predictor
 from napari_ptychonn.core.preparation import Preparation
 from napari_ptychonn.core.scan import Scan, Unit
 
+logger = logging.getLogger(__name__)
+
 FORMAT = "napari-ptychonn model 1"
+
+SAMPLE = 64
+"""Frames that precisions are tried on."""
 
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
            ValueError)  # fmt: skip
@@ -113,7 +123,7 @@ class TrainedModel:
         indices: NDArray[np.integer[Any]] | None = None,
         *,
         device: str = "auto",
-        batch_size: int = 128,
+        batch_size: int | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Iterator[Predictions]:
         """Predict patches, one frame at a time in batches.
@@ -126,8 +136,9 @@ class TrainedModel:
             (m,) scan points; all by default.
         device : str
             See `choose_device`.
-        batch_size : int
-            Frames at once; halved as often as the device runs out of memory.
+        batch_size : int, optional
+            Frames at once, as many as are fastest by default; halved as often
+            as the device runs out of memory.
         should_stop : callable, optional
             Asked before each batch; True ends the iteration.
 
@@ -137,29 +148,47 @@ class TrainedModel:
             In the order of `indices`.
         """
         wanted = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
-        where = choose_device(device).name
-        network = self.network().on(where)
-        start = 0
-        while start < len(wanted) and not (should_stop and should_stop()):
-            batch = wanted[start : start + batch_size]
-            frames = self.preparation.read(scan, batch)
-            try:
-                with torch.inference_mode():
-                    frames = frames.to(where)
-                    amplitude, phase = network(frames)
-                    residual = network.residual(amplitude, phase, frames)
-            except torch.OutOfMemoryError:
-                if batch_size == 1:
-                    raise
-                batch_size = max(1, batch_size // 2)
-                continue
-            yield Predictions(
-                indices=batch,
-                amplitude=amplitude[:, 0].cpu().numpy(),
-                phase=phase[:, 0].cpu().numpy(),
-                residual=None if residual is None else residual.cpu().numpy(),
-            )
-            start += len(batch)
+        predictor = self.predictor(choose_device(device).name, scan, wanted)
+        if batch_size is None:
+            shape = self.preparation.input_shape
+            batch_size = pace.batch_size(predictor, shape, len(wanted))
+        yield from predictor.over(scan, self.preparation, wanted, batch_size, should_stop)
+
+    def predictor(self, device: str, scan: Scan, indices: NDArray[np.int64]) -> Predictor:
+        """Make the network ready to predict on a device; kept for the next call.
+
+        With many frames to predict, and a device that computes in more than
+        float32, a few of them are predicted in each precision, and the fastest
+        whose error is small is taken.
+
+        Parameters
+        ----------
+        device : str
+            Torch device.
+        scan : Scan
+            With frames of the shape that the model was trained on.
+        indices : ndarray of int64
+            (m,) scan points to predict.
+        """
+        many = len(indices) >= pace.ENOUGH and len(native(device)) > 1
+        kept = self._predictors.get((device, many))
+        if kept is not None:
+            return kept
+        precision: Precision = "float32"
+        if many:
+            chosen = indices[np.linspace(0, len(indices) - 1, SAMPLE).astype(int)]
+            frames = self.preparation.read(scan, chosen).to(device)
+            trials = try_out(lambda p: Predictor(self.network(), device, p), device, frames)
+            precision = quickest(trials).precision
+            told = ", ".join(f"{t.precision}: {t.error:.1e}" for t in trials)
+            logger.info("predicting in %s; errors relative to float32: %s", precision, told)
+        made = Predictor(self.network(), device, precision)
+        self._predictors[device, many] = made
+        return made
+
+    @cached_property
+    def _predictors(self) -> dict[tuple[str, bool], Predictor]:
+        return {}
 
     def network(self) -> PtychoNN:
         """Build the network with these weights, ready to predict, on the CPU."""

@@ -78,12 +78,17 @@ class PtychoNN(nn.Module):
         if self.far_field is None:
             return [self._predicted(frames)]
         size = self.options.size
-        flat = self.far_field.flat((size, size))
-        stages = [self._predicted(self._update(*flat, frames))]
+        with torch.no_grad():
+            beam = self.far_field.propagator((size, size))
+            measured = beam.measured(frames)
+            update = beam.first_update(measured)
+        stages = [self._predicted(self._standardised(update))]
         for _ in range(self.options.refinements):
             # Each stage learns by itself: no gradient flows back through the far field.
             amplitude, phase = (part.detach() for part in stages[-1])
-            stages.append(self._refined(amplitude, phase, frames))
+            with torch.no_grad():
+                update = beam.update(amplitude[:, 0], phase[:, 0], measured)
+            stages.append(self._refined(amplitude, phase, self._standardised(update)))
         return stages
 
     def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor | None:
@@ -102,20 +107,16 @@ class PtychoNN(nn.Module):
             return mean[0] + spread[0] * amplitude, mean[1] + spread[1] * phase
         return amplitude, phase
 
-    def _refined(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def _refined(self, amplitude: Tensor, phase: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
         assert self.refinement is not None
         mean, spread = (v.view(1, 2, 1, 1) for v in (self.label_mean, self.label_spread))
         patch = torch.cat([amplitude, phase], dim=1)
-        update = self._update(amplitude, phase, frames)
         patch = patch + spread * self.refinement((patch - mean) / spread, update)
         return patch[:, :1], patch[:, 1:]
 
-    def _update(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
+    def _standardised(self, update: Tensor) -> Tensor:
         """The object update that is missing, in units of the labels' spread."""
-        assert self.far_field is not None
-        with torch.no_grad():
-            update = self.far_field.update(amplitude, phase, frames)
-            update = update / self.label_spread.view(1, 2, 1, 1)
+        update = update / self.label_spread.view(1, 2, 1, 1)
         return update.contiguous(memory_format=torch.channels_last)
 
 

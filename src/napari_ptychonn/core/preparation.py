@@ -142,6 +142,11 @@ class Preparation:
         counts = scan.read(indices, (slice(top, top + height), slice(left, left + width)))
         return self.apply(torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32)))
 
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """Height and width of a prepared frame."""
+        return self.window[2:] if self.scaling == "amplitude" else (self.size, self.size)
+
     def apply(self, counts: torch.Tensor) -> torch.Tensor:
         """Prepare counts cropped to `window`, on whatever device they are.
 

@@ -1,0 +1,225 @@
+"""A network made ready to predict: what `PtychoNN.forward` returns, in much less time."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_ptychonn.core.cores import core_threads
+from napari_ptychonn.core.folded import folded, put_together
+from napari_ptychonn.core.network import PtychoNN
+from napari_ptychonn.core.patches import Predictions
+from napari_ptychonn.core.precision import TYPES, Precision, multiplying
+from napari_ptychonn.core.preparation import Preparation
+from napari_ptychonn.core.refinement import Refinement
+from napari_ptychonn.core.scan import Scan
+
+AHEAD = 2
+"""Batches that each thread may be ahead of whoever takes the predictions."""
+
+
+class Predictor:
+    """Runs one trained network on one device.
+
+    Patches stay standardised from the first prediction to the last correction,
+    and the far field of the mean object is computed once.
+
+    Parameters
+    ----------
+    network : PtychoNN
+        In evaluation mode; left as it is.
+    device : str
+        Torch device.
+    precision : {'float32', 'tf32', 'bfloat16', 'float16'}
+        Of the convolutions.  The far field is always computed in float32.
+    """
+
+    def __init__(
+        self, network: PtychoNN, device: str = "cpu", precision: Precision = "float32"
+    ) -> None:
+        network = copy.deepcopy(network).eval().cpu()
+        self.options, self.device, self.precision = network.options, device, precision
+        self._type = TYPES[precision]
+        self.mean = network.label_mean.tolist()
+        self.spread = network.label_spread.tolist()
+        with torch.inference_mode():
+            size = (self.options.size, self.options.size)
+            self.beam = network.far_field.to(device).propagator(size) if network.far_field else None
+            encoder = folded(network.encoder)
+            decoders = [folded(network.amplitude), folded(network.phase)]
+            refinement = None
+            if network.refinement is not None:
+                refinement = _FoldedRefinement(network.refinement)
+            if self.beam is not None:
+                # The first convolutions take updates as they are, not in units of the spread.
+                spread = network.label_spread.view(1, 2, 1, 1).cpu()
+                _divide(encoder[0], slice(None), spread)
+                if refinement is not None:
+                    _divide(refinement.near[0], slice(2, None), spread)
+            self.encoder = self._quick(encoder)
+            self.decoders = [self._quick(decoder) for decoder in decoders]
+            self.refinement = None if refinement is None else self._quick(refinement)
+        self.largest_batch: int | None = None
+
+    def __call__(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Predict one batch.
+
+        Parameters
+        ----------
+        frames : Tensor
+            (m, 1, height, width) prepared frames on the device.
+
+        Returns
+        -------
+        amplitude, phase : Tensor
+            (m, size, size) float32.
+        residual : Tensor or None
+            (m,); None without a beam.
+        """
+        with torch.inference_mode(), multiplying(self.precision, self.device):
+            if self.beam is None:
+                amplitude, phase = self._without_beam(frames)
+                return amplitude, phase, None
+            measured = self.beam.measured(frames)
+            m, size = len(frames), self.options.size
+            # Patch and update side by side, as the refinement reads them: channels last.
+            both = torch.empty((m, size, size, 4), device=frames.device).permute(0, 3, 1, 2)
+            patch, update = both[:, :2], both[:, 2:]
+            update.copy_(self.beam.first_update(measured))
+            code = self.encoder(update.to(self._type, memory_format=torch.channels_last))
+            for k, decoder in enumerate(self.decoders):
+                put_together(decoder(code), out=patch[:, k])
+            for _ in range(self.options.refinements):
+                assert self.refinement is not None
+                update.copy_(self.beam.update(*self._physical(patch), measured))
+                correction = self.refinement(both.to(self._type)).float()
+                for k in range(2):
+                    step = torch.empty((m, size, size), device=frames.device)
+                    put_together(correction[:, 4 * k : 4 * k + 4], out=step)
+                    patch[:, k] += step
+            amplitude, phase = self._physical(patch)
+            return amplitude, phase, self.beam.residual(amplitude, phase, measured)
+
+    def over(
+        self,
+        scan: Scan,
+        preparation: Preparation,
+        indices: NDArray[np.int64],
+        batch_size: int,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Predictions]:
+        """Predict frames of a scan in their order; reading goes on while others are predicted.
+
+        Parameters
+        ----------
+        scan : Scan
+            Read in the thread that iterates.
+        preparation : Preparation
+            That the network was trained with.
+        indices : ndarray of int64
+            (m,) scan points.
+        batch_size : int
+            Frames at once; halved as often as the device runs out of memory.
+        should_stop : callable, optional
+            Asked before each batch; True ends the iteration.
+        """
+        with core_threads() as (pool, count):
+            limit = AHEAD * (count if self.device == "cpu" else 1)
+            waiting: deque[Future[Predictions]] = deque()
+            start = 0
+            try:
+                while start < len(indices) or waiting:
+                    if should_stop and should_stop():
+                        return
+                    if start < len(indices) and len(waiting) < limit:
+                        batch = indices[start : start + batch_size]
+                        frames = preparation.read(scan, batch)
+                        waiting.append(pool.submit(self._predictions, batch, frames))
+                        start += len(batch)
+                    else:
+                        yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _predictions(self, indices: NDArray[np.int64], frames: Tensor) -> Predictions:
+        """Predict prepared frames, in parts where the device has too little memory for all."""
+        size = min(len(frames), self.largest_batch or len(frames))
+        done: list[Predictions] = []
+        start = 0
+        while start < len(frames):
+            rows = slice(start, start + size)
+            try:
+                amplitude, phase, residual = self(frames[rows].to(self.device))
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = self.largest_batch = max(1, size // 2)
+                continue
+            done.append(
+                Predictions(
+                    indices=indices[rows],
+                    amplitude=amplitude.cpu().numpy(),
+                    phase=phase.cpu().numpy(),
+                    residual=None if residual is None else residual.cpu().numpy(),
+                )
+            )
+            start += size
+        return done[0] if len(done) == 1 else Predictions.join(done)
+
+    def _physical(self, patch: Tensor) -> tuple[Tensor, Tensor]:
+        """Amplitude and phase (m, size, size) of standardised patches."""
+        amplitude, phase = (
+            torch.add(self.mean[k], patch[:, k], alpha=self.spread[k]).contiguous()
+            for k in range(2)
+        )
+        return amplitude, phase
+
+    def _without_beam(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.encoder(frames.to(self._type).contiguous(memory_format=torch.channels_last))
+        amplitude, phase = (decoder(code)[:, 0].float() for decoder in self.decoders)
+        if self.options.heads == "sigmoid-tanh":
+            return amplitude.sigmoid_(), phase.tanh_().mul_(math.pi)
+        if self.options.heads == "standardised":
+            (m0, m1), (s0, s1) = self.mean, self.spread
+            return amplitude.mul_(s0).add_(m0), phase.mul_(s1).add_(m1)
+        return amplitude, phase
+
+    def _quick(self, part: nn.Module) -> nn.Module:
+        """Weights on the device in the order and precision that convolutions are fastest in."""
+        part = part.to(self.device, self._type, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return part.requires_grad_(False)
+
+
+def _divide(convolution: nn.Module, channels: slice, by: Tensor) -> None:
+    """Divide a convolution's weights for some of its input channels."""
+    assert isinstance(convolution, nn.Conv2d)
+    convolution.weight[:, channels] /= by
+
+
+class _FoldedRefinement(nn.Module):
+    """`Refinement` without its reordering of pixels: that is done outside, or by a convolution."""
+
+    def __init__(self, refinement: Refinement) -> None:
+        super().__init__()
+        self.near = folded(nn.Sequential(refinement.unshuffle, *refinement.near))
+        self.far = folded(refinement.far)
+        self.together = folded(refinement.together)
+
+    def forward(self, both: Tensor) -> Tensor:
+        """(m, 4, size, size) patch and update → (m, 8, size / 2, size / 2) correction."""
+        near = self.near(both)
+        far = functional.interpolate(
+            self.far(near), scale_factor=2.0, mode="bilinear", align_corners=False
+        )
+        correction: Tensor = self.together(torch.cat([near, far], dim=1))
+        return correction

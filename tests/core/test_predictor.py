@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_ptychonn.core.far_field import FarField
+from napari_ptychonn.core.network import PtychoNN
+from napari_ptychonn.core.options import NetworkOptions
+from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.predictor import Predictor
+from napari_ptychonn.core.preparation import Preparation
+from napari_ptychonn.core.probe import ZonePlate
+from napari_ptychonn.core.simulate import Simulation
+
+
+def trained(options, far_field=None):
+    """A network as training might leave it: every statistic and weight of its own."""
+    torch.manual_seed(3)
+    network = PtychoNN(options, far_field)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 2.0)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.2)
+    network.label_mean.copy_(torch.tensor([0.9, 0.1]))
+    network.label_spread.copy_(torch.tensor([0.1, 0.4]))
+    return network.eval()
+
+
+def agrees(network, frames, precision="float32", atol=1e-5):
+    with torch.inference_mode():
+        amplitude, phase = network(frames)
+        residual = network.residual(amplitude, phase, frames)
+    found = Predictor(network, precision=precision)(frames)
+    torch.testing.assert_close(found[0], amplitude[:, 0], rtol=1e-4, atol=atol)
+    torch.testing.assert_close(found[1], phase[:, 0], rtol=1e-4, atol=atol)
+    if residual is None:
+        assert found[2] is None
+    else:
+        torch.testing.assert_close(found[2], residual, rtol=1e-3, atol=atol)
+
+
+@pytest.mark.parametrize("size", [64, 32])
+def test_predicts_what_the_network_predicts(size):
+    """Two modes, blind pixels, background; the patch as large as the beam, and smaller."""
+    simulated = Simulation(points=(3, 3), modes=2, photons=1e6, seed=3).run()
+    valid = np.ones((64, 64), bool)
+    valid[30:34, 28:31] = False
+    beam = FarField(simulated.truth.probe, 0.3, 0.8 + 0.2j, valid)
+    frames = np.sqrt(simulated.scan.read(np.arange(9)).astype(np.float32))[:, None]
+    network = trained(NetworkOptions(size=size, refinements=2), beam)
+    agrees(network, torch.from_numpy(frames))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        NetworkOptions(refinements=0),
+        NetworkOptions(width=4).without_beam(),
+        NetworkOptions.preset("paper"),
+        NetworkOptions.preset("paper-keras"),
+    ],
+)
+def test_so_it_does_for_every_kind_of_network(options):
+    beam = FarField.blank((1, 64, 64)) if options.knows_beam else None
+    agrees(trained(options, beam), torch.rand(3, 1, 64, 64) * 5)
+
+
+def test_frames_larger_than_the_patch_and_not_square():
+    probe = 1e3 * ZonePlate().probe((96, 80), 10e-9)[None]
+    network = trained(NetworkOptions(size=48, refinements=1), FarField(probe))
+    agrees(network, torch.rand(2, 1, 96, 80) * 5)
+
+
+def test_the_network_is_left_as_it_was():
+    network = trained(NetworkOptions(width=4), FarField.blank((1, 64, 64)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    Predictor(network)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_half_the_digits_are_nearly_the_same():
+    network = trained(NetworkOptions(width=4), FarField.blank((1, 64, 64)))
+    agrees(network, torch.rand(2, 1, 64, 64) * 5, precision="bfloat16", atol=0.05)
+
+
+@pytest.fixture(scope="module")
+def quick(toy):
+    network = trained(NetworkOptions(width=4, refinements=0), FarField(toy.truth.probe))
+    preparation = Preparation.fit(toy.scan, np.arange(9), scaling="amplitude")
+    return Predictor(network), preparation
+
+
+def test_batches_come_in_order_however_many_cores_work_on_them(toy, quick):
+    predictor, preparation = quick
+    wanted = np.arange(len(toy.scan))[::-1].copy()
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        batches = list(predictor.over(toy.scan, preparation, wanted, 10))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    found = Patches.join(batches)
+    np.testing.assert_array_equal(found.indices, wanted)
+    one = Patches.join(list(predictor.over(toy.scan, preparation, wanted, len(wanted))))
+    np.testing.assert_allclose(found.phase, one.phase, atol=1e-5)
+    np.testing.assert_allclose(found.residual, one.residual, rtol=1e-3)
+
+
+def test_reading_goes_only_a_little_ahead(toy, quick, monkeypatch):
+    predictor, preparation = quick
+    read = []
+
+    def noted(self, scan, indices):
+        read.append(len(indices))
+        return torch.zeros(len(indices), 1, 64, 64)
+
+    monkeypatch.setattr(Preparation, "read", noted)
+    batches = predictor.over(toy.scan, preparation, np.arange(100), 5)
+    next(batches)
+    assert 5 < sum(read) <= 5 * (2 * torch.get_num_threads() + 1)
+    batches.close()
+
+
+def test_stop_is_felt_between_batches(toy, quick):
+    predictor, preparation = quick
+    asked = []
+
+    def after_two():
+        asked.append(True)
+        return len(asked) > 6
+
+    batches = list(predictor.over(toy.scan, preparation, np.arange(100), 5, after_two))
+    assert len(batches) <= 6
+
+
+def test_what_fails_in_a_thread_reaches_whoever_iterates(toy, quick, monkeypatch):
+    predictor, preparation = quick
+
+    def broken(self, frames):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(Predictor, "__call__", broken)
+    with pytest.raises(RuntimeError, match="no such kernel"):
+        list(predictor.over(toy.scan, preparation, np.arange(20), 5))
