@@ -1,4 +1,4 @@
-"""How well a reconstruction of every other frame knows the amplitude: a yardstick in docs/accuracy.md.
+"""How well a reconstruction of every other frame knows the amplitude: see docs/accuracy.md.
 
 Both reconstructions see the same sample with the same beam, and half of the photons are the same.
 What their patches have in common, at best after smoothing, bounds what a prediction can have in
