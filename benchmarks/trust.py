@@ -30,6 +30,7 @@ POINTS = (48, 48)
 TRAINING_LINES = 28
 STEP = 30e-9
 DEFECT = (300e-9, 100e-9, 300e-9, 500e-9)
+PARTS = ("in_defect", "elsewhere", "told", "not_told")
 
 
 def main() -> None:
@@ -39,11 +40,13 @@ def main() -> None:
     if options.output:
         options.output.write_text(json.dumps(runs, indent=1))
     names = ["seed", "spread", "residual", "doubt (shown)", "told to disagree", "in the defect"]
+    names += ["error in the defect", "elsewhere", "error of those told", "of the others"]
     print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
     for r in runs:
         ranks = " | ".join(f"{r[name]:.2f}" for name in ("spread", "residual", "doubt"))
         share = f"{r['disagree']} of {r['frames']} | {r['disagree_in_defect']} of {r['defect']}"
-        print(f"| {r['seed']} | {ranks} | {share} |")
+        errors = " | ".join(f"{r[f'error_{name}']:.3f}" for name in PARTS)
+        print(f"| {r['seed']} | {ranks} | {share} | {errors} |")
 
 
 def run(seed: int, steps: int) -> dict[str, Any]:
@@ -68,8 +71,10 @@ def run(seed: int, steps: int) -> dict[str, Any]:
         "defect": int(within.sum()),
         "disagree": int(disagreeing.sum()),
         "disagree_in_defect": int((disagreeing & within).sum()),
-        "error_in_defect": float(errors[within].mean()),
-        "error_elsewhere": float(errors[~within].mean()),
+        **{
+            f"error_{name}": float(errors[part].mean()) if part.any() else float("nan")
+            for name, part in zip(PARTS, (within, ~within, disagreeing, ~disagreeing), strict=True)
+        },
         **{
             name: float(spearmanr(getattr(result.trust, name), errors).statistic)
             for name in ("spread", "residual", "doubt")
