@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 
+from napari_ptychonn import layers as drawn_layers
 from napari_ptychonn.canvas import Contrast, Field, illuminated
 from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions, cut_patches
@@ -126,6 +127,24 @@ def test_frames_are_logarithms_and_masked_pixels_are_transparent(toy):
     np.testing.assert_allclose(np.delete(image.ravel(), 10), np.delete(expected.ravel(), 10), 1e-6)
     assert frames[2:5].shape == (3, *toy.scan.frame_shape)
     assert np.asarray(frames).shape == frames.shape
+
+
+def test_of_very_many_scan_points_some_are_drawn(toy, monkeypatch):
+    monkeypatch.setattr(drawn_layers, "MOST_POINTS", 40)
+    region = TrainingRegion.from_indices(toy.scan, slice(0, 100))
+    field = Field.of(toy.scan, (64, 64), None)
+    data, options, _ = drawn_layers.scan_points_layer(
+        toy.scan, toy.scan.positions, field, region, 9.0
+    )
+    drawn = drawn_layers.drawn_points(len(toy.scan))
+    assert len(drawn) == 40
+    np.testing.assert_allclose(data[:-1], field.shown(toy.scan.positions[drawn]))
+    assert len(options["size"]) == len(options["face_color"]) == len(options["symbol"]) == 41
+    whole = np.asarray(options["size"])[:-1] ** 2 * 40
+    np.testing.assert_allclose(whole, (toy.scan.step * 1e9) ** 2 * len(toy.scan))
+    features = point_features(len(toy.scan), None)
+    np.testing.assert_array_equal(features["point"][:-1], drawn)
+    assert {len(values) for values in features.values()} == {41}
 
 
 def test_patches_appear_as_they_are_predicted():

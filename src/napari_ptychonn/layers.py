@@ -24,6 +24,9 @@ from napari_ptychonn.stacks import LogFrames, Stack
 
 LayerData = tuple[Any, dict[str, Any], str]
 
+MOST_POINTS = 10_000
+"""Of more scan points some are drawn, evenly chosen and larger: each costs time at every redraw."""
+
 Role = Literal[
     "diffraction",
     "detector centre",
@@ -160,8 +163,13 @@ def difference_layer(role: Role, field: Field) -> LayerData:
     return made, options | shown, kind
 
 
+def drawn_points(count: int) -> NDArray[np.int64]:
+    """Which of `count` scan points are drawn."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(np.int64))
+
+
 def point_features(count: int, trust: Trust | None) -> dict[str, NDArray[Any]]:
-    """What the scan points layer knows of each of (count + 1) points; the last is the mark."""
+    """What the scan points layer knows of each point that is drawn; the last is the mark."""
     spread, residual, doubt = np.full((3, count + 1), np.nan, np.float32)
     disagrees = np.zeros(count + 1, np.bool_)
     if trust is not None:
@@ -170,7 +178,9 @@ def point_features(count: int, trust: Trust | None) -> dict[str, NDArray[Any]]:
         disagrees[trust.disagreeing] = True
         if trust.residual is not None:
             residual[trust.indices] = trust.residual
-    return {"spread": spread, "residual": residual, "doubt": doubt, "disagrees": disagrees}
+    drawn = np.append(drawn_points(count), count)
+    known = {"spread": spread, "residual": residual, "doubt": doubt, "disagrees": disagrees}
+    return {"point": drawn, **{name: values[drawn] for name, values in known.items()}}
 
 
 def empty_map(field: Field) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -217,9 +227,10 @@ def scan_points_layer(
     region: TrainingRegion | None,
     diameter: float,
 ) -> LayerData:
-    """Every scan point in the colour of what it is for; the last point marks where we are."""
-    dot = (scan.step or 1.0) * field.factor
-    shown = field.shown(positions)
+    """Scan points in the colour of what they are for; the last point marks where we are."""
+    drawn = drawn_points(len(scan))
+    dot = (scan.step or 1.0) * field.factor * np.sqrt(len(scan) / len(drawn))
+    shown = field.shown(positions[drawn])
     return (
         np.concatenate([shown, shown[:1]]),
         {
@@ -228,7 +239,7 @@ def scan_points_layer(
             "metadata": {KEY: "scan points"},
             "size": np.append(np.full(len(shown), dot), diameter),
             "symbol": ["disc"] * len(shown) + ["square"],
-            "face_color": point_colours(len(shown), region),
+            "face_color": point_colours(len(scan), region),
             "border_color": np.concatenate([np.zeros((len(shown), 4)), [_rgba(MARKER)]]),
             "border_width": 0.06,
             "border_width_is_relative": True,
@@ -240,14 +251,14 @@ def scan_points_layer(
 
 
 def point_colours(count: int, region: TrainingRegion | None) -> NDArray[np.float32]:
-    """Face colours (count + 1, 4) of the scan points layer, the transparent mark's included."""
+    """Face colours of the points that are drawn and, transparent, of the mark: (…, 4)."""
     colours = np.tile(_rgba(NOT_CHOSEN), (count + 1, 1))
     colours[-1] = 0.0
     if region is not None:
         parts = (region.train, region.validation, region.gap, region.held_out)
         for colour, part in zip(COLOURS.values(), parts, strict=True):
             colours[part] = _rgba(colour)
-    return colours
+    return np.concatenate([colours[drawn_points(count)], colours[-1:]])
 
 
 def region_layer(field: Field) -> LayerData:

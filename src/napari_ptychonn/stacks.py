@@ -94,7 +94,7 @@ class PredictedPatches(Stack):
         self._parts[self._latest] = predictions
         self._part[predictions.indices] = self._latest
         self._row[predictions.indices] = np.arange(len(predictions))
-        shown = set(np.unique(self._part).tolist())
+        shown = set(np.flatnonzero(np.bincount(self._part)).tolist())
         self._parts = {k: part for k, part in self._parts.items() if k in shown}
 
     def image(self, index: int) -> NDArray[np.float32]:

@@ -176,7 +176,7 @@ class Scan:
         _, ky, kx = self.frames.shape
         return ky, kx
 
-    @property
+    @cached_property
     def step(self) -> float:
         """Median distance of a scan point to its nearest neighbour, in `unit`; 0 for one point."""
         from scipy.spatial import cKDTree

@@ -19,7 +19,7 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.patches import Patches
 from napari_ptychonn.core.scan import FrameStack
 
-IN_MEMORY = 2**30
+IN_MEMORY = 2**28
 """Bytes of amplitudes and phases together up to which predictions stay in memory."""
 
 TOGETHER = 512

@@ -29,6 +29,7 @@ class TrustColumn(HiddenColumn):
     ) -> None:
         super().__init__(viewer, layers, TRUST, arrange)
         self._points = layers["scan points"]
+        self._count = len(layers["diffraction"].data)
 
     def show(self, result: Result | None, field: Field) -> None:
         """Show how far to trust a result; nothing for None."""
@@ -43,4 +44,4 @@ class TrustColumn(HiddenColumn):
         if self._points in self.viewer.layers:
             assert isinstance(self._points, Points)
             trust = None if result is None else result.trust
-            self._points.features = point_features(len(self._points.data) - 1, trust)
+            self._points.features = point_features(self._count, trust)

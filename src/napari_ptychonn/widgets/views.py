@@ -149,9 +149,9 @@ class Views:
 
     def show_region(self) -> None:
         """Colour the scan points by what they are for."""
-        points = self.layer("scan points")
-        if isinstance(points, Points):
-            points.face_color = point_colours(len(points.data) - 1, self.session.region)
+        points, scan = self.layer("scan points"), self.session.scan
+        if isinstance(points, Points) and scan is not None:
+            points.face_color = point_colours(len(scan), self.session.region)
 
     def show_predictions(self) -> None:
         """Show newer predictions and mosaics, in place."""
@@ -373,6 +373,8 @@ class Views:
     def _mark(self, role: Role, row: int, here: NDArray[np.float64]) -> None:
         layer = self.layer(role)
         if isinstance(layer, Points) and len(layer.data):
+            if np.array_equal(layer.data[row], here):
+                return  # new data are dear, even if nothing has changed
             data = layer.data.copy()
             data[row] = here
             layer.data = data
