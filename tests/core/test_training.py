@@ -1,17 +1,21 @@
 import copy
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from napari_ptychonn.core import labels, stored, training_data
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.fit import Fit
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.preparation import Preparation
 from napari_ptychonn.core.region import Split, TrainingRegion
 from napari_ptychonn.core.training import train
 
+PREPARE = Preparation.read
 SMALL = NetworkOptions(width=4)
 PLAIN = TrainingOptions(epochs=3, rescans=0, batch_size=32)
 
@@ -70,14 +74,18 @@ def test_without_validation_the_latest_model_is_kept(run):
     assert all(e.validation_loss is None and e.is_best for e in epochs)
 
 
+def after(calls):
+    """Ask to stop from a call on."""
+    asked = itertools.count()
+    return lambda: next(asked) >= calls
+
+
+READING = 2
+"""It is asked once for the training frames and once for the validation frames."""
+
+
 def test_stop_takes_effect_within_a_batch_and_keeps_the_best(run):
-    asked = []
-
-    def should_stop():
-        asked.append(1)
-        return len(asked) > 5
-
-    epochs = run(replace(PLAIN, epochs=50), should_stop=should_stop)
+    epochs = run(replace(PLAIN, epochs=50), should_stop=after(READING + 5))
     assert epochs[-1].step == 5
     assert "stopped as asked" in epochs[-1].messages[-1]
     assert epochs[-1].remaining == 0
@@ -85,9 +93,41 @@ def test_stop_takes_effect_within_a_batch_and_keeps_the_best(run):
 
 
 def test_stop_before_the_first_batch_still_ends_with_an_epoch(run):
-    epochs = run(should_stop=lambda: True)
+    epochs = run(should_stop=after(READING))
     assert len(epochs) == 1
     assert epochs[0].step == 0
+
+
+def test_stop_takes_effect_while_frames_are_read(run, monkeypatch):
+    monkeypatch.setattr(labels, "READ", 8)
+    read = []
+    monkeypatch.setattr(
+        Preparation, "read", lambda self, scan, rows: read.append(rows) or PREPARE(self, scan, rows)
+    )
+    assert run(should_stop=after(2)) == []
+    assert [len(rows) for rows in read if len(rows) <= 8] == [8, 8]
+
+
+def test_no_more_frames_are_read_than_training_looks_at(run, monkeypatch):
+    monkeypatch.setattr(training_data, "ALL_TRAINING", 20)
+    monkeypatch.setattr(training_data, "MOST_VALIDATING", 5)
+    epochs = run(replace(PLAIN, epochs=0, steps=2, batch_size=16))
+    origin = epochs[-1].best.provenance
+    assert len(origin["train"]) == 32
+    assert len(origin["validation"]) == 5
+    assert any("32 of the" in message for message in epochs[0].messages)
+    used = np.concatenate([origin[part] for part in ("train", "validation", "gap")])
+    assert len(np.unique(used)) == len(used)
+    again = run(replace(PLAIN, epochs=0, steps=2, batch_size=16))
+    assert again[-1].best.provenance["train"] == origin["train"]
+
+
+def test_frames_that_do_not_fit_into_memory_train_the_same(run, monkeypatch):
+    whole = run()[-1]
+    monkeypatch.setattr(stored, "IN_MEMORY", 0)
+    mapped = run()[-1]
+    assert mapped.train_loss == whole.train_loss
+    assert mapped.validation_loss == whole.validation_loss
 
 
 def test_training_goes_on_from_a_model(run):

@@ -14,3 +14,7 @@ class InputError(ValueError):
 
 class LostProcessError(InputError):
     """Another process of the same job is gone; that one, or the system, knows why."""
+
+
+class Stopped(Exception):  # noqa: N818 (it is no error)
+    """Somebody asked to stop before there was anything to keep."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ptychonn.core import stored
+from napari_ptychonn.core.errors import Stopped
 from napari_ptychonn.core.patches import cut_patches
 from napari_ptychonn.core.preparation import Preparation
 from napari_ptychonn.core.reconstruction import Reconstruction
@@ -71,6 +74,7 @@ class LabelledFrames:
         preparation: Preparation,
         phase_offset: float,
         device: str,
+        should_stop: Callable[[], bool] | None = None,
     ) -> LabelledFrames:
         """Read frames and cut their labels from the reconstruction.
 
@@ -90,19 +94,38 @@ class LabelledFrames:
             Zero of the labels' phase, rad.
         device : str
             Where the tensors shall be.
+        should_stop : callable, optional
+            Asked before each piece is read.
+
+        Raises
+        ------
+        Stopped
+            When it said so.
         """
-        size = preparation.size
-        batches = [indices[k : k + READ] for k in range(0, len(indices), READ)]
-        frames = [preparation.read(scan, batch).to(device) for batch in batches]
-        labels = cut_patches(reconstruction, positions, indices, (size, size), phase_offset)
-        empty = torch.empty((0, 1, 1, 1), device=device)
-        amplitude, phase = (
-            torch.from_numpy(values)[:, None].to(device)
-            for values in (labels.amplitude, labels.phase)
-        )
+        count, shape = len(indices), (preparation.size, preparation.size)
+        amplitude, phase = (_room((count, 1, *shape), device) for _ in range(2))
+        frames = torch.empty((0, 1, 1, 1), device=device)
+        for start in range(0, count, READ):
+            if should_stop is not None and should_stop():
+                raise Stopped
+            rows = slice(start, min(start + READ, count))
+            prepared = preparation.read(scan, indices[rows])
+            if start == 0:
+                frames = _room((count, *prepared.shape[1:]), device)
+            frames[rows] = prepared.to(device)
+            cut = cut_patches(reconstruction, positions, indices[rows], shape, phase_offset)
+            for room, values in ((amplitude, cut.amplitude), (phase, cut.phase)):
+                room[rows] = torch.from_numpy(values)[:, None].to(device)
         return cls(
-            frames=torch.cat(frames) if frames else empty,
+            frames=frames,
             amplitude=amplitude,
             phase=phase,
-            weight=torch.ones((1, 1, 1, 1), device=device).expand(len(indices), 1, size, size),
+            weight=torch.ones((1, 1, 1, 1), device=device).expand(count, 1, *shape),
         )
+
+
+def _room(shape: tuple[int, ...], device: str) -> Tensor:
+    """Make a tensor to be filled; a large one need not lie in the memory of the CPU."""
+    if torch.device(device).type == "cpu":
+        return torch.from_numpy(stored.room(shape))
+    return torch.empty(shape, device=device)

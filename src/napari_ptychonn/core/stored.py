@@ -20,7 +20,8 @@ from napari_ptychonn.core.patches import Patches
 from napari_ptychonn.core.scan import FrameStack
 
 IN_MEMORY = 2**28
-"""Bytes of amplitudes and phases together up to which predictions stay in memory."""
+"""Bytes up to which predictions (amplitudes and phases together) stay in memory, and any array
+of training frames."""
 
 TOGETHER = 512
 """Patches that are read at once."""
@@ -127,6 +128,31 @@ class StoredImages:
                 if not count:
                     raise InputError(f"{self._what}: some were never written.")
                 left = left[count:]
+
+
+def room(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Make an array to be filled, in memory or, where it is large, mapped from a temporary file.
+
+    What is mapped looks like memory, and the system puts it away when it needs
+    memory for something else.
+
+    Raises
+    ------
+    InputError
+        When the disk has no room for it.
+    """
+    size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
+    if size <= IN_MEMORY:
+        return np.empty(shape, np.float32)
+    folder = _folder()
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise InputError(
+            f"{shape[0]} training frames in {folder} need {size / 1e9:.1f} GB and the disk has "
+            f"{free / 1e9:.1f} GB left; let TMPDIR name a folder with more."
+        )
+    with tempfile.TemporaryFile(prefix="napari-ptychonn-", dir=folder) as file:
+        return np.memmap(file, np.float32, "w+", shape=shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

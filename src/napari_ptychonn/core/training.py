@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ptychonn.core.beam import beam_weight
-from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.errors import InputError, Stopped
 from napari_ptychonn.core.fit import Fit
 from napari_ptychonn.core.model import TrainedModel
 from napari_ptychonn.core.mosaic import window_weight
@@ -109,7 +109,8 @@ def train(
         again as `options` say.
     should_stop : callable, optional
         Asked before every batch; True ends the training with one last epoch
-        that carries the best model so far.
+        that carries the best model so far.  While frames are still read it ends
+        without any.
     team : Team
         Who trains together; all members call this with the same arguments.  Any
         team gives the same losses, and only its first member's epochs carry
@@ -118,7 +119,7 @@ def train(
     Yields
     ------
     Epoch
-        At least one.
+        At least one, unless stopped while frames were read.
 
     Raises
     ------
@@ -139,15 +140,20 @@ def train(
             f"{team.size} processes cannot share batches of {options.batch_size} frames."
         )
     chosen = team.device(device)
-    data = TrainingData.load(
-        scan,
-        reconstruction,
-        region,
-        options,
-        network,
-        chosen.name,
-        resume.preparation if resume else None,
-    )
+    should_stop = should_stop or _never
+    try:
+        data = TrainingData.load(
+            scan,
+            reconstruction,
+            region,
+            options,
+            network,
+            chosen.name,
+            resume.preparation if resume else None,
+            lambda: team.agree(should_stop()),
+        )
+    except Stopped:
+        return  # before there was a model
     network = data.network
     epoch_steps, epochs = _budget(options, data.steps_per_pass(options))
     fit = Fit(options, network, data, chosen.name, epoch_steps * epochs, resume, team)
@@ -156,7 +162,7 @@ def train(
     blank = _blank_model(scan, reconstruction, region, options, network, data)
     course = _Course(fit, data, blank, epoch_steps, epochs, resume)
     while not course.ended:
-        yield course.epoch(should_stop or _never)
+        yield course.epoch(should_stop)
 
 
 class _Course:

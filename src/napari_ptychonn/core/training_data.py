@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,12 @@ from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.rescan import Rescan
 from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.core.team import Team
+
+MOST_VALIDATING = 1024
+"""Validation frames at most: they are predicted after each epoch."""
+
+ALL_TRAINING = 4096
+"""So many training frames are always all read, however few steps there are."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,13 +73,19 @@ class TrainingData:
         network: NetworkOptions,
         device: str,
         preparation: Preparation | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> TrainingData:
-        """Read the frames and cut the labels of a region.
+        """Read the frames and cut the labels of a region: no more than training looks at.
+
+        Of the training frames of a big region as many are drawn as the steps ask
+        for, and of the validation frames `MOST_VALIDATING` are evenly chosen.
 
         Raises
         ------
         InputError
             When fewer than two training patches lie on the object.
+        Stopped
+            When `should_stop` said so.
         """
         shape = (network.size, network.size)
         placed, positions = reconstruction.under(scan)
@@ -100,9 +112,18 @@ class TrainingData:
         preparation = preparation or Preparation.fit(
             scan, train, size=network.size, scaling=network.scaling
         )
+        looked_at = _drawn(train, options), _even(validation)
+        for whole, part, what in zip(
+            (train, validation), looked_at, ("training", "validation"), strict=True
+        ):
+            if len(part) < len(whole):
+                messages.append(f"{len(part)} of the {len(whole)} {what} frames are looked at")
+        train, validation = looked_at
         measured = (
-            LabelledFrames.measured(scan, placed, positions, part, preparation, offset, device)
-            for part in (train, validation)
+            LabelledFrames.measured(
+                scan, placed, positions, part, preparation, offset, device, should_stop
+            )
+            for part in looked_at
         )
         return cls(
             placed=placed,
@@ -165,3 +186,20 @@ class TrainingData:
     def steps_per_pass(self, options: TrainingOptions) -> int:
         """Batches until each measured frame was seen once."""
         return math.ceil(len(self.train) / self.shares(options)[0])
+
+
+def _drawn(train: NDArray[np.int64], options: TrainingOptions) -> NDArray[np.int64]:
+    """Training frames that so many steps can look at, at most; in scan order."""
+    if options.epochs:
+        return train
+    most = max(ALL_TRAINING, options.steps * options.batch_size)
+    if len(train) <= most:
+        return train
+    return np.sort(np.random.default_rng(options.seed).choice(train, most, replace=False))
+
+
+def _even(validation: NDArray[np.int64]) -> NDArray[np.int64]:
+    if len(validation) <= MOST_VALIDATING:
+        return validation
+    chosen = np.linspace(0, len(validation) - 1, MOST_VALIDATING).astype(np.int64)
+    return validation[chosen]
