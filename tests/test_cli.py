@@ -246,12 +246,14 @@ def test_ctrl_c_keeps_the_best_model(folder, tmp_path, monkeypatch):
 def test_two_processes_train_one_model(folder, tmp_path):
     ended = python(
         "-m", "napari_ptychonn", "train", folder / "scan.h5", "--frames", TRAINED,
-        "-o", tmp_path / "m", "--steps", "2", "--processes", "2", "--device", "cpu",
+        "-o", tmp_path / "m", "--steps", "2", "--processes", "2", "--device", "cpu", "--progress",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith(f"{tmp_path / 'm'}: 1 epochs, best validation loss")
-    assert ended.stderr.splitlines()[-1] == "training on cpu: as asked, 2 processes together"
+    assert ended.stderr.splitlines()[-1].startswith(f"{tmp_path / 'm'}: 1 epochs, best validation")
     assert ended.stderr.count("reconstruction:") == 1, "one of them speaks"
+    (epoch,) = map(json.loads, ended.stdout.splitlines())
+    assert epoch["messages"][0] == "training on cpu: as asked, 2 processes together"
+    assert (epoch["step"], epoch["steps"], epoch["remaining"], epoch["saved"]) == (2, 2, 0, True)
     together, alone = TrainedModel.load(tmp_path / "m"), TrainedModel.load(folder / "model")
     losses = [model.history[0]["train_loss"] for model in (together, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)

@@ -51,11 +51,13 @@ def test_every_json_key_is_documented() -> None:
     from napari_ptychonn.core.ring_correlation import Resolution
     from napari_ptychonn.core.speed import SpeedUp
     from napari_ptychonn.io.description import Description
+    from napari_ptychonn.processes.lines import KEYS
 
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     values = (Description, Comparison, PatchErrors, ImageErrors, Alignment, Resolution, SpeedUp)
     keys = {field.name for value in values for field in fields(value)}
     keys -= {"pair"}  # images
+    keys |= {"saved", "messages", *KEYS}
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
 
 

@@ -38,7 +38,7 @@ from napari_ptychonn.terminal import (
     stop_requests,
     tracker,
 )
-from napari_ptychonn.train_commands import train
+from napari_ptychonn.train_commands import train, train_task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -199,6 +199,7 @@ def reconstruct(
 
 
 app.command()(train)
+app.command(hidden=True)(train_task)
 
 
 @app.command()

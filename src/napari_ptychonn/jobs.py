@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.training import Epoch
     from napari_ptychonn.engines.iteration import Iteration
     from napari_ptychonn.engines.options import EngineOptions
+    from napari_ptychonn.processes.task import TrainingTask
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ def training_job(
     *,
     resume: TrainedModel | None = None,
     looked_at: Callable[[], int] = lambda: 0,
+    processes: int = 0,
 ) -> Iterator[Epoch | Preview]:
     """Train, and show now and then what the best model makes of the scan.
 
@@ -124,6 +126,8 @@ def training_job(
         Asked before every batch; True ends with one last Epoch.
     looked_at : callable
         The scan point that is on screen.
+    processes : int
+        Processes of their own that train together; 0 to train in this one.
 
     Yields
     ------
@@ -132,22 +136,22 @@ def training_job(
     Preview
         Not more often than once a second, and within `PREVIEW_SHARE` of the time.
     """
-    from napari_ptychonn.core.training import train
+    from napari_ptychonn.processes.task import TrainingTask
 
     placed, positions = reconstruction.under(scan)
     allowance = _Allowance()
     unseen = False
     try:
-        for epoch in train(
-            scan,
-            reconstruction,
-            region,
-            options,
-            network,
+        task = TrainingTask(
+            scan=scan,
+            reconstruction=reconstruction,
+            region=region,
+            options=options,
+            network=network,
             device=device,
             resume=resume,
-            should_stop=should_stop,
-        ):
+        )
+        for epoch in _epochs(task, processes, should_stop):
             yield epoch
             unseen = unseen or epoch.is_best
             if not unseen or should_stop():
@@ -163,6 +167,26 @@ def training_job(
                 yield from allowance.spend_little(partial(glance, scan, epoch.best, point, device))
     finally:
         release_memory()
+
+
+def _epochs(task: TrainingTask, processes: int, should_stop: ShouldStop) -> Iterator[Epoch]:
+    """Train here, or in processes of their own."""
+    if processes:
+        from napari_ptychonn.processes.beside import train_beside
+
+        return train_beside(task, processes, should_stop)
+    from napari_ptychonn.core.training import train
+
+    return train(
+        task.scan,
+        task.reconstruction,
+        task.region,
+        task.options,
+        task.network,
+        device=task.device,
+        resume=task.resume,
+        should_stop=should_stop,
+    )
 
 
 def reconstruct_job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,6 +33,7 @@ from napari_ptychonn.terminal import (
 if TYPE_CHECKING:
     from napari_ptychonn.core.model import TrainedModel
     from napari_ptychonn.core.training import Epoch
+    from napari_ptychonn.processes.task import TrainingTask
 
 SAVE_PAUSE = 2.0
 """Seconds between two savings of the best model at least, lest a power cut takes it all."""
@@ -41,6 +43,12 @@ ProcessesOption = Annotated[
     typer.Option(
         min=1, help="Train in so many processes of this machine together; one GPU each, or the CPU."
     ),
+]
+OutputOption = Annotated[
+    Path, typer.Option("-o", "--output", metavar="MODEL", help="Model to write.")
+]
+ProgressOption = Annotated[
+    bool, typer.Option("--progress", help="Print one JSON object for each epoch on stdout.")
 ]
 AttendedOption = Annotated[
     bool,
@@ -64,9 +72,7 @@ def train(
             help="Training and validation frames together, as a Python slice.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="MODEL", help="Model to write.")
-    ],
+    output: OutputOption,
     reconstruction: Annotated[
         str | None,
         typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
@@ -88,6 +94,7 @@ def train(
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
     processes: ProcessesOption = 1,
+    progress: ProgressOption = False,
     attended: AttendedOption = False,
 ) -> None:
     """Train a network on some frames of a scan.
@@ -99,7 +106,6 @@ def train(
         raise typer.BadParameter("give --epochs or --steps, not both.")
     must_be_writable(output, scan, reconstruction)
     from napari_ptychonn.core.region import TrainingRegion
-    from napari_ptychonn.core.team import joined
     from napari_ptychonn.io import read_scan
 
     measured = read_scan(scan)
@@ -110,20 +116,67 @@ def train(
     if processes > 1:
         train_in_crew(context, processes, attended=attended)
         return
+    from napari_ptychonn.processes.task import TrainingTask
+
     start = _model(resume) if resume is not None else None
     options, network = recipe(preset, epochs, steps, seed, start)
 
+    _train(
+        TrainingTask(
+            scan=measured,
+            reconstruction=labels,
+            region=region,
+            options=options,
+            network=network,
+            device=device,
+            resume=start,
+        ),
+        output,
+        attended=attended,
+        progress=progress,
+        say=say,
+    )
+
+
+def train_task(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Written by the window.")],
+    output: OutputOption,
+    processes: ProcessesOption = 1,
+    progress: ProgressOption = False,
+    attended: AttendedOption = False,
+) -> None:
+    """Train what a window has left in a folder."""
+    say = _voice(processes)
+    if processes > 1:
+        train_in_crew(context, processes, attended=attended)
+        return
+    from napari_ptychonn.processes.task import TrainingTask
+
+    _train(TrainingTask.load(folder), output, attended=attended, progress=progress, say=say)
+
+
+def _train(
+    task: TrainingTask,
+    output: Path,
+    *,
+    attended: bool,
+    progress: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Train in this process, with the others of its team; the first one tells and saves."""
+    from napari_ptychonn.core.team import joined
     from napari_ptychonn.core.training import train as epochs_of
 
     with joined() as team, stop_requests(attended=attended, say=say) as stop:
         run = epochs_of(
-            measured,
-            labels,
-            region,
-            options,
-            network,
-            device=device,
-            resume=start,
+            task.scan,
+            task.reconstruction,
+            task.region,
+            task.options,
+            task.network,
+            device=task.device,
+            resume=task.resume,
             should_stop=stop,
             team=team,
         )
@@ -131,8 +184,12 @@ def train(
             for _ in run:
                 pass
             return
-        best = watch(run, output)
-    print(f"{output}: {told_losses(best)}")
+        best = watch(run, output, progress=progress)
+    told = f"{output}: {told_losses(best)}"
+    if progress:
+        notice(told)
+    else:
+        print(told)
 
 
 def train_in_crew(context: typer.Context, processes: int, *, attended: bool) -> None:
@@ -154,28 +211,44 @@ def train_in_crew(context: typer.Context, processes: int, *, attended: bool) -> 
             raise typer.Exit(1) from None
 
 
-def watch(epochs: Iterable[Epoch], output: Path) -> TrainedModel:
-    """Show the training, and save the best model now and then, and however it ends."""
+def watch(epochs: Iterable[Epoch], output: Path, *, progress: bool = False) -> TrainedModel:
+    """Show the training, and save the best model now and then, and however it ends.
+
+    Parameters
+    ----------
+    epochs : iterable of Epoch
+        The training.
+    output : Path
+        Model file.
+    progress : bool
+        Whether a program follows, line by line, instead of a person.
+    """
     best: TrainedModel | None = None
-    saved: TrainedModel | None = None
-    last = time.monotonic()
-    with progress_bars() as progress:
-        track = tracker(progress)
+    unsaved, last = True, -math.inf
+    with progress_bars() as bars:
+        track = tracker(bars)
         try:
             for epoch in epochs:
                 best = epoch.best
+                unsaved = unsaved or epoch.is_best
+                due = unsaved and time.monotonic() - last >= SAVE_PAUSE
+                if due := due or epoch.remaining == 0:
+                    best.save(output)
+                    unsaved, last = False, time.monotonic()
+                if progress:
+                    from napari_ptychonn.processes.lines import line_of
+
+                    print(line_of(epoch, saved=due), flush=True)
+                    continue
                 for message in epoch.messages:
                     notice(message)
                 track("training", epoch.step, epoch.steps, _told_epoch(epoch))
-                if epoch.is_best and time.monotonic() - last >= SAVE_PAUSE:
-                    best.save(output)
-                    saved, last = best, time.monotonic()
         except Exception:
             if best is not None:
                 notice(f"the best model so far is kept in {output}")
             raise
         finally:
-            if best is not None and best is not saved:
+            if best is not None and unsaved:
                 best.save(output)
     if best is None:
         raise InputError("The training was stopped before there was any model.")

@@ -140,6 +140,7 @@ class PtychoNNDock(QWidget):
                 self.train_panel.device.currentText(),
                 resume=session.model if resume else None,
                 looked_at=lambda: session.point,
+                processes=self.train_panel.processes(),
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 MAIN_FIELDS = ("steps", "epochs", "batch_size", "learning_rate")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+Place = Literal["in napari", "in its own process", "in several processes"]
+"""Where the training runs."""
+
+SEVERAL = 2
+"""Processes proposed when there are to be several."""
+
 REDRAW_MS = 150
 """The loss curve is drawn at most so often, however short the epochs are."""
 
@@ -68,7 +75,12 @@ class TrainPanel(QWidget):
         if training:
             self.progress.setRange(0, 1)  # without end, it would be redrawn all the time
             self._messages, self._latest = [], None
-            self.state.setText("Reading frames and cutting labels…")
+            beside = self.processes() > 0
+            self.state.setText(
+                "Handing frames to the training process…"
+                if beside
+                else "Reading frames and cutting labels…"
+            )
             self._show_plot()
         else:
             self._draw()
@@ -78,6 +90,13 @@ class TrainPanel(QWidget):
         self.preset.setCurrentText(preset)
         self.device.setCurrentText(device)
 
+    def processes(self) -> int:
+        """Processes of their own that are to train; 0 for none."""
+        place = self.place.currentText()
+        if place == "in napari":
+            return 0
+        return self.several.value() if place == "in several processes" else 1
+
     def show_epoch(self, epoch: Epoch) -> None:
         """Take an epoch; it is drawn a moment later."""
         self._latest = epoch
@@ -86,8 +105,8 @@ class TrainPanel(QWidget):
             self._redraw.start()
 
     def show_failure(self, sentence: str) -> None:
-        """Say why the training ended."""
-        self.state.setText(sentence)
+        """Say why the training ended, and what is left of it."""
+        self.state.setText(f"{sentence[:1].upper()}{sentence[1:]}")
 
     def forget(self) -> None:
         """Another scan is loaded: the last training is no longer what is on screen."""
@@ -119,6 +138,7 @@ class TrainPanel(QWidget):
         form.setVerticalSpacing(3)
         form.addRow("Preset", self.preset)
         form.addRow("Device", self.device)
+        form.addRow("Run", self._places())
         self._layout.addLayout(form)
         self._layout.addWidget(self.options.rows(MAIN_FIELDS))
         self._layout.addWidget(self._advanced())
@@ -128,6 +148,25 @@ class TrainPanel(QWidget):
         self.state = sentence_label()
         self._layout.addWidget(self.progress)
         self._layout.addWidget(self.state)
+
+    def _places(self) -> QWidget:
+        self.place, self.several = QComboBox(), QSpinBox()
+        self.place.addItems(get_args(Place))
+        self.place.setToolTip(
+            "A process of its own leaves the window free, and a crash there does no harm here. "
+            "Several share every batch: one GPU each, or the cores of the processor."
+        )
+        self.several.setRange(2, 64)
+        self.several.setValue(SEVERAL)
+        self.several.setToolTip("How many processes train together.")
+        self.several.setVisible(False)
+        self.place.currentTextChanged.connect(self._on_place)
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.place, 1)
+        layout.addWidget(self.several)
+        return row
 
     def _advanced(self) -> QWidget:
         return Section(
@@ -153,6 +192,9 @@ class TrainPanel(QWidget):
 
     def _on_stop(self) -> None:
         self.stop_requested.emit()
+
+    def _on_place(self, place: str) -> None:
+        self.several.setVisible(place == "in several processes")
 
     def _on_preset(self, name: str) -> None:
         if name in PRESETS:
