@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.faulty_pixels import LEAST_CONTRAST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,6 +87,21 @@ DeviceOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
+]
+
+MaskOption = Annotated[
+    bool,
+    typer.Option(
+        "--mask/--no-mask", help="Leave hot, dead and saturated detector pixels out, or not."
+    ),
+]
+MaskContrastOption = Annotated[
+    float,
+    typer.Option(
+        min=LEAST_CONTRAST,
+        help="A pixel is hot or dead when it differs so much from its neighbours: times as much, "
+        "or standard deviations less.",
+    ),
 ]
 
 

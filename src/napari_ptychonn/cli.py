@@ -24,17 +24,21 @@ from napari_ptychonn.arguments import (
     FirstProbe,
     FramesOption,
     JsonOption,
+    MaskContrastOption,
+    MaskOption,
     ScanArgument,
     chosen_frames,
     must_be_writable,
 )
 from napari_ptychonn.core.errors import InputError, LostProcessError
+from napari_ptychonn.core.faulty_pixels import CONTRAST
 from napari_ptychonn.study_commands import study
 from napari_ptychonn.terminal import (
     notice,
     print_json,
     progress_bars,
     read_aloud,
+    read_scan_aloud,
     stop_requests,
     tracker,
 )
@@ -113,8 +117,10 @@ def info(
     if as_json:
         print_json(description)
         return
-    notes = description.pop("notes", ())
+    notes, warnings = description.pop("notes", ()), description.pop("warnings", ())
     _print_fields(description)
+    for warning in warnings:
+        print(f"warning: {warning}")
     for note in notes:
         print(f"note: {note}")
 
@@ -151,6 +157,8 @@ def reconstruct(
         int, typer.Option(min=0, help="Frames that update the object at once; 0: chosen.")
     ] = 0,
     threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: chosen.")] = 0,
+    mask: MaskOption = True,
+    mask_contrast: MaskContrastOption = CONTRAST,
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of the order of the frames.")] = 0,
     as_json: JsonOption = False,
@@ -160,12 +168,11 @@ def reconstruct(
     Ctrl-C ends it early and keeps the object as it is then.
     """
     from napari_ptychonn.engines import EngineOptions, why_not
-    from napari_ptychonn.io import read_scan
 
     if missing := why_not():
         raise InputError(missing)
     must_be_writable(output, scan, None if _is_reconstruction(start) else start)
-    measured = read_scan(scan)
+    measured = read_scan_aloud(scan, mask_contrast if mask else None)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
     before = None if start is None else read_aloud(start)
     options = EngineOptions(
@@ -216,6 +223,8 @@ def predict(
         ),
     ],
     frames: FramesOption = None,
+    mask: MaskOption = True,
+    mask_contrast: MaskContrastOption = CONTRAST,
     device: DeviceOption = "auto",
 ) -> None:
     """Predict frames of a scan one by one, and stitch the mosaic.
@@ -223,9 +232,9 @@ def predict(
     Ctrl-C ends it early, writes what is predicted by then, and exits with 130.
     """
     must_be_writable(output, scan, str(model))
-    from napari_ptychonn.io import read_scan, write_result
+    from napari_ptychonn.io import write_result
 
-    measured = read_scan(scan)
+    measured = read_scan_aloud(scan, mask_contrast if mask else None)
     trained = _model(model)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
 

@@ -26,6 +26,7 @@ from napari_ptychonn.terminal import (
     print_json,
     progress_bars,
     read_aloud,
+    read_scan_aloud,
     stop_requests,
     tracker,
 )
@@ -161,10 +162,9 @@ def size(
     Ctrl-C ends it early and keeps the trainings that are finished.
     """
     counts = None if sizes is None else parse_counts(sizes)
-    from napari_ptychonn.io import read_scan
     from napari_ptychonn.studies import size_study
 
-    measured = read_scan(scan)
+    measured = read_scan_aloud(scan)
     labels = read_aloud(reconstruction or scan)
     options, network = recipe(preset, None, steps, seed, None)
     with stop_requests(KEPT) as stop:
@@ -219,9 +219,8 @@ def _read(
     scan: str, model: Path, reference: str | None
 ) -> tuple[Scan, TrainedModel, Reconstruction]:
     from napari_ptychonn.core.model import TrainedModel
-    from napari_ptychonn.io import read_scan
 
-    return read_scan(scan), TrainedModel.load(model), read_aloud(reference or scan)
+    return read_scan_aloud(scan), TrainedModel.load(model), read_aloud(reference or scan)
 
 
 def _engine(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -11,10 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_ptychonn.core.faulty_pixels import CONTRAST
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from napari_ptychonn.core.reconstruction import Reconstruction
+    from napari_ptychonn.core.scan import Scan
+
+logger = logging.getLogger(__name__)
 
 
 class Track(Protocol):
@@ -32,6 +38,28 @@ def notice(text: str) -> None:
 def silence(text: str) -> None:
     """Tell nobody: of several processes, only the first one speaks."""
     del text
+
+
+def read_scan_aloud(
+    path: str, contrast: float | None = CONTRAST, say: Callable[[str], None] | None = None
+) -> Scan:
+    """Read a scan, and say what is doubtful about it.
+
+    Parameters
+    ----------
+    path : str
+        See `read_scan`.
+    contrast : float or None
+        Faulty pixels beyond this are masked (see `FaultyPixels`); None masks none.
+    say : callable, optional
+        Instead of a warning in the log.
+    """
+    from napari_ptychonn.io import read_scan
+
+    scan = read_scan(path).masked_above(contrast)
+    for sentence in scan.warnings:
+        (say or logger.warning)(f"{scan.name}: {sentence}")
+    return scan
 
 
 def read_aloud(path: str, say: Callable[[str], None] = notice) -> Reconstruction:

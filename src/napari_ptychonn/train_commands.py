@@ -12,6 +12,8 @@ import typer
 
 from napari_ptychonn.arguments import (
     DeviceOption,
+    MaskContrastOption,
+    MaskOption,
     Preset,
     ScanArgument,
     Validation,
@@ -21,10 +23,12 @@ from napari_ptychonn.arguments import (
     split_by,
 )
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.faulty_pixels import CONTRAST
 from napari_ptychonn.terminal import (
     notice,
     progress_bars,
     read_aloud,
+    read_scan_aloud,
     silence,
     stop_requests,
     tracker,
@@ -91,6 +95,8 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Go on training this model.")
     ] = None,
+    mask: MaskOption = True,
+    mask_contrast: MaskContrastOption = CONTRAST,
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
     processes: ProcessesOption = 1,
@@ -106,10 +112,11 @@ def train(
         raise typer.BadParameter("give --epochs or --steps, not both.")
     must_be_writable(output, scan, reconstruction)
     from napari_ptychonn.core.region import TrainingRegion
-    from napari_ptychonn.io import read_scan
 
-    measured = read_scan(scan)
     say = _voice(processes)
+    measured = read_scan_aloud(
+        scan, mask_contrast if mask else None, None if say is notice else say
+    )
     labels = read_aloud(reconstruction or scan, say)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
     say(f"{measured.name}: {region.description}: {region.counts}")

@@ -38,6 +38,25 @@ def beam_weight(
     return np.asarray(np.maximum(weight / weight.max(), floor), np.float32)
 
 
+def beam_width(probe: NDArray[np.complex64], share: float = 0.9) -> float:
+    """Diameter in pixels of the disc about the beam's centre of mass that holds most of its power.
+
+    Parameters
+    ----------
+    probe : ndarray of complex64
+        (modes, py, px), not all zero.
+    share : float
+        Of the power.
+    """
+    power = np.sum(np.abs(probe.astype(np.complex128)) ** 2, axis=0)
+    power /= power.sum()
+    y, x = np.indices(power.shape)
+    radius = np.hypot(y - (power * y).sum(), x - (power * x).sum()).ravel()
+    order = np.argsort(radius)
+    reached = int(np.searchsorted(np.cumsum(power.ravel()[order]), share))
+    return float(2 * radius[order[min(reached, len(order) - 1)]] + 1)
+
+
 def _centred(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Crop or zero-pad around element N // 2."""
     result = np.zeros(shape, np.float32)

@@ -140,20 +140,34 @@ class Preparation:
             )
         top, left, height, width = self.window
         counts = scan.read(indices, (slice(top, top + height), slice(left, left + width)))
-        return self.apply(torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32)))
+        return self.apply(
+            torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32)), self._valid_in(scan)
+        )
+
+    def _valid_in(self, scan: Scan) -> NDArray[np.bool_] | None:
+        """What this and the scan both trust: another scan may have faulty pixels of its own."""
+        if scan.valid is None:
+            return self.valid
+        top, left, height, width = self.window
+        valid = scan.valid[top : top + height, left : left + width]
+        return valid if self.valid is None else valid & self.valid
 
     @property
     def input_shape(self) -> tuple[int, int]:
         """Height and width of a prepared frame."""
         return self.window[2:] if self.scaling == "amplitude" else (self.size, self.size)
 
-    def apply(self, counts: torch.Tensor) -> torch.Tensor:
+    def apply(
+        self, counts: torch.Tensor, valid: NDArray[np.bool_] | None = None
+    ) -> torch.Tensor:
         """Prepare counts cropped to `window`, on whatever device they are.
 
         Parameters
         ----------
         counts : Tensor
             (m, height, width) float32.  Values that are negative or not finite count as 0.
+        valid : ndarray of bool, optional
+            (height, width), instead of `self.valid`.
 
         Returns
         -------
@@ -165,8 +179,9 @@ class Preparation:
 
         counts = counts.nan_to_num(0.0, 0.0, 0.0).clamp_min(0.0)
         values = (counts if self.scaling == "raw" else counts.sqrt())[:, None]
-        if self.valid is not None:
-            good = torch.from_numpy(self.valid).to(values)[None, None]
+        valid = self.valid if valid is None else valid
+        if valid is not None:
+            good = torch.from_numpy(valid).to(values)[None, None]
             share = functional.avg_pool2d(good, self.bin)
             values = functional.avg_pool2d(values * good, self.bin) / share.clamp_min(1e-6)
         elif self.bin > 1:

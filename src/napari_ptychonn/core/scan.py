@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.faulty_pixels import FaultyPixels
 
 Unit = Literal["m", "pixel"]
 """Unit of positions and pixel sizes: metres, or object pixels when the scan is not calibrated."""
@@ -21,6 +22,9 @@ PLANCK_TIMES_C = 1.986445857148928e-25
 
 ELECTRONVOLT = 1.602176634e-19
 """One electronvolt in joules (exact in the 2019 SI)."""
+
+_ELECTRON_REST_KEV = 510.99895
+_ELECTRONS_KEV = (36.0, 400.0)
 
 
 @runtime_checkable
@@ -76,6 +80,27 @@ class Optics:
             return None
         return PLANCK_TIMES_C / (self.wavelength * ELECTRONVOLT) / 1e3
 
+    @property
+    def electron_kev(self) -> float | None:
+        """Energy, keV, of electrons of this wavelength; None where it is one of photons.
+
+        Electron microscopes use 1.6 to 6 pm; photons of that are gamma rays.
+        """
+        photon = self.energy_kev
+        if photon is None:
+            return None
+        rest = _ELECTRON_REST_KEV
+        kinetic = rest * (np.sqrt(1 + (photon / rest) ** 2) - 1)
+        low, high = _ELECTRONS_KEV
+        return float(kinetic) if low <= kinetic <= high else None
+
+    @property
+    def beam(self) -> str:
+        """Energy and kind of the beam for a person: '8.8 keV', '200 keV electrons'; '' unknown."""
+        if self.electron_kev is not None:
+            return f"{self.electron_kev:.4g} keV electrons"
+        return "" if self.energy_kev is None else f"{self.energy_kev:.4g} keV"
+
     def object_pixel(self, frame_shape: tuple[int, int]) -> tuple[float, float] | None:
         """Far-field object pixel λ·z / (N·pitch), (y, x), m; None when something is unknown.
 
@@ -126,6 +151,11 @@ class Scan:
     notes : tuple of str
         What a user should know about how the file was understood, one
         sentence each: counts of frames without position, masks, guesses.
+    faulty : FaultyPixels or None
+        What was found of hot, dead and saturated pixels; those it says are bad
+        are False in `valid`.
+    findings : tuple of str
+        What is doubtful about the scan, one sentence each (see `core.sanity`).
     """
 
     frames: FrameStack
@@ -139,6 +169,8 @@ class Scan:
     name: str = "scan"
     source: Path | None = None
     notes: tuple[str, ...] = ()
+    faulty: FaultyPixels | None = None
+    findings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float64)
@@ -221,6 +253,25 @@ class Scan:
             block = self.frames[wanted, rows, columns]
         block = np.asarray(block)
         return block if np.array_equal(back, np.arange(len(block))) else block[back]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Findings, and what was found of faulty pixels."""
+        told = "" if self.faulty is None else self.faulty.sentence
+        return (*self.findings, told) if told else self.findings
+
+    def masked_above(self, contrast: float | None) -> Scan:
+        """Mask more or fewer of the faulty pixels: the same scan with another `valid`.
+
+        Parameters
+        ----------
+        contrast : float or None
+            See `FaultyPixels`; None leaves them in.
+        """
+        if self.faulty is None:
+            return self
+        faulty = self.faulty.masked_above(contrast)
+        return replace(self, faulty=faulty, valid=faulty.valid)
 
     def in_metres(self, pixel_size: tuple[float, float]) -> Scan:
         """Calibrate: the same scan in metres, given the object pixel (y, x) in metres."""

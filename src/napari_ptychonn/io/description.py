@@ -56,6 +56,8 @@ class Description:
         Object pixel (y, x), in `unit`.
     energy_kev, distance_m : float or None
         Photon energy, keV, and detector distance, m.
+    electron_kev : float or None
+        Energy of electrons of that wavelength, where it can only be theirs.
     detector_pitch_m : tuple of float or None
         Detector pixel (y, x), m.
     masked_pixels : int or None
@@ -78,6 +80,8 @@ class Description:
         Trainable numbers of a model.
     metadata : dict
         What a model or a result says about itself.
+    warnings : tuple of str
+        What is doubtful about a scan, and its faulty pixels.
     notes : tuple of str
         How the file was understood: guesses, masks, what was left out.
     """
@@ -96,6 +100,7 @@ class Description:
     lines: int | None = None
     pixel_size: tuple[float, float] | None = None
     energy_kev: float | None = None
+    electron_kev: float | None = None
     distance_m: float | None = None
     detector_pitch_m: tuple[float, float] | None = None
     masked_pixels: int | None = None
@@ -108,6 +113,7 @@ class Description:
     held_out: int | None = None
     parameters: int | None = None
     metadata: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -160,6 +166,7 @@ def _scan(path: str, location: Location, names: tuple[str, ...]) -> Description:
         layout=layout,
         **_of_scan(scan),
         **_default(names),
+        warnings=scan.warnings,
         notes=(*scan.notes, *_choice(names)),
     )
 
@@ -177,7 +184,8 @@ def _of_scan(scan: Scan) -> dict[str, Any]:
         "extent": (float(extent[0]), float(extent[1])),
         "lines": None if scan.line is None else len(np.unique(scan.line)),
         "pixel_size": scan.pixel_size,
-        "energy_kev": scan.optics.energy_kev,
+        "energy_kev": scan.optics.energy_kev if scan.optics.electron_kev is None else None,
+        "electron_kev": scan.optics.electron_kev,
         "distance_m": scan.optics.detector_distance,
         "detector_pitch_m": scan.optics.detector_pitch,
         "masked_pixels": 0 if scan.valid is None else int((~scan.valid).sum()),

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.faulty_pixels import FaultyPixels
+from napari_ptychonn.core.frame_sample import FrameSample
+from napari_ptychonn.core.sanity import findings
 from napari_ptychonn.core.scan import Optics, Scan
 from napari_ptychonn.io.composed import TRANSPOSED
 from napari_ptychonn.io.contents import Contents
-from napari_ptychonn.io.detector import Sample
 from napari_ptychonn.io.frames import LazyFrames
 from napari_ptychonn.io.geometry import centre_shift, pixel_size, read_probe, window_shape
 from napari_ptychonn.io.joining import Joined
@@ -45,7 +47,10 @@ def admit(sources: Sources) -> Scan:
     shaping = Shaping.of(sources.frames, (ky, kx))
     stack, sample, frame_notes = _stack(sources, shaping, joined, len(positions))
     optics, optics_notes = _optics(sources, shaping)
-    valid, mask_notes = _valid(sources.frames, shaping, sample, stack.corner)
+    usable, mask_notes = _usable(sources.frames, shaping, sample, stack.corner)
+    faulty = FaultyPixels.find(
+        sample.frames, usable, of=sample.of, ceiling=sources.frames.number("ceiling")
+    )
     places = sources.places if sources.places is not None else sources.frames
     pixel = pixel_size(places, optics, stack.shape[1:])
     probe, probe_notes = _probe(places, sources.frames, stack)
@@ -54,7 +59,8 @@ def admit(sources: Sources) -> Scan:
         positions=_centred(places, positions, stack, pixel)[joined.positions],
         unit=positions.unit,
         pixel_size=pixel if positions.unit == "m" else None,
-        valid=valid,
+        valid=faulty.valid,
+        faulty=faulty,
         line=_line(sources, positions, joined),
         probe=probe,
         optics=optics,
@@ -75,6 +81,7 @@ def admit(sources: Sources) -> Scan:
     if scan.unit == "pixel" and pixel is not None and places.layout.position_unit == "pixel":
         scan = scan.in_metres(pixel)
     scan = _with_field(scan)
+    scan = replace(scan, findings=findings(scan, sample))
     stack.close()
     for note in scan.notes:
         logger.info("%s: %s", scan.name, note)
@@ -83,7 +90,7 @@ def admit(sources: Sources) -> Scan:
 
 def _stack(
     sources: Sources, shaping: Shaping, joined: Joined, positions: int
-) -> tuple[LazyFrames, Sample, list[str]]:
+) -> tuple[LazyFrames, FrameSample, list[str]]:
     layout = sources.frames.layout
     source, notes = _source(sources, shaping, positions)
     stack = LazyFrames(source, amplitude=layout.amplitude)
@@ -91,7 +98,7 @@ def _stack(
         stack = stack.chosen(joined.frames)
     if layout.amplitude:
         notes.append("The file holds amplitudes; their squares are taken as counts.")
-    sample = Sample.of_stack(stack)
+    sample = FrameSample.of_stack(stack)
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":
         corner = sample.has_zero_frequency_at_corner()
@@ -99,7 +106,7 @@ def _stack(
         stack = stack.with_corner(True)
         sample = replace(sample, frames=np.fft.fftshift(sample.frames, axes=(-2, -1)))
         notes.append("Zero frequency is stored at the corner of the frames; moved to the centre.")
-    return stack, sample, [*notes, *sample.notes()]
+    return stack, sample, notes
 
 
 def _source(sources: Sources, shaping: Shaping, positions: int) -> tuple[Source, list[str]]:
@@ -131,9 +138,9 @@ def _optics(sources: Sources, shaping: Shaping) -> tuple[Optics, tuple[str, ...]
     return merged, (*notes, *other_notes)
 
 
-def _valid(
-    contents: Contents, shaping: Shaping, sample: Sample, corner: bool
-) -> tuple[NDArray[np.bool_] | None, list[str]]:
+def _usable(
+    contents: Contents, shaping: Shaping, sample: FrameSample, corner: bool
+) -> tuple[NDArray[np.bool_], list[str]]:
     shape = sample.frames.shape[1:]
     bad, notes = _masked(contents, shaping, (int(shape[0]), int(shape[1])), corner)
     if (dark := contents.array("dark")) is not None:
@@ -144,10 +151,10 @@ def _valid(
             f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
             f"count in {len(sample.frames)} of {sample.of} frames looked at; they are masked."
         )
-    valid = ~(bad | marked)
-    if not valid.any():
+    usable = ~(bad | marked)
+    if not usable.any():
         raise InputError(f"{contents.what}: every detector pixel is marked as bad.")
-    return (None if valid.all() else valid), notes
+    return usable, notes
 
 
 def _masked(

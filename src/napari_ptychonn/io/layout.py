@@ -94,6 +94,8 @@ class Layout:
         Whether a non-zero mask value means a 'bad' or a 'good' pixel.
     dark : Field or None
         Dark frame; only told of, never subtracted.
+    ceiling : Field or None
+        Largest count that the detector can give.
 
     positions : Field or None
         Both coordinates in one array, axes as in `position_axes`; (n, k) or (k, n).
@@ -163,6 +165,7 @@ class Layout:
     mask: Field | None = None
     mask_marks: Literal["bad", "good"] = "bad"
     dark: Field | None = None
+    ceiling: Field | None = None
 
     positions: Field | None = None
     position_axes: Axes = "yx"

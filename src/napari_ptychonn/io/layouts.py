@@ -43,6 +43,7 @@ CXI = Layout(
     position_indexes=at(f"{_PTYCHODUS}/probe_position_indexes"),
     mask=at(f"{_DETECTOR}/mask", "data_1/mask"),
     dark=at(f"{_DETECTOR}/data_dark"),
+    ceiling=at(f"{_DETECTOR}/saturation_value"),
     energy=at(f"{_SOURCE}/energy", scale=1 / ELECTRONVOLT),
     wavelength=at(f"{_SOURCE}/wavelength"),
     distance=at(f"{_DETECTOR}/distance"),
@@ -480,6 +481,7 @@ _BEAMLINES: tuple[Layout, ...] = (
         position_axes="xy",
         mask=at(f"entry_1/{_DETECTOR}/pixel_mask", f"entry_1/{_DETECTOR}/mask"),
         dark=at(f"entry_1/{_DETECTOR}/darkfield"),
+        ceiling=at(f"entry_1/{_DETECTOR}/saturation_value"),
         # source_1/energy is that of the machine.
         energy=at(f"entry_1/{_BEAM}/energy", f"entry_1/{_BEAM}/incident_beam_energy"),
         distance=at(f"entry_1/{_DETECTOR}/distance"),
@@ -509,6 +511,11 @@ _BEAMLINES: tuple[Layout, ...] = (
         beam_y=at(f"{_EIGER}/beam_center_y"),
         beam_x=at(f"{_EIGER}/beam_center_x"),
         mask=at(f"{_EIGER}/detectorSpecific/pixel_mask", f"{_EIGER}/pixel_mask"),
+        ceiling=at(
+            f"{_EIGER}/saturation_value",
+            f"{_EIGER}/detectorSpecific/saturation_value",
+            f"{_EIGER}/detectorSpecific/countrate_correction_count_cutoff",
+        ),
         stage_angle=at("entry/sample/goniometer/chi", index=0),
         energy=at(f"{_EIGER}/detectorSpecific/photon_energy", "entry/instrument/beam/energy"),
         wavelength=at("entry/instrument/beam/incident_wavelength", scale=1e-10),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.io.frames import LazyFrames
+from napari_ptychonn.core.scan import FrameStack
 
 _MOST_FRAMES = 32
 _MOST_BYTES = 64 * 2**20
@@ -17,7 +17,7 @@ _CORNER_EXCESS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sample:
+class FrameSample:
     """Some frames, spread evenly over the scan.
 
     Attributes
@@ -35,13 +35,13 @@ class Sample:
     of: int
 
     @classmethod
-    def of_stack(cls, stack: LazyFrames) -> Sample:
+    def of_stack(cls, stack: FrameStack) -> FrameSample:
         """Read at most 32 frames or 64 MiB, whichever is less, and at least one frame."""
         n, ky, kx = stack.shape
         affordable = max(1, _MOST_BYTES // max(1, ky * kx * stack.dtype.itemsize))
         m = min(n, _MOST_FRAMES, affordable)
         indices = np.unique(np.linspace(0, n - 1, m).astype(np.int64))
-        return cls(frames=stack[indices], indices=indices, of=n)
+        return cls(frames=np.asarray(stack[indices]), indices=indices, of=n)
 
     def mean(self) -> NDArray[np.float64]:
         """Average frame; values that are not finite count as 0."""
@@ -79,18 +79,3 @@ class Sample:
             fixed = (self.frames == self.frames[:1]).all(axis=0) & (self.frames[0] < 0)
             return np.asarray(fixed | ~np.isfinite(self.frames).any(axis=0))
         return np.zeros(self.frames.shape[1:], dtype=bool)
-
-    def notes(self) -> list[str]:
-        """Sentences about frames that hold nothing, or values that are no numbers."""
-        m = len(self.frames)
-        flat = self.frames.reshape(m, -1)
-        found = []
-        if empty := int((flat == 0).all(axis=1).sum()):
-            found.append(f"{empty} of {m} sampled frames are all zero.")
-        if self.frames.dtype.kind == "f":
-            broken = ~np.isfinite(flat)
-            # Pixels that are never finite are masked and told of elsewhere.
-            broken &= np.isfinite(flat).any(axis=0)
-            if bad := int(broken.any(axis=1).sum()):
-                found.append(f"{bad} of {m} sampled frames have values that are not finite.")
-        return found

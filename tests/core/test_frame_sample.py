@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_ptychonn.io.detector import Sample
+from napari_ptychonn.core.frame_sample import FrameSample
 from napari_ptychonn.io.frames import LazyFrames
 from napari_ptychonn.io.source import ArraySource
 
 
-def sample(frames: NDArray[Any]) -> Sample:
-    return Sample.of_stack(LazyFrames(ArraySource(frames)))
+def sample(frames: NDArray[Any]) -> FrameSample:
+    return FrameSample.of_stack(LazyFrames(ArraySource(frames)))
 
 
 def donut(n: int = 64) -> NDArray[np.float32]:
@@ -55,11 +55,9 @@ def test_numbers_that_are_not_finite() -> None:
     frames[1, 3, 3] = np.inf
     found = sample(frames)
     assert np.argwhere(found.invalid_pixels()).tolist() == [[2, 2]]
-    assert found.notes() == ["1 of 4 sampled frames have values that are not finite."]
 
 
 def test_the_sample_is_small_and_spread() -> None:
     found = sample(np.zeros((1000, 4, 4)))
     assert len(found.frames) == 32
     assert found.indices[[0, -1]].tolist() == [0, 999]
-    assert found.notes() == ["32 of 32 sampled frames are all zero."]
