@@ -71,6 +71,10 @@ class FarField(nn.Module):
         good = self.valid.cpu().numpy() > 0
         return FarField(probe, background, mean, good).to(self.valid.device)
 
+    def leave_out(self, bad: NDArray[np.bool_]) -> None:
+        """Compare nothing at these detector pixels (ky, kx) from now on, as at those before."""
+        self.valid *= torch.from_numpy(~bad).to(self.valid)
+
     def counts(self, objects: Tensor) -> Tensor:
         """Mean counts of objects under the beam: (m, ky, kx) complex64 → (m, ky, kx) float32."""
         counts = self.background

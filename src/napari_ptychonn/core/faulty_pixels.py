@@ -104,7 +104,8 @@ class FaultyPixels:
         counts = frames if frames.dtype.kind in "biu" else np.nan_to_num(frames, posinf=0, neginf=0)
         excess, lack = np.zeros((2, ky, kx), np.float32)
         if m >= _FEWEST_FRAMES:
-            excess, lack = _compared_with_neighbours(counts, good)
+            with np.errstate(over="ignore", invalid="ignore"):  # a damaged file holds any number
+                excess, lack = _compared_with_neighbours(counts, good)
         return cls(
             excess=excess,
             lack=lack,
@@ -237,7 +238,7 @@ def _at_ceiling(
     seen = counts[:, good]
     if seen.size == 0 or (seen == seen[:1]).all():
         return nowhere
-    top = seen.max()
+    top = float(seen.max())
     if top < _LEAST_CEILING * _one_count(counts):
         return nowhere
     at_top = int((seen == top).sum())

@@ -171,24 +171,35 @@ class TrainedModel:
             (m,) scan points to predict.
         """
         many = len(indices) >= pace.ENOUGH and len(native(device)) > 1
-        kept = self._predictors.get((device, many))
+        key = (device, many, _told_apart(scan.valid))
+        kept = self._predictors.get(key)
         if kept is not None:
             return kept
         precision: Precision = "float32"
         if many:
             chosen = indices[np.linspace(0, len(indices) - 1, SAMPLE).astype(int)]
             frames = self.preparation.read(scan, chosen).to(device)
-            trials = try_out(lambda p: Predictor(self.network(), device, p), device, frames)
+            trials = try_out(
+                lambda p: Predictor(self._network_for(scan), device, p), device, frames
+            )
             precision = quickest(trials).precision
             told = ", ".join(f"{t.precision}: {t.error:.1e}" for t in trials)
             logger.info("predicting in %s; errors relative to float32: %s", precision, told)
-        made = Predictor(self.network(), device, precision)
-        self._predictors[device, many] = made
+        made = Predictor(self._network_for(scan), device, precision)
+        self._predictors[key] = made
         return made
 
     @cached_property
-    def _predictors(self) -> dict[tuple[str, bool], Predictor]:
+    def _predictors(self) -> dict[tuple[str, bool, int], Predictor]:
         return {}
+
+    def _network_for(self, scan: Scan) -> PtychoNN:
+        """Build the network for frames in which other pixels may be bad than in training."""
+        network = self.network()
+        fits = scan.frame_shape == self.preparation.frame_shape
+        if fits and scan.valid is not None and network.far_field is not None:
+            network.far_field.leave_out(~scan.valid)
+        return network
 
     def network(self) -> PtychoNN:
         """Build the network with these weights, ready to predict, on the CPU."""
@@ -311,6 +322,11 @@ class TrainedModel:
     def _blank(self) -> PtychoNN:
         probe = self.state.get("far_field.probe_real")
         return PtychoNN(self.options, None if probe is None else FarField.blank(probe.shape))
+
+
+def _told_apart(mask: NDArray[np.bool_] | None) -> int:
+    """Number that tells one mask from others."""
+    return 0 if mask is None else hash(mask.tobytes())
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -157,9 +157,7 @@ class Preparation:
         """Height and width of a prepared frame."""
         return self.window[2:] if self.scaling == "amplitude" else (self.size, self.size)
 
-    def apply(
-        self, counts: torch.Tensor, valid: NDArray[np.bool_] | None = None
-    ) -> torch.Tensor:
+    def apply(self, counts: torch.Tensor, valid: NDArray[np.bool_] | None = None) -> torch.Tensor:
         """Prepare counts cropped to `window`, on whatever device they are.
 
         Parameters

@@ -36,7 +36,8 @@ def findings(scan: Scan, sample: FrameSample) -> tuple[str, ...]:
     tuple of str
         One sentence each, with numbers; empty for a scan without any doubt.
     """
-    return (*_values(sample), *_beam(scan, sample), *_geometry(scan))
+    with np.errstate(over="ignore", invalid="ignore"):  # a damaged file holds any number
+        return (*_values(sample), *_beam(scan, sample), *_geometry(scan))
 
 
 def gap_between_beams(
