@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import typer
 
-from napari_ptychonn import cli
+from napari_ptychonn import arguments, cli
 from napari_ptychonn.core.model import TrainedModel
 from napari_ptychonn.core.simulate import simulate_scan
 from napari_ptychonn.demo import write_scan
@@ -65,13 +65,13 @@ def python(*arguments, **options):
     ],
 )
 def test_frames_are_python_slices(text, expected):
-    assert cli.parse_frames(text) == expected
+    assert arguments.parse_frames(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "5", "a:b", "1:2:3:4", "0:9:0", "1.5:3"])
 def test_what_is_no_slice_is_wrong_usage(text):
     with pytest.raises(typer.BadParameter, match="expected A:B or A:B:K"):
-        cli.parse_frames(text)
+        arguments.parse_frames(text)
 
 
 def test_version():
@@ -229,12 +229,13 @@ def test_ctrl_c_keeps_the_best_model(folder, tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         return ""
 
-    monkeypatch.setattr(cli, "_told_epoch", interrupted)
+    monkeypatch.setattr("napari_ptychonn.train_commands._told_epoch", interrupted)
     handler = signal.getsignal(signal.SIGINT)
     model = tmp_path / "model"
     # One epoch, the interrupt, one last epoch: a second signal would be final.
     monkeypatch.setattr(
-        cli, "_told_epoch", lambda epoch: interrupted(epoch) if epoch.number == 1 else ""
+        "napari_ptychonn.train_commands._told_epoch",
+        lambda epoch: interrupted(epoch) if epoch.number == 1 else "",
     )
     ended = run("train", folder / "scan.h5", "--frames", TRAINED, "-o", model, "--steps", "100000")
     assert ended.code == 0
