@@ -41,12 +41,12 @@ def main() -> None:
     predictions: dict[Any, list[float]] = {n: [] for n in threads}
     iterations: dict[Any, list[float]] = {(b, n): [] for b in options.batches for n in threads}
     for count in threads:
-        _prediction(scan, model, count)
+        prediction(scan, model, count)
     for _ in range(options.repeats):
         for count, found in predictions.items():
-            found.append(_prediction(scan, model, count))
+            found.append(prediction(scan, model, count))
         for (batch, count), found in iterations.items():
-            found.append(_iteration(scan, batch, count, options.iterations))
+            found.append(iteration(scan, batch, count, options.iterations))
     _print(len(scan), predictions, iterations)
     if options.json:
         told = {
@@ -60,7 +60,7 @@ def main() -> None:
         options.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
-def _prediction(scan: Scan, model: TrainedModel, threads: int) -> float:
+def prediction(scan: Scan, model: TrainedModel, threads: int) -> float:
     """Seconds from frames to predictions and mosaic."""
     torch.set_num_threads(threads)
     began = time.perf_counter()
@@ -69,7 +69,7 @@ def _prediction(scan: Scan, model: TrainedModel, threads: int) -> float:
     return time.perf_counter() - began
 
 
-def _iteration(scan: Scan, batch: int, threads: int, count: int) -> float:
+def iteration(scan: Scan, batch: int, threads: int, count: int) -> float:
     """Seconds of one iteration, the first not counted."""
     options = EngineOptions(iterations=WARM_UP + count, batch_size=batch, threads=threads)
     seconds = [i.seconds for i in reconstruct(scan, options, device="cpu")]

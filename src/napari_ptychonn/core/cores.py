@@ -18,6 +18,9 @@ import torch
 def core_threads() -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Start as many threads as torch may use cores, each of which keeps torch to one core.
 
+    The calling thread is kept to one as well: what it does meanwhile, such as
+    stitching, would otherwise wait for cores that are busy.
+
     Yields
     ------
     pool : ThreadPoolExecutor
@@ -26,11 +29,11 @@ def core_threads() -> Iterator[tuple[ThreadPoolExecutor, int]]:
         Its threads.
     """
     count = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(
             count, "ptychonn-core", initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
             yield pool, count
     finally:
-        # What a thread sets is also what threads that come later begin with.
         torch.set_num_threads(count)

@@ -80,7 +80,11 @@ class Fit:
         self.network.on(device)
         self.weight = _beam(options, network, data, device)
         self.micro_batch = options.batch_size
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=options.learning_rate)
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(),
+            lr=options.learning_rate,
+            fused=device.startswith(("cpu", "cuda")),  # all weights in one go
+        )
         if resume is not None and resume.optimiser:
             self._restore(resume)
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
