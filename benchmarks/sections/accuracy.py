@@ -30,9 +30,7 @@ def measure(setting: Setting) -> Table:
     path = setting.data and setting.data / "siemens-star" / "siemens_star_516.h5"
     title = "Time to the published recipe's best held-out error"
     if path is None or not path.exists():
-        return Table(
-            title=title, columns=[""], rows=[["not measured: the Siemens star is not here"]]
-        )
+        return Table(title=title, columns=[""], rows=[["not measured: no Siemens star"]])
     scan = read_scan(path)
     labels, reference = (
         read_reconstruction(f"{path}::/{name}") for name in ("epie_first_387", "epie")

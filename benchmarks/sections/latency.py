@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
+from napari_ptychonn import TrainedModel
 from sections.measuring import Setting, Table, timed
 from sections.models import model, scan_of
 
@@ -22,7 +25,7 @@ def measure(setting: Setting) -> Table:
     for name, (trained, network) in ways.items():
         run = network or trained.predictor(setting.device, scan, np.arange(1))
 
-        def one(k: int, run=run, trained=trained) -> None:
+        def one(k: int, run: Any = run, trained: TrainedModel = trained) -> None:
             with torch.inference_mode():
                 frame = trained.preparation.read(scan, np.array([k % len(scan)]))
                 for part in run(frame.to(setting.device))[:2]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_ptychonn import read_scan
+from napari_ptychonn import Scan, read_scan
 from napari_ptychonn.demo import write_scan
 from sections.measuring import Setting, Table, in_turns, middle
 from sections.models import scan_of
@@ -22,7 +22,7 @@ def measure(setting: Setting) -> Table:
         scan = read_scan(path)
         megabytes = count * np.prod(scan.frame_shape) * scan.frames.dtype.itemsize / 1e6
 
-        def read() -> None:
+        def read(scan: Scan = scan) -> None:
             for start in range(0, count, BATCH):
                 scan.read(np.arange(start, min(start + BATCH, count)))
 
@@ -30,7 +30,6 @@ def measure(setting: Setting) -> Table:
         ways = {"read_scan": lambda: read_scan(path), "frames": read}
         seconds = in_turns(ways, repeats)
         size = path.stat().st_size / 1e6
-        del scan
     whole = middle(seconds["frames"])
     return Table(
         title="Reading",
@@ -44,7 +43,7 @@ def measure(setting: Setting) -> Table:
             ]
         ],
         notes=[
-            f"A file of {size:.0f} MB in the page cache, so no disk is measured; MB are of counts."
+            f"A file of {size:.1f} MB in the page cache, so no disk is measured; MB are of counts."
         ],
         values={"seconds": seconds, "frames": count, "megabytes": megabytes},
     )

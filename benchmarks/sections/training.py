@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from napari_ptychonn import NetworkOptions, TrainingOptions, TrainingRegion
@@ -43,7 +44,7 @@ def measure(setting: Setting) -> Table:
     )
 
 
-def _stepping(preset: Preset, steps: int, device: str):
+def _stepping(preset: Preset, steps: int, device: str) -> tuple[Callable[[], None], int]:
     """Function that takes some steps, and the frames in one."""
     scan = simulated()
     options, network = TrainingOptions.preset(preset), NetworkOptions.preset(preset)
