@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import typer
 
-from napari_ptychonn import arguments, cli
+from napari_ptychonn import cli
+from napari_ptychonn.arguments import parse_frames
 from napari_ptychonn.core.model import TrainedModel
 from napari_ptychonn.core.simulate import simulate_scan
 from napari_ptychonn.demo import write_scan
@@ -65,13 +66,13 @@ def python(*arguments, **options):
     ],
 )
 def test_frames_are_python_slices(text, expected):
-    assert arguments.parse_frames(text) == expected
+    assert parse_frames(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "5", "a:b", "1:2:3:4", "0:9:0", "1.5:3"])
 def test_what_is_no_slice_is_wrong_usage(text):
     with pytest.raises(typer.BadParameter, match="expected A:B or A:B:K"):
-        arguments.parse_frames(text)
+        parse_frames(text)
 
 
 def test_version():

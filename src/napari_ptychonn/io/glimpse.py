@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.frame_sample import FrameSample
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Scan, Unit
-from napari_ptychonn.io.detector import Sample
 from napari_ptychonn.io.frames import LazyFrames
 from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.location import Location
@@ -161,7 +161,7 @@ def _with_frames(found: Glimpse, sources: Sources) -> Glimpse:
     ky, kx = array.shape[-2:]
     shaping = Shaping.of(sources.frames, (ky, kx))
     stack = LazyFrames(shaping.source(array.source()), amplitude=layout.amplitude)
-    sample = Sample.of_stack(stack)
+    sample = FrameSample.of_stack(stack)
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":
         corner = sample.has_zero_frequency_at_corner()
