@@ -89,6 +89,7 @@ MARKER = "#ffd60a"
 LINE = "#ffffff"
 OUTLINE = "#8ce99a"
 NOTE = "#9aa0aa"
+FAULTY = "#ff6b6b"
 COLOURS = {
     "train": "#4dabf7",
     "validation": "#ff922b",
@@ -217,6 +218,23 @@ def marker_layer(role: Role, field: Field, diameter: float, symbol: str, note: s
             "visible": role not in HIDDEN,
         },
         "points",
+    )
+
+
+def with_squares(marker: LayerData, places: NDArray[np.float64], diameter: float) -> LayerData:
+    """Add hollow squares (n, 2) to a marker layer, behind its two points."""
+    data, options, kind = marker
+    n = len(places)
+    return (
+        np.concatenate([data, places]),
+        {
+            **options,
+            "size": [*options["size"], *[diameter] * n],
+            "symbol": [options["symbol"]] * 2 + ["square"] * n,
+            "border_color": [*options["border_color"], *[FAULTY] * n],
+            "features": {"note": [*options["features"]["note"], *[""] * n]},
+        },
+        kind,
     )
 
 

@@ -30,6 +30,7 @@ from napari_ptychonn.layers import (
     region_layer,
     scan_points_layer,
     trust_layer,
+    with_squares,
 )
 from napari_ptychonn.stacks import Channel, PredictedPatches, ReconstructedPatches
 
@@ -37,6 +38,9 @@ PATCH_SHAPE = (64, 64)
 """Before there is a model: the patch of the default network."""
 
 UNTRAINED, UNRECONSTRUCTED, UNLIT = "press Train", "no reconstruction", "needs a probe"
+MOST_MARKED = 500
+"""Faulty pixels that are marked at most: more would hide the frame."""
+
 UNCOMPARED = "nothing compared"
 
 
@@ -157,11 +161,21 @@ class Scene:
         height, width = np.asarray(pixel) * self.patch_shape * self.field.factor
         return float(height), float(width)
 
+    def detector_marks(self) -> LayerData:
+        """Cross in the middle of the frames, and a square around each faulty pixel."""
+        small = 0.05 * min(self.field.size)
+        centre = marker_layer("detector centre", self.field, small, "cross", "")
+        faulty = self.scan.faulty
+        pixels = np.empty((0, 2)) if faulty is None else np.argwhere(faulty.bad)[:MOST_MARKED]
+        frame = self.field.frame_transform(self.scan.frame_shape)
+        pitch, first = (np.asarray(frame[key])[1:] for key in ("scale", "translate"))
+        return with_squares(centre, first + pixels * pitch, max(3 * float(pitch[0]), small / 4))
+
     def _marks(self) -> list[LayerData]:
-        small, beam = 0.05 * min(self.field.size), self._beam() * min(self.field.size)
+        beam = self._beam() * min(self.field.size)
         patch = max(self.patch_extent)
         return [
-            marker_layer("detector centre", self.field, small, "cross", ""),
+            self.detector_marks(),
             marker_layer("beam on amplitude", self.field, beam, "disc", UNTRAINED),
             marker_layer("beam on phase", self.field, beam, "disc", UNTRAINED),
             marker_layer("beam on ePIE", self.field, beam, "disc", UNRECONSTRUCTED),

@@ -81,6 +81,7 @@ class Session:
     """
 
     scan_loaded = Signal()
+    mask_changed = Signal()
     reconstruction_chosen = Signal()
     iteration_finished = Signal(object)
     object_changed = Signal()
@@ -127,6 +128,13 @@ class Session:
         self.point = 0
         self._forget_predictions()
         self.scan_loaded.emit()
+
+    def mask_above(self, contrast: float | None) -> None:
+        """Leave more or fewer faulty detector pixels out; ignored while something uses the scan."""
+        if self.scan is None or self.scan.faulty is None or self.running:
+            return
+        self.scan = self.scan.masked_above(contrast)
+        self.mask_changed.emit()
 
     def choose_reconstruction(self, reconstruction: Reconstruction) -> None:
         """Place a reconstruction under the scan.

@@ -417,6 +417,7 @@ class PtychoNNDock(QWidget):
             (self.scan_panel.simulation_requested, self.simulate),
             (self.scan_panel.reconstruction_requested, self.choose_reconstruction),
             (self.scan_panel.always_open_requested, self.always_open_here),
+            (self.scan_panel.mask_requested, session.mask_above),
             (region.draw_requested, self.views.draw_region),
             (region.clear_requested, self._on_clear_drawing),
             (self.views.region_drawn, region.use_drawing),
@@ -434,6 +435,7 @@ class PtychoNNDock(QWidget):
             (self.save_panel.model_save_requested, self.save_model),
             (self.save_panel.result_save_requested, self.save_result),
             (session.scan_loaded, self._on_scan),
+            (session.mask_changed, self._on_mask),
             (session.reconstruction_chosen, self._on_reconstruction),
             (session.iteration_finished, self.reconstruct_panel.show_iteration),
             (session.iteration_finished, self._pause_spinner),
@@ -502,6 +504,10 @@ class PtychoNNDock(QWidget):
         self.reconstruct_panel.forget()
         self.train_panel.forget()
         self.studies_panel.forget()
+
+    def _on_mask(self) -> None:
+        self.views.show_mask()
+        self.scan_panel.refresh()
 
     def _on_reconstruction(self) -> None:
         self.views.show_reconstruction()

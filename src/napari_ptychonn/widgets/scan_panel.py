@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 from psygnal import Signal
@@ -15,7 +16,9 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from napari_ptychonn.core.sanity import gap_between_beams
 from napari_ptychonn.session import Session
+from napari_ptychonn.widgets.mask_control import MaskControl
 from napari_ptychonn.widgets.section import sentence_label
 
 FILTER = (
@@ -32,6 +35,7 @@ class ScanPanel(QWidget):
     reconstruction_requested = Signal(str)
     simulation_requested = Signal()
     always_open_requested = Signal()
+    mask_requested = Signal(object)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -41,6 +45,9 @@ class ScanPanel(QWidget):
         layout.setSpacing(4)
         layout.addLayout(self._buttons())
         self.recognised = sentence_label("Drop a scan on the window, or open one.")
+        self.warnings = sentence_label()
+        self.mask_control = MaskControl()
+        self.mask_control.contrast_chosen.connect(self._on_mask)
         self.notes = sentence_label()
         self.reconstructions = QComboBox()
         self.reconstructions.setToolTip("What the network learns to reproduce.")
@@ -50,13 +57,25 @@ class ScanPanel(QWidget):
             "napari's own reader also claims .h5 files and then fails; this saves the choice."
         )
         self.always.clicked.connect(self._on_always)
-        for widget in (self.recognised, self.notes, self.reconstructions, self.always):
+        for widget in (
+            self.recognised,
+            self.warnings,
+            self.mask_control,
+            self.notes,
+            self.reconstructions,
+            self.always,
+        ):
             layout.addWidget(widget)
         self.refresh()
 
     def refresh(self) -> None:
         """Say what is loaded now."""
         scan = self._session.scan
+        warnings = self._warnings()
+        self.warnings.setVisible(bool(warnings))
+        self.warnings.setText("<br>".join(f"<b>⚠</b> {escape(w)}" for w in warnings))
+        self.mask_control.show_pixels(None if scan is None else scan.faulty)
+        self.mask_control.setEnabled(not self._session.running)
         self.notes.setVisible(bool(scan and scan.notes))
         self.reconstructions.setVisible(scan is not None)
         if scan is None:
@@ -84,6 +103,16 @@ class ScanPanel(QWidget):
         row.addWidget(self.simulate_button)
         return row
 
+    def _warnings(self) -> tuple[str, ...]:
+        """What is doubtful about the scan, alone or together with its reconstruction."""
+        scan, made = self._session.scan, self._session.reconstruction
+        if scan is None:
+            return ()
+        gap = None
+        if made is not None and scan.probe is None:
+            gap = gap_between_beams(scan, made.probe, made.pixel_size)
+        return scan.warnings if gap is None else (*scan.warnings, gap)
+
     def _facts(self) -> str:
         scan = self._session.scan
         assert scan is not None
@@ -93,8 +122,8 @@ class ScanPanel(QWidget):
             parts.append(f"pixel {scan.pixel_size[0] * 1e9:.3g} nm")
         step = scan.step
         parts.append(f"step {step * 1e9:.3g} nm" if scan.unit == "m" else f"step {step:.3g} px")
-        if scan.optics.energy_kev is not None:
-            parts.append(f"{scan.optics.energy_kev:.4g} keV")
+        if scan.optics.beam:
+            parts.append(scan.optics.beam)
         return " · ".join(parts)
 
     def _fill_reconstructions(self) -> None:
@@ -114,6 +143,9 @@ class ScanPanel(QWidget):
 
     def _on_simulate(self) -> None:
         self.simulation_requested.emit()
+
+    def _on_mask(self, contrast: float | None) -> None:
+        self.mask_requested.emit(contrast)
 
     def _on_open(self) -> None:
         if path := self.ask_for_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from napari_ptychonn.layers import (
 )
 from napari_ptychonn.scene import PATCH_SHAPE, Scene, result_layers
 from napari_ptychonn.session import Session
-from napari_ptychonn.stacks import PredictedPatches
+from napari_ptychonn.stacks import LogFrames, PredictedPatches
 from napari_ptychonn.widgets.difference_column import DifferenceColumn
 from napari_ptychonn.widgets.picker import Picker
 from napari_ptychonn.widgets.region_shapes import RegionShapes
@@ -133,6 +134,20 @@ class Views:
         self.show_result()
         self.move_to(session.point)
         self.viewer.fit_to_view()
+
+    def show_mask(self) -> None:
+        """Show which detector pixels are left out now, in the frames and marked on them."""
+        session = self.session
+        if self._scene is None or session.scan is None:
+            return
+        self._scene = replace(self._scene, scan=session.scan)
+        frames, marks = self.layer("diffraction"), self.layer("detector centre")
+        if isinstance(frames, Image):
+            frames.data = LogFrames(session.scan)
+        if isinstance(marks, Points):
+            marks.data, options, _ = self._scene.detector_marks()
+            for key in ("features", "size", "symbol", "border_color"):
+                setattr(marks, key, options[key])
 
     def show_object(self) -> None:
         """Put the object of a running reconstruction into its two maps; the rest can wait."""
