@@ -245,6 +245,44 @@ def test_ctrl_c_keeps_the_best_model(folder, tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_practice_needs_no_reconstruction_of_the_sample_and_training_goes_on(folder, tmp_path):
+    few = ("--points", "16", "--steps", "2", "--seed", "3")
+    ended = run("practise", folder / "scan.h5", "-o", tmp_path / "m", *few, "--phase", "-2")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(f"{tmp_path / 'm'}: 1 epochs")
+    assert "made-up samples" in ended.err
+    practised = TrainedModel.load(tmp_path / "m")
+    assert practised.provenance["training"]["steps"] == 2
+    assert practised.provenance["training"]["seed"] == 3
+    assert -2 < float(practised.state["label_mean"][1]) < 0
+    ended = run("train", folder / "scan.h5", "--frames", TRAINED, "-o", tmp_path / "more",
+                "--steps", "2", "--resume", tmp_path / "m")  # fmt: skip
+    assert ended.code == 0, ended.err
+    model = TrainedModel.load(tmp_path / "more")
+    assert len(model.history) == 2
+    assert model.provenance["scan"] != practised.provenance["scan"]
+
+
+def test_practice_takes_its_beam_from_a_reconstruction_too(folder, tmp_path):
+    few = ("-o", tmp_path / "m", "--points", "16", "--steps", "1")
+    ended = run("practise", folder / "model", *few)
+    assert (ended.code, ended.out) == (1, "")
+    assert "model" in ended.err
+    from napari_ptychonn.io import read_reconstruction, write_reconstruction
+
+    made = read_reconstruction(folder / "scan.h5")
+    write_reconstruction(tmp_path / "OBJ.h5", made)
+    assert run("practise", tmp_path / "OBJ.h5", *few).code == 0
+    model = TrainedModel.load(tmp_path / "m")
+    assert model.probe.shape == made.probe.shape
+    write_reconstruction(tmp_path / "bare.h5", replace(made, probe=None))
+    ended = run("practise", tmp_path / "bare.h5", *few)
+    assert ended.code == 1
+    assert "needs a probe" in ended.err
+    for wrong in (("--amplitude", "0"), ("--points", "1")):
+        assert run("practise", folder / "scan.h5", *few, *wrong).code == 2
+
+
 def test_two_processes_train_one_model(folder, tmp_path):
     ended = python(
         "-m", "napari_ptychonn", "train", folder / "scan.h5", "--frames", TRAINED,

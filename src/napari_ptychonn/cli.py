@@ -42,7 +42,7 @@ from napari_ptychonn.terminal import (
     stop_requests,
     tracker,
 )
-from napari_ptychonn.train_commands import train, train_task
+from napari_ptychonn.train_commands import practise, train, train_task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -206,6 +206,7 @@ def reconstruct(
 
 
 app.command()(train)
+app.command()(practise)
 app.command(hidden=True)(train_task)
 
 

@@ -31,6 +31,7 @@ from napari_ptychonn.core.trust import Trust
 if TYPE_CHECKING:
     from napari_ptychonn.core.metrics import Comparison
     from napari_ptychonn.core.model import TrainedModel
+    from napari_ptychonn.core.practice import Practice
     from napari_ptychonn.core.training import Epoch
     from napari_ptychonn.engines.iteration import Iteration
     from napari_ptychonn.engines.options import EngineOptions
@@ -138,28 +139,87 @@ def training_job(
     """
     from napari_ptychonn.processes.task import TrainingTask
 
-    placed, positions = reconstruction.under(scan)
+    task = TrainingTask(
+        scan=scan,
+        reconstruction=reconstruction,
+        region=region,
+        options=options,
+        network=network,
+        device=device,
+        resume=resume,
+    )
+    yield from _watched(task, processes, scan, reconstruction, should_stop, looked_at)
+
+
+def practice_job(
+    scan: Scan,
+    reconstruction: Reconstruction | None,
+    practice: Practice,
+    options: TrainingOptions,
+    network: NetworkOptions | None,
+    device: str,
+    should_stop: ShouldStop,
+    *,
+    resume: TrainedModel | None = None,
+    looked_at: Callable[[], int] = lambda: 0,
+    processes: int = 0,
+) -> Iterator[Epoch | Preview]:
+    """Train on made-up samples in the beam of a scan, and show what comes of it on that scan.
+
+    Parameters
+    ----------
+    scan : Scan
+        Gives the detector, the count level and, without a reconstruction, the probe.
+    reconstruction : Reconstruction or None
+        Of any part of it; only its probe is learnt from.
+    practice : Practice
+        The samples.
+    options, network, device, should_stop, resume, looked_at, processes
+        See `training_job`.
+
+    Yields
+    ------
+    Epoch, Preview
+        As `training_job` does.
+    """
+    from napari_ptychonn.processes.task import TrainingTask
+
+    made, truth = practice.on(scan, None if reconstruction is None else reconstruction.probe)
+    if should_stop():
+        return
+    task = TrainingTask(
+        scan=made,
+        reconstruction=truth,
+        region=TrainingRegion.from_indices(made, slice(None), description="made-up samples"),
+        options=options,
+        network=network,
+        device=device,
+        resume=resume,
+    )
+    yield from _watched(task, processes, scan, reconstruction, should_stop, looked_at)
+
+
+def _watched(
+    task: TrainingTask,
+    processes: int,
+    scan: Scan,
+    reconstruction: Reconstruction | None,
+    should_stop: ShouldStop,
+    looked_at: Callable[[], int],
+) -> Iterator[Epoch | Preview]:
+    """Train, and show now and then what the best model makes of the scan on screen."""
+    positions, origin = _placed(scan, reconstruction)
     allowance = _Allowance()
     unseen = False
+    device = task.device
     try:
-        task = TrainingTask(
-            scan=scan,
-            reconstruction=reconstruction,
-            region=region,
-            options=options,
-            network=network,
-            device=device,
-            resume=resume,
-        )
         for epoch in _epochs(task, processes, should_stop):
             yield epoch
             unseen = unseen or epoch.is_best
             if not unseen or should_stop():
                 continue
             if allowance.affords_mosaic():
-                look = partial(
-                    preview, scan, epoch.best, positions, placed.origin, device, should_stop
-                )
+                look = partial(preview, scan, epoch.best, positions, origin, device, should_stop)
                 yield from allowance.spend(look)
                 unseen = False
             elif allowance.affords_glance():

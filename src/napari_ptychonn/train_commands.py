@@ -1,10 +1,11 @@
-"""``napari-ptychonn train``: in this process, among those of torchrun, or in several of its own."""
+"""``napari-ptychonn train`` and ``practise``: here, among torchrun's processes, or in several."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,9 @@ from napari_ptychonn.terminal import (
 
 if TYPE_CHECKING:
     from napari_ptychonn.core.model import TrainedModel
+    from napari_ptychonn.core.practice import Practice
+    from napari_ptychonn.core.reconstruction import Reconstruction
+    from napari_ptychonn.core.scan import Scan
     from napari_ptychonn.core.training import Epoch
     from napari_ptychonn.processes.task import TrainingTask
 
@@ -143,6 +147,69 @@ def train(
         progress=progress,
         say=say,
     )
+
+
+def practise(
+    context: typer.Context,
+    beam: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A scan, or a reconstruction of any sample in the same beam; FILE::/group.",
+        ),
+    ],
+    output: OutputOption,
+    reconstruction: Annotated[
+        str | None,
+        typer.Option(metavar="OBJ", help="With a scan: where its probe comes from."),
+    ] = None,
+    phase: Annotated[
+        float, typer.Option(help="Phase of the thickest part of the sample expected, rad.")
+    ] = -1.0,
+    amplitude: Annotated[
+        float, typer.Option(min=0.01, max=2.0, help="Amplitude there; 1 is the open beam.")
+    ] = 0.9,
+    counts: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Mean counts of a frame; the scan's or the probe's if absent."),
+    ] = None,
+    points: Annotated[int, typer.Option(min=16, help="Frames made up.")] = 1024,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
+    device: DeviceOption = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples and the training.")] = 0,
+    processes: ProcessesOption = 1,
+    progress: ProgressOption = False,
+    attended: AttendedOption = False,
+) -> None:
+    """Train a network on made-up samples in a measured beam, before a sample is reconstructed.
+
+    `train --resume` goes on from it with measured frames.
+    """
+    must_be_writable(output, beam, reconstruction)
+    from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+    from napari_ptychonn.core.practice import Practice
+    from napari_ptychonn.core.region import TrainingRegion
+
+    say = _voice(processes)
+    practice = Practice(phase=phase, amplitude=amplitude, points=points, seed=seed)
+    made, truth = _practice_scan(practice, beam, reconstruction, counts)
+    region = TrainingRegion.from_indices(made, slice(None), description="made-up samples")
+    say(f"{made.name}: {region.description}: {region.counts}")
+    if processes > 1:
+        train_in_crew(context, processes, attended=attended)
+        return
+    from napari_ptychonn.processes.task import TrainingTask
+
+    options = TrainingOptions(seed=seed)
+    task = TrainingTask(
+        scan=made,
+        reconstruction=truth,
+        region=region,
+        options=options if steps is None else replace(options, steps=steps),
+        network=NetworkOptions(),
+        device=device,
+    )
+    _train(task, output, attended=attended, progress=progress, say=say)
 
 
 def train_task(
@@ -292,6 +359,24 @@ def _voice(processes: int) -> Callable[[str], None]:
     if processes > 1:
         raise InputError("torchrun has started the processes of this training; omit --processes.")
     return notice if place == 0 else silence
+
+
+def _practice_scan(
+    practice: Practice, beam: str, reconstruction: str | None, counts: float | None
+) -> tuple[Scan, Reconstruction]:
+    """The made-up scan in the beam of a scan, or in that of a reconstruction."""
+    from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction, read_scan
+
+    about = describe(beam)
+    if about.kind in ("reconstruction", "result"):
+        return practice.under(read_reconstruction(beam), counts)
+    scan = read_scan(beam)
+    probe = scan.probe
+    if reconstruction is not None:
+        probe = read_reconstruction(reconstruction).probe
+    elif probe is None and list_reconstructions(beam):
+        probe = read_reconstruction(beam).probe
+    return practice.on(scan, probe, counts)
 
 
 def _model(path: Path) -> TrainedModel:

@@ -138,6 +138,41 @@ def test_what_is_not_a_model_is_one_sentence(model, tmp_path, damage, says):
         TrainedModel.load(path)
 
 
+def renumbered(number, **network):
+    def change(trained, path):
+        trained.save(path)
+        with safe_open(path, framework="pt") as file:
+            header = json.loads(file.metadata()["model"])
+        header["network"] |= network
+        del header["architecture"]
+        if number is not None:
+            header["architecture"] = number
+        rewritten(trained, path, model=json.dumps(header))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (renumbered(3), "number 3 and .* builds number 2; update napari-ptychonn"),
+        (renumbered(3, colour="red"), "update napari-ptychonn"),
+        (renumbered(1), "number 1 and .* builds number 2; train it again"),
+        (renumbered(None, width=8), "saved before networks were numbered"),
+        (renumbered(2, width=8), "damaged"),
+    ],
+)
+def test_a_network_of_another_version_is_not_called_damaged(model, tmp_path, change, says):
+    change(model, tmp_path / "model")
+    with pytest.raises(InputError, match=says):
+        TrainedModel.load(tmp_path / "model")
+
+
+def test_a_model_saved_before_networks_were_numbered_opens_when_it_fits(model, tmp_path):
+    renumbered(None)(model, tmp_path / "model")
+    assert TrainedModel.load(tmp_path / "model").options == model.options
+
+
 def test_weights_of_another_network_are_refused(model, tmp_path):
     replace(model, options=NetworkOptions(width=8)).save(tmp_path / "model")
     with pytest.raises(InputError, match="damaged"):

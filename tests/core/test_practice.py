@@ -47,6 +47,41 @@ def test_what_was_practised_goes_on_with_measured_frames(toy, made):
     region = TrainingRegion.from_lines(toy.scan, 0, 6)
     *_, last = train(toy.scan, toy.reconstruction, region, options, resume=practised.best)
     assert last.number == 2
+    assert float(last.best.state["label_spread"][1]) != float(
+        practised.best.state["label_spread"][1]
+    ), "other labels spread otherwise"
+
+
+def test_bad_pixels_of_the_scan_to_come_are_those_of_the_practised_model(toy, made):
+    valid = np.ones((64, 64), bool)
+    valid[5, 6] = False
+    options = TrainingOptions(epochs=1, rescans=0)
+    region = TrainingRegion.from_indices(made[0], slice(None))
+    *_, practised = train(*made, region, options, NetworkOptions(width=4), device="cpu")
+    assert practised.best.preparation.valid is None
+    region = TrainingRegion.from_lines(toy.scan, 0, 6)
+    masked = replace(toy.scan, valid=valid)
+    *_, last = train(masked, toy.reconstruction, region, options, resume=practised.best)
+    np.testing.assert_array_equal(last.best.preparation.valid, valid)
+
+
+def test_a_reconstruction_of_another_sample_is_enough(toy):
+    scan, truth = Practice(points=20).under(toy.truth)
+    assert scan.frame_shape == toy.truth.probe.shape[-2:]
+    assert (scan.unit, scan.pixel_size) == (toy.truth.unit, toy.truth.pixel_size)
+    expected = float(np.sum(np.abs(toy.truth.probe) ** 2))
+    assert scan.frames.sum() / 20 == pytest.approx(expected, rel=0.1)
+    bright, _ = Practice(points=20).under(toy.truth, counts=5000)
+    assert bright.frames.sum() / 20 == pytest.approx(5000, rel=0.1)
+    assert truth.algorithm == "made up"
+
+
+def test_a_probe_without_a_scale_needs_the_counts(toy):
+    faint = replace(toy.truth, probe=toy.truth.probe * 1e-6)
+    with pytest.raises(InputError, match="say how many"):
+        Practice(points=20).under(faint)
+    with pytest.raises(InputError, match="has none"):
+        Practice(points=20).under(replace(toy.truth, probe=None))
 
 
 def test_without_a_probe_there_is_no_practice(toy):

@@ -200,6 +200,33 @@ def test_a_second_scan_replaces_the_views_and_keeps_the_model(
     assert names(window) == NAMES
 
 
+def test_a_network_is_ready_before_anything_is_reconstructed(
+    qtbot, window, dock, small, screenshots
+):
+    dock.adopt(Opened(path=Path("alone"), scan=small.scan))
+    session, panel = dock.session, dock.train_panel
+    assert session.reconstruction is None
+    panel.teacher.setCurrentText("made-up samples")
+    panel.practice.widgets["points"].value = 64
+    panel.train.click()
+    qtbot.waitUntil(lambda: session.result is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.running, timeout=60_000)
+    assert session.model.provenance["scan"] == f"practice for {small.scan.name}"
+    assert len(session.result.predictions) == len(small.scan)
+    assert session.result.held_out is None or len(session.result.held_out) == len(small.scan)
+    window.screenshot(str(screenshots / "practice.png"), canvas_only=False, flash=False)
+
+    # Later there is a reconstruction: training goes on with it.
+    dock.adopt(Opened(path=Path("later"), reconstruction=small.reconstruction))
+    practised = session.model
+    panel.teacher.setCurrentText("the reconstruction")
+    panel.resume.click()
+    qtbot.waitUntil(lambda: session.model is not practised, timeout=60_000)
+    finish(qtbot, dock)
+    assert len(session.model.history) > len(practised.history)
+    assert session.model.provenance["scan"] == small.scan.name
+
+
 def test_pressing_train_twice_trains_once(qtbot, window, dock, small_file):
     session = opened(qtbot, window, dock, small_file)
     started = []

@@ -1,6 +1,6 @@
 """Forms, sections, the region panel and the mouse, each on its own."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.options import PRESETS, NetworkOptions, TrainingOptions
+from napari_ptychonn.core.practice import Practice
 from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.engines.options import EngineOptions
 from napari_ptychonn.session import Session
@@ -21,7 +22,7 @@ from napari_ptychonn.widgets.train_panel import TrainPanel, duration
 from napari_ptychonn.widgets.worker import Failure, Worker
 
 
-@pytest.mark.parametrize("options", [TrainingOptions, NetworkOptions, EngineOptions])
+@pytest.mark.parametrize("options", [TrainingOptions, NetworkOptions, EngineOptions, Practice])
 def test_a_form_says_what_the_dataclass_says(qapp, options):
     form = OptionsForm(options)
     assert form.value == options()
@@ -126,6 +127,25 @@ def test_train_can_be_pressed_when_everything_is_there(qtbot, session, panel):
     train.refresh()
     assert not train.train.isEnabled()
     assert "region" in train.train.toolTip()
+
+
+def test_made_up_samples_need_a_probe_and_nothing_else(qtbot, toy):
+    session = Session()
+    train = TrainPanel(session, "dark")
+    qtbot.addWidget(train)
+    assert train.made_up.isHidden()
+    train.teacher.setCurrentText("made-up samples")
+    assert not train.made_up.isHidden()
+    assert train.train.toolTip() == "Open a scan first."
+    session.load_scan(replace(toy.scan, probe=None))
+    train.refresh()
+    assert not train.train.isEnabled()
+    assert "the beam is needed" in train.train.toolTip()
+    session.load_scan(toy.scan)
+    train.refresh()
+    assert train.train.isEnabled()
+    train.teacher.setCurrentText("the reconstruction")
+    assert not train.train.isEnabled()
 
 
 def test_presets_fill_the_forms(qtbot, session):

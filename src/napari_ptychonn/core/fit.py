@@ -70,7 +70,7 @@ class Fit:
             self.network = PtychoNN(network, far_field)
         if resume is not None:
             self._take_weights(resume)
-        elif network.heads == "standardised":
+        if network.heads == "standardised":  # other labels than before may spread otherwise
             for k, label in enumerate((data.train.amplitude, data.train.phase)):
                 self.network.label_mean[k] = label.mean()
                 self.network.label_spread[k] = label.std().clamp_min(1e-6)

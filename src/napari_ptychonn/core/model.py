@@ -23,7 +23,7 @@ from napari_ptychonn.core import pace
 from napari_ptychonn.core.device import choose_device
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.far_field import FarField
-from napari_ptychonn.core.network import PtychoNN
+from napari_ptychonn.core.network import PtychoNN, architecture
 from napari_ptychonn.core.options import NetworkOptions
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.precision import Precision, native, quickest, try_out
@@ -249,9 +249,13 @@ class TrainedModel:
                 f"{path}: expected a file of format '{FORMAT}', "
                 f"got '{metadata.get('format', 'none')}'."
             )
+        header: Any = None
         try:
-            return cls._restored(json.loads(metadata["model"]), tensors)
+            header = json.loads(metadata["model"])
+            return cls._restored(header, tensors)
         except _DAMAGE as error:
+            if other := _other_network(header):
+                raise InputError(f"{path}: {other}") from error
             why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise InputError(f"{path}: the model in this file is damaged ({why}).") from error
 
@@ -273,6 +277,7 @@ class TrainedModel:
         del preparation["valid"]
         return json.dumps(
             {
+                "architecture": architecture(self.options),
                 "network": asdict(self.options),
                 "preparation": preparation,
                 "pixel_size": self.pixel_size,
@@ -290,8 +295,11 @@ class TrainedModel:
             k: tuple(v) if isinstance(v, list) else v for k, v in header["preparation"].items()
         }
         y, x = header["pixel_size"]
+        options = NetworkOptions(**header["network"])
+        if header.get("architecture", architecture(options)) != architecture(options):
+            raise ValueError("another network")
         model = cls(
-            options=NetworkOptions(**header["network"]),
+            options=options,
             preparation=Preparation(**prepared, valid=None if valid is None else valid.numpy()),
             state=_part(tensors, "network."),
             optimiser=_part(tensors, "optimiser."),
@@ -327,6 +335,30 @@ class TrainedModel:
 def _told_apart(mask: NDArray[np.bool_] | None) -> int:
     """Number that tells one mask from others."""
     return 0 if mask is None else hash(mask.tobytes())
+
+
+def _other_network(header: Any) -> str:
+    """Why a whole file cannot be used: its network is of another version; '' if it is not."""
+    network = header.get("network") if isinstance(header, dict) else None
+    if not isinstance(network, dict):
+        return ""
+    number = header.get("architecture")
+    knows_beam = network.get("scaling") == "amplitude"
+    if number is None:
+        # All that were published are as they were, and the others not.
+        return (
+            "the model was saved before networks were numbered, and its network is not that of "
+            "this version; train it again, or open it with the version that made it."
+            if knows_beam
+            else ""
+        )
+    known = architecture(NetworkOptions() if knows_beam else NetworkOptions.preset("paper"))
+    if not isinstance(number, int) or number == known:
+        return ""
+    return (
+        f"the model's network is number {number} and this version of napari-ptychonn builds number "
+        f"{known}; " + ("update napari-ptychonn." if number > known else "train it again.")
+    )
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -120,6 +120,15 @@ class PtychoNN(nn.Module):
         return update.contiguous(memory_format=torch.channels_last)
 
 
+def architecture(options: NetworkOptions) -> int:
+    """Number of the network that options stand for; another number is another network.
+
+    To be raised when layers change, so that files of another version are told
+    from damaged ones.  Networks as published stay as they are.
+    """
+    return 2 if options.knows_beam else 1
+
+
 def parameter_count(network: nn.Module) -> int:
     """Trainable numbers in a network."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -129,6 +129,16 @@ class Preparation:
             )
         return replace(unscaled, scale=spread)
 
+    def masked_as(self, scan: Scan) -> Preparation:
+        """Take the good detector pixels from a scan, where its frames have the same shape."""
+        if scan.frame_shape != self.frame_shape:
+            return self
+        top, left, height, width = self.window
+        good = scan.valid
+        if good is not None:
+            good = good[top : top + height, left : left + width].copy()
+        return replace(self, valid=None if good is None or good.all() else good)
+
     def read(self, scan: Scan, indices: NDArray[np.integer[Any]]) -> torch.Tensor:
         """Read frames of a scan and prepare them: (m,) indices → (m, 1, size, size) float32."""
         import torch

@@ -109,9 +109,10 @@ class TrainingData:
                     raise InputError(f"this model cannot be trained on: {error}") from error
                 messages.append(f"{without}: {error}")
                 network = network.without_beam()
-        preparation = preparation or Preparation.fit(
-            scan, train, size=network.size, scaling=network.scaling
-        )
+        if preparation is None:
+            preparation = Preparation.fit(scan, train, size=network.size, scaling=network.scaling)
+        else:
+            preparation = preparation.masked_as(scan)
         looked_at = _drawn(train, options), _even(validation)
         for whole, part, what in zip(
             (train, validation), looked_at, ("training", "validation"), strict=True

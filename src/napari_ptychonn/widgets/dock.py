@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,30 +120,43 @@ class PtychoNNDock(QWidget):
 
     def train(self, resume: bool = False) -> None:
         """Start a training; nothing happens while something runs already."""
-        session = self.session
-        if session.scan is None or session.reconstruction is None or session.region is None:
-            show_error(self.train_panel.train.toolTip())
-            return
+        session, panel = self.session, self.train_panel
         try:
-            options, network = self.train_panel.options.value, self.train_panel.network.value
+            learn = self._practice() if panel.practises else self._training()
+            if learn is None:
+                show_error(panel.train.toolTip())
+                return
+            options, network = panel.options.value, panel.network.value
         except InputError as error:
             show_error(str(error))
             return
         self._run(
             "training",
             partial(
-                jobs.training_job,
-                session.scan,
-                session.reconstruction,
-                session.region,
-                options,
-                None if resume else network,
-                self.train_panel.device.currentText(),
+                learn,
+                options=options,
+                network=None if resume else network,
+                device=panel.device.currentText(),
                 resume=session.model if resume else None,
                 looked_at=lambda: session.point,
-                processes=self.train_panel.processes(),
+                processes=panel.processes(),
             ),
         )
+
+    def _training(self) -> Callable[..., Any] | None:
+        """The job that learns from the training region; None while something is missing."""
+        session = self.session
+        if session.scan is None or session.reconstruction is None or session.region is None:
+            return None
+        return partial(jobs.training_job, session.scan, session.reconstruction, session.region)
+
+    def _practice(self) -> Callable[..., Any] | None:
+        """The job that learns from made-up samples; None while something is missing."""
+        session, panel = self.session, self.train_panel
+        if session.scan is None:
+            return None
+        practice = replace(panel.practice.value, seed=panel.options.value.seed)
+        return partial(jobs.practice_job, session.scan, session.reconstruction, practice)
 
     def predict(self) -> None:
         """Predict the frames that the panel names."""

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptychonn.core.options import PRESETS, NetworkOptions, TrainingOptions
+from napari_ptychonn.core.practice import Practice
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.form import OptionsForm
 from napari_ptychonn.widgets.section import Section, sentence_label
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 MAIN_FIELDS = ("steps", "epochs", "batch_size", "learning_rate")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+Teacher = Literal["the reconstruction", "made-up samples"]
+"""What the network learns from."""
+
+PRACTICE_FIELDS = ("phase", "amplitude", "points")
+
 Place = Literal["in napari", "in its own process", "in several processes"]
 """Where the training runs."""
 
@@ -49,6 +55,7 @@ class TrainPanel(QWidget):
         self._session, self._theme = session, theme
         self.options = OptionsForm(TrainingOptions)
         self.network = OptionsForm(NetworkOptions)
+        self.practice = OptionsForm(Practice)
         self.plot: LossPlot | None = None
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
@@ -66,7 +73,7 @@ class TrainPanel(QWidget):
         """Enable what can be pressed now."""
         session = self._session
         training = session.running == "training"
-        ready = session.region is not None and session.reconstruction is not None
+        ready = not self._missing()
         self.train.setEnabled(ready and not session.running)
         self.resume.setEnabled(ready and not session.running and session.model is not None)
         self.stop.setEnabled(training)
@@ -75,12 +82,7 @@ class TrainPanel(QWidget):
         if training:
             self.progress.setRange(0, 1)  # without end, it would be redrawn all the time
             self._messages, self._latest = [], None
-            beside = self.processes() > 0
-            self.state.setText(
-                "Handing frames to the training process…"
-                if beside
-                else "Reading frames and cutting labels…"
-            )
+            self.state.setText(self._beginning())
             self._show_plot()
         else:
             self._draw()
@@ -89,6 +91,11 @@ class TrainPanel(QWidget):
         """Start from what the Preferences say."""
         self.preset.setCurrentText(preset)
         self.device.setCurrentText(device)
+
+    @property
+    def practises(self) -> bool:
+        """Whether made-up samples are to be learnt from."""
+        return self.teacher.currentText() == "made-up samples"
 
     def processes(self) -> int:
         """Processes of their own that are to train; 0 for none."""
@@ -133,13 +140,24 @@ class TrainPanel(QWidget):
         self.device = QComboBox()
         self.device.addItems(DEVICES)
         self.device.setToolTip("auto takes a GPU where there is one; the reason is said below.")
+        self.teacher = QComboBox()
+        self.teacher.addItems(get_args(Teacher))
+        self.teacher.setToolTip(
+            "made-up samples need only the probe: a network is ready before this sample is "
+            "reconstructed. Go on then trains it with the reconstruction."
+        )
+        self.made_up = self.practice.rows(PRACTICE_FIELDS)
+        self.made_up.setVisible(False)
+        self.teacher.currentTextChanged.connect(self._on_teacher)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(3)
+        form.addRow("Learn from", self.teacher)
         form.addRow("Preset", self.preset)
         form.addRow("Device", self.device)
         form.addRow("Run", self._places())
         self._layout.addLayout(form)
+        self._layout.addWidget(self.made_up)
         self._layout.addWidget(self.options.rows(MAIN_FIELDS))
         self._layout.addWidget(self._advanced())
         self._layout.addLayout(self._buttons())
@@ -193,6 +211,11 @@ class TrainPanel(QWidget):
     def _on_stop(self) -> None:
         self.stop_requested.emit()
 
+    def _on_teacher(self, _teacher: str) -> None:
+        self.made_up.setVisible(self.practises)
+        if not self._session.running:
+            self.refresh()
+
     def _on_place(self, place: str) -> None:
         self.several.setVisible(place == "in several processes")
 
@@ -201,13 +224,34 @@ class TrainPanel(QWidget):
             self.options.value = TrainingOptions.preset(name)
             self.network.value = NetworkOptions.preset(name)
 
-    def _what_is_missing(self) -> str:
-        if self._session.scan is None:
+    def _beginning(self) -> str:
+        """What happens until there is an epoch to tell of."""
+        first = "Making up samples" if self.practises else "Reading frames and cutting labels"
+        return f"{first}, for a process of its own…" if self.processes() else f"{first}…"
+
+    def _missing(self) -> str:
+        """What must be done before Train can be pressed; '' when nothing is missing."""
+        session = self._session
+        if session.scan is None:
             return "Open a scan first."
-        if self._session.reconstruction is None:
+        if self.practises:
+            probes = [session.scan.probe]
+            if session.reconstruction is not None:
+                probes.append(session.reconstruction.probe)
+            if all(probe is None for probe in probes):
+                return "Open a file with a probe, or reconstruct a few frames: the beam is needed."
+            return ""
+        if session.reconstruction is None:
             return "Choose a reconstruction, or make one above: the network learns from it."
-        if self._session.region is None:
+        if session.region is None:
             return "Choose a training region first."
+        return ""
+
+    def _what_is_missing(self) -> str:
+        if missing := self._missing():
+            return missing
+        if self.practises:
+            return "Learn from made-up samples in this beam, in the background."
         return "Learn from the training region, in the background."
 
     def _show_plot(self) -> None:
