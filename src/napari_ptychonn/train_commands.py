@@ -131,7 +131,6 @@ def train(
 
     start = _model(resume) if resume is not None else None
     options, network = recipe(preset, epochs, steps, seed, start)
-
     _train(
         TrainingTask(
             scan=measured,
@@ -175,6 +174,8 @@ def practise(
     ] = None,
     points: Annotated[int, typer.Option(min=16, help="Frames made up.")] = 1024,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
+    mask: MaskOption = True,
+    mask_contrast: MaskContrastOption = CONTRAST,
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of the samples and the training.")] = 0,
     processes: ProcessesOption = 1,
@@ -192,7 +193,10 @@ def practise(
 
     say = _voice(processes)
     practice = Practice(phase=phase, amplitude=amplitude, points=points, seed=seed)
-    made, truth = _practice_scan(practice, beam, reconstruction, counts)
+    contrast = mask_contrast if mask else None
+    made, truth = _practice_scan(
+        practice, beam, reconstruction, counts, lambda: read_scan_aloud(beam, contrast, say)
+    )
     region = TrainingRegion.from_indices(made, slice(None), description="made-up samples")
     say(f"{made.name}: {region.description}: {region.counts}")
     if processes > 1:
@@ -362,15 +366,19 @@ def _voice(processes: int) -> Callable[[str], None]:
 
 
 def _practice_scan(
-    practice: Practice, beam: str, reconstruction: str | None, counts: float | None
+    practice: Practice,
+    beam: str,
+    reconstruction: str | None,
+    counts: float | None,
+    read: Callable[[], Scan],
 ) -> tuple[Scan, Reconstruction]:
     """The made-up scan in the beam of a scan, or in that of a reconstruction."""
-    from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction, read_scan
+    from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction
 
     about = describe(beam)
     if about.kind in ("reconstruction", "result"):
         return practice.under(read_reconstruction(beam), counts)
-    scan = read_scan(beam)
+    scan = read()
     probe = scan.probe
     if reconstruction is not None:
         probe = read_reconstruction(reconstruction).probe
