@@ -17,7 +17,7 @@ BEFORE = 128
 
 
 def measure(setting: Setting) -> Table:
-    scan = scan_of(64 if setting.quick else 2048)
+    scan = scan_of(64 if setting.quick else 1024)
     indices = np.arange(len(scan))
     shape = scan.frame_shape
     paper, default = model("paper"), model("default")

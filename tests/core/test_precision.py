@@ -42,6 +42,9 @@ def test_a_gpu_is_told_how_to_multiply_only_for_the_time_of_a_prediction(monkeyp
     monkeypatch.setattr(precision.torch.backends, "cudnn", cudnn)
     with precision.multiplying("float32", "cuda"):
         assert cudnn.allow_tf32 is False
+        with precision.multiplying("float32", "cuda"):  # as from another thread
+            pass
+        assert cudnn.allow_tf32 is False
     assert cudnn.allow_tf32 is True
     with precision.multiplying("float32", "cpu"):
         assert cudnn.allow_tf32 is True

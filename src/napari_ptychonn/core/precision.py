@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,18 +96,35 @@ def quickest(trials: tuple[Trial, ...]) -> Trial:
     return min((t for t in trials if t.error <= LARGEST_ERROR), key=lambda t: t.seconds)
 
 
-@contextmanager
-def multiplying(precision: Precision, device: str) -> Iterator[None]:
-    """Let a GPU multiply in full or in TF32, whatever torch was told before, and then as before."""
-    if not device.startswith("cuda"):
-        yield
-        return
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
+class _Multiplying:
+    """What torch is told about TF32 while predictions run, perhaps in several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._before = True
+
+    @contextmanager
+    def __call__(self, precision: Precision, device: str) -> Iterator[None]:
+        """Let a GPU multiply in full or in TF32; after the last prediction as before the first."""
+        if not device.startswith("cuda"):
+            yield
+            return
+        with self._lock:
+            if not self._running:
+                self._before = torch.backends.cudnn.allow_tf32
+            self._running += 1
+            torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                if not self._running:
+                    torch.backends.cudnn.allow_tf32 = self._before
+
+
+multiplying = _Multiplying()
 
 
 def _difference(found: Tensor, exact: Tensor) -> float:

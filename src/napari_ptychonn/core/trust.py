@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,16 +125,23 @@ def _map(
 def _under_patches(
     mosaic: MosaicImage, positions: NDArray[np.float64], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Weighted mean of the mosaic's spread under each patch."""
-    py, px = weight.shape
+    """Weighted mean of the mosaic's spread under each patch, at whole pixels."""
     index = (positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size)
-    corners = np.round(index).astype(np.int64) - np.asarray([py // 2, px // 2])
+    rows, columns = np.round(index).astype(np.int64).T
     known = np.isfinite(mosaic.spread)
-    spread = np.where(known, mosaic.spread, 0.0)
-    result = np.empty(len(positions), np.float32)
-    for k, (y, x) in enumerate(corners):
-        cell = slice(max(y, 0), y + py), slice(max(x, 0), x + px)
-        rows, columns = spread[cell].shape
-        part = weight[:rows, :columns] * known[cell]
-        result[k] = np.sum(part * spread[cell]) / max(float(part.sum()), 1e-12)
-    return result
+    sums = [
+        _correlated(values, weight)[rows, columns]
+        for values in (np.where(known, mosaic.spread, 0.0), known.astype(np.float64))
+    ]
+    return np.asarray(sums[0] / np.maximum(sums[1], 1e-12), np.float32)
+
+
+def _correlated(image: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDArray[Any]:
+    """Sum of the image times the weight, for the weight's centre on each pixel of the image."""
+    from scipy.signal import fftconvolve
+
+    py, px = weight.shape
+    whole = fftconvolve(image, weight[::-1, ::-1].astype(np.float64), mode="full")
+    ny, nx = image.shape
+    top, left = py - 1 - py // 2, px - 1 - px // 2
+    return np.asarray(whole[top : top + ny, left : left + nx])
