@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,34 @@ def test_the_residual_map_lies_on_the_mosaic(judged):
     assert np.nanmin(trust.residual_map) == pytest.approx(1.0)
     y, x = np.unravel_index(np.nanargmax(trust.residual_map), mosaic.phase.shape)
     assert np.hypot(y - 16, x - 16) < 6
+
+
+def test_the_residual_map_averages_as_patch_by_patch_would(judged):
+    predictions, positions, _, weight = judged
+    positions = positions + np.random.default_rng(3).uniform(0, 0.9, positions.shape)
+    mosaic = Mosaic.covering(positions, SHAPE, (1.0, 1.0), weight)
+    mosaic.add(predictions, positions)
+    residual = np.arange(1.0, 10.0, dtype=np.float32)
+    residual[7] = np.nan  # has no say
+    told = replace(predictions, residual=residual)
+    found = Trust.of(told, positions, mosaic.image(), weight).residual_map
+    painted = Mosaic.covering(positions, SHAPE, (1.0, 1.0), weight)
+    constant = np.zeros_like(predictions.phase) + residual[:, None, None]
+    painted.add(replace(predictions, amplitude=constant), positions)
+    one_by_one = painted.image()
+    lit = one_by_one.weight > 0.3  # at a patch's rim the two share pixels out differently
+    np.testing.assert_allclose(found[lit], one_by_one.amplitude[lit], atol=0.2)
+    assert np.median(np.abs(found - one_by_one.amplitude)[lit]) < 0.01
+
+
+def test_the_spread_under_a_patch_is_its_weighted_mean(judged):
+    predictions, positions, mosaic, weight = judged
+    found = Trust.of(predictions, positions, mosaic, weight).spread
+    for k, (y, x) in enumerate((positions - mosaic.origin).astype(int) - 8):
+        cell = mosaic.spread[y : y + 16, x : x + 16]
+        known = weight * np.isfinite(cell)
+        expected = np.nansum(cell * known) / known.sum()
+        assert found[k] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def test_agreement_is_said(judged):

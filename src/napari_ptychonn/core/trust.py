@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
-from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.stored import TOGETHER, PatchSet
+from napari_ptychonn.core.mosaic import MosaicImage
+from napari_ptychonn.core.stored import PatchSet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,11 +67,7 @@ class Trust:
             indices=predictions.indices,
             spread=_under_patches(mosaic, positions, weight),
             residual=residual,
-            residual_map=(
-                None
-                if residual is None
-                else _map(predictions.indices, residual, positions, mosaic, weight)
-            ),
+            residual_map=(None if residual is None else _map(residual, positions, mosaic, weight)),
             limit=limit,
         )
 
@@ -104,30 +99,64 @@ class Trust:
 
 
 def _map(
-    indices: NDArray[np.int64],
     residual: NDArray[np.float32],
     positions: NDArray[np.float64],
     mosaic: MosaicImage,
     weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Spread the residuals over the mosaic's grid, as if they were amplitudes."""
-    painted = Mosaic(mosaic.weight.shape, mosaic.origin, mosaic.pixel_size, weight)
-    for start in range(0, len(indices), TOGETHER):
-        rows = slice(start, start + TOGETHER)
-        zeros = np.zeros((len(indices[rows]), *weight.shape), np.float32)
-        constant = zeros + residual[rows, None, None]
-        painted.add(
-            Patches(indices=indices[rows], amplitude=constant, phase=zeros), positions[rows]
+    """Spread the residuals over the mosaic's grid: each as an image of one value, as weighted."""
+    finite = np.isfinite(residual)
+    centres = _index(positions[finite], mosaic)
+    value, count = (
+        _under_points(points, weight)
+        for points in (
+            _points(centres, residual[finite], mosaic.weight.shape),
+            _points(centres, np.ones(len(centres)), mosaic.weight.shape),
         )
-    return painted.image().amplitude
+    )
+    covered = np.isfinite(mosaic.weight) & (count > 1e-6 * weight.max())
+    return np.where(covered, value / np.where(covered, count, 1.0), np.nan).astype(np.float32)
+
+
+def _index(positions: NDArray[np.float64], mosaic: MosaicImage) -> NDArray[np.float64]:
+    """Pixel of the mosaic (row, column) at which each position lies: (m, 2)."""
+    return np.asarray((positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size))
+
+
+def _points(
+    centres: NDArray[np.float64], values: NDArray[np.floating[Any]], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Values at positions between pixels, shared out among the four around each."""
+    below = np.floor(centres).astype(np.int64)
+    f, g = (centres - below).T
+    image = np.zeros(shape)
+    for down, right, share in (
+        (0, 0, (1 - f) * (1 - g)),
+        (0, 1, (1 - f) * g),
+        (1, 0, f * (1 - g)),
+        (1, 1, f * g),
+    ):
+        rows, columns = np.minimum(
+            (below + np.asarray([down, right])).T, np.asarray(shape)[:, None] - 1
+        )
+        np.add.at(image, (rows, columns), share * values)
+    return image
+
+
+def _under_points(points: NDArray[np.float64], weight: NDArray[np.float32]) -> NDArray[Any]:
+    """Sum of a weight image for each point, its centre there, times the point's value."""
+    from scipy.signal import fftconvolve
+
+    (py, px), (ny, nx) = weight.shape, points.shape
+    whole = fftconvolve(points, weight.astype(np.float64), mode="full")
+    return np.asarray(whole[py // 2 : py // 2 + ny, px // 2 : px // 2 + nx])
 
 
 def _under_patches(
     mosaic: MosaicImage, positions: NDArray[np.float64], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Weighted mean of the mosaic's spread under each patch, at whole pixels."""
-    index = (positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size)
-    rows, columns = np.round(index).astype(np.int64).T
+    rows, columns = np.round(_index(positions, mosaic)).astype(np.int64).T
     known = np.isfinite(mosaic.spread)
     sums = [
         _correlated(values, weight)[rows, columns]
@@ -140,8 +169,7 @@ def _correlated(image: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -
     """Sum of the image times the weight, for the weight's centre on each pixel of the image."""
     from scipy.signal import fftconvolve
 
-    py, px = weight.shape
+    (py, px), (ny, nx) = weight.shape, image.shape
     whole = fftconvolve(image, weight[::-1, ::-1].astype(np.float64), mode="full")
-    ny, nx = image.shape
     top, left = py - 1 - py // 2, px - 1 - px // 2
     return np.asarray(whole[top : top + ny, left : left + nx])
