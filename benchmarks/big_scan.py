@@ -7,7 +7,8 @@ Writes the file into a temporary folder (or into --folder, where the next run
 finds it), then trains on its first thousand frames, predicts all and saves the
 result: through the command line, and through a window under Xvfb.  Prints the
 largest memory that all processes of each run held together, and for the
-window how long it did not answer.
+window how long it did not answer.  The network is a small one, so that the
+time is that of reading, stitching and keeping; --default takes the default one.
 """
 
 from __future__ import annotations
@@ -32,12 +33,16 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.io import write_reconstruction
+from napari_ptychonn.core.training import train
+from napari_ptychonn.io import read_reconstruction, read_scan, write_reconstruction
 
 TILE = (25, 40)
 """Scan points that are simulated; the big scan repeats them with other noise."""
 
+SMALL = NetworkOptions(width=4, refinements=0)
 SIZE = 128
 TRAINED = TILE[0] * TILE[1]
 STEPS = 50
@@ -49,7 +54,7 @@ def main() -> None:
     """Write the scan, run both ways, print a table."""
     options = _arguments()
     if options.window_of is not None:
-        through_window(options.window_of, options.frames)
+        through_window(options.window_of, options.frames, small=not options.default)
         return
     folder = options.folder or Path(tempfile.mkdtemp(prefix="big-scan-", dir="/var/tmp"))
     try:
@@ -63,9 +68,9 @@ def main() -> None:
               f"a file of {size:.2f} GB", flush=True)  # fmt: skip
         rows: list[Run] = []
         if "command" in options.ways:
-            rows += through_command_line(folder, scan)
+            rows += through_command_line(folder, scan, small=not options.default)
         if "window" in options.ways:
-            rows += watched_window(folder, options.frames)
+            rows += watched_window(folder, options.frames, small=not options.default)
         show(rows)
         if options.json:
             options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
@@ -132,13 +137,14 @@ def write(path: Path, count: int) -> None:
 # -- the command line -----------------------------------------------------------------------
 
 
-def through_command_line(folder: Path, scan: Path) -> list[Run]:
+def through_command_line(folder: Path, scan: Path, *, small: bool) -> list[Run]:
     """Look, train for a moment, predict everything."""
+    network = ["--resume", begun(folder, scan)] if small else []
     model, result = folder / "model.safetensors", folder / "RESULT.h5"
     commands: dict[str, list[Any]] = {
         "open": ["info", scan],
         "train": ["train", scan, "--frames", f"0:{TRAINED}", "-o", model, "--steps", STEPS,
-                  "--reconstruction", folder / "object.h5"],
+                  "--reconstruction", folder / "object.h5", *network],
         "predict, stitch, save": ["predict", scan, "--model", model, "-o", result],
     }  # fmt: skip
     runs = []
@@ -155,6 +161,16 @@ def through_command_line(folder: Path, scan: Path) -> list[Run]:
         runs.append(Run(way="command line", step=step, seconds=seconds, memory=peak))
     result.unlink()
     return runs
+
+
+def begun(folder: Path, scan: Path) -> Path:
+    """Make a model of the small network, trained for one step."""
+    measured = read_scan(scan)
+    region = TrainingRegion.from_indices(measured, slice(0, 100))
+    labels = read_reconstruction(folder / "object.h5")
+    *_, last = train(measured, labels, region, TrainingOptions(steps=1), SMALL, device="cpu")
+    last.best.save(folder / "small.safetensors")
+    return folder / "small.safetensors"
 
 
 class Memory:
@@ -196,16 +212,17 @@ class Memory:
 # -- the window -----------------------------------------------------------------------------
 
 
-def watched_window(folder: Path, frames: int) -> list[Run]:
+def watched_window(folder: Path, frames: int, *, small: bool) -> list[Run]:
     """Run the window in a process of its own, under Xvfb where there is no screen."""
     command = [sys.executable, __file__, "--window-of", str(folder), "--frames", str(frames)]
+    command += [] if small else ["--default"]
     if not os.environ.get("DISPLAY"):
         command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *command]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [Run(**row) for row in json.loads(ended.stdout.splitlines()[-1])]
 
 
-def through_window(folder: Path, frames: int) -> None:
+def through_window(folder: Path, frames: int, *, small: bool) -> None:
     """Do what a user does, and print the runs as JSON."""
     os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp()) / "settings.yaml"))
     import napari
@@ -245,6 +262,8 @@ def through_window(folder: Path, frames: int) -> None:
         dock.region_panel.set_way("frames")
         dock.region_panel.last_frame.setValue(TRAINED)
         dock.train_panel.options.value = replace(dock.train_panel.options.value, steps=STEPS)
+        if small:
+            dock.train_panel.network.value = SMALL
         dock.predict_panel.which.setCurrentText("held-out frames")
         dock.train_panel.train.click()
 
@@ -291,6 +310,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--folder", type=Path, help="keep the file here")
     parser.add_argument("--ways", nargs="+", default=("command", "window"))
+    parser.add_argument("--default", action="store_true", help="the default network")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--window-of", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -26,6 +26,7 @@ PACKAGE = "napari_ptychonn"
 # napari reads these once, when it is imported: no fixture would be early enough.
 _settings = tempfile.TemporaryDirectory(prefix="napari-ptychonn-", ignore_cleanup_errors=True)
 os.environ["NAPARI_CONFIG"] = str(Path(_settings.name) / "settings.yaml")
+os.environ["XDG_STATE_HOME"] = _settings.name  # models that tests leave unsaved
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 
 # A busy machine is not a defect; on a server every run tries the same examples.

@@ -63,6 +63,8 @@ class Session:
         Which frames train.
     model : TrainedModel or None
         The best so far, or the one that was opened.  It outlives its scan.
+    unsaved : bool
+        Whether `model` was trained here and is in no file yet.
     losses : list of LossPoint
         Of the last training.
     predictions, mosaic
@@ -104,6 +106,7 @@ class Session:
         self.reconstruction_names: tuple[str, ...] = ()
         self.region: TrainingRegion | None = None
         self.model: TrainedModel | None = None
+        self.unsaved = False
         self.losses: list[LossPoint] = []
         self.point = 0
         self.running = ""
@@ -198,6 +201,7 @@ class Session:
         )
         changed = self.model is not epoch.best
         self.model = epoch.best
+        self.unsaved = True
         self.epoch_finished.emit(epoch)
         if changed:
             self.model_changed.emit()
@@ -208,10 +212,14 @@ class Session:
         self.mosaic = mosaic if mosaic is not None else self.mosaic
         self.predictions_changed.emit()
 
-    def adopt_model(self, model: TrainedModel) -> None:
-        """Use a model that was opened."""
-        self.model = model
+    def adopt_model(self, model: TrainedModel, *, unsaved: bool = False) -> None:
+        """Use a model that was opened, or that was trained on another scan."""
+        self.model, self.unsaved = model, unsaved
         self.model_changed.emit()
+
+    def model_saved(self) -> None:
+        """Say that the model is in a file now."""
+        self.unsaved = False
 
     def adopt_result(self, result: Result, report: Report | None = None) -> None:
         """Keep a complete result, and show it."""

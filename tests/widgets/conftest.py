@@ -12,6 +12,7 @@ import torch
 from npe2 import PluginManifest
 
 import napari_ptychonn
+from napari_ptychonn import drafts
 from napari_ptychonn.core.simulate import Simulation
 from napari_ptychonn.demo import write_scan
 from napari_ptychonn.jobs import Opened
@@ -29,6 +30,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _own_drafts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer no test what another one left unsaved."""
+    monkeypatch.setattr(drafts, "folder", lambda: tmp_path / "drafts")
 
 
 @pytest.fixture

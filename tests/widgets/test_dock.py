@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_ptychonn import drafts
 from napari_ptychonn.jobs import Opened
 from napari_ptychonn.layers import (
     FRAME_IMAGES,
@@ -308,6 +310,63 @@ def test_closing_the_dock_while_training_ends_the_training(qtbot, window, dock, 
     qtbot.waitUntil(lambda: not GeneratorWorker._worker_set, timeout=5_000)  # noqa: SLF001
     window.dims.set_current_step(0, 3)
     assert session.point != 3, "a closed dock listens to nothing"
+    (draft,) = drafts.drafts()
+    assert "was left unsaved" in draft.sentence
+    assert draft.epochs == len(session.model.history)
+
+
+def test_what_was_not_saved_is_offered_until_it_is(
+    qtbot, window, small_file, tmp_path, screenshots
+):
+    dock = open_dock(window)
+    assert not dock.draft_offer.isVisibleTo(dock)
+    session = opened(qtbot, window, dock, small_file)
+    quick(dock, epochs=1)
+    dock.train()
+    finish(qtbot, dock)
+    made = session.model
+    window.window.remove_dock_widget(dock)
+
+    dock = open_dock(window)
+    assert dock.draft_offer.isVisibleTo(dock)
+    assert "(1 epoch) was left unsaved" in dock.draft_offer.sentence.text()
+    window.screenshot(screenshots / "draft.png", canvas_only=False, flash=False)
+    dock.draft_offer.use.click()
+    qtbot.waitUntil(lambda: dock.session.model is not None, timeout=30_000)
+    assert dock.session.model.history == made.history
+    assert not dock.draft_offer.isVisibleTo(dock)
+    window.window.remove_dock_widget(dock)
+
+    dock = open_dock(window)
+    assert len(drafts.drafts()) == 1, "used, but still not saved"
+    dock.draft_offer.use.click()
+    qtbot.waitUntil(lambda: dock.session.model is not None, timeout=30_000)
+    dock.save_model(str(tmp_path / "model.safetensors"))
+    assert not drafts.drafts()
+    window.window.remove_dock_widget(dock)
+    assert not drafts.drafts()
+
+
+def test_a_draft_can_be_discarded(qtbot, window, dock, small_file):
+    session = opened(qtbot, window, dock, small_file)
+    quick(dock, epochs=1)
+    dock.train()
+    finish(qtbot, dock)
+    window.window.remove_dock_widget(dock)
+    drafts.keep(session.model)
+    dock = open_dock(window)
+    dock.draft_offer.discard.click()
+    assert dock.draft_offer.isVisibleTo(dock), "the older one"
+    dock.draft_offer.discard.click()
+    assert not dock.draft_offer.isVisibleTo(dock)
+    assert not drafts.drafts()
+
+
+def open_dock(window):
+    _, dock = window.window.add_plugin_dock_widget("napari-ptychonn", "PtychoNN")
+    dock.train_panel.network.widgets["size"].value = 32
+    dock.train_panel.network.widgets["width"].value = 4
+    return dock
 
 
 def test_both_themes_have_readable_pictures(qtbot, window, dock, small_file):
@@ -367,6 +426,8 @@ def test_closing_the_window_while_training_exits_at_once_and_cleanly(tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
     assert float(ended.stdout.split("closed in")[1]) < 3
+    state = Path(os.environ["XDG_STATE_HOME"], "napari-ptychonn", "drafts")
+    assert [*state.glob("*.safetensors")] or sys.platform != "linux", "the model is kept"
 
 
 def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:

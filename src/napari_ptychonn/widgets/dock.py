@@ -3,7 +3,8 @@
 The dock wires the session to panels, views and background jobs.  It holds no
 state of its own but the job that runs.  Hiding the dock changes nothing.
 Closing it, or the window, ends what runs within one batch and lets go of the
-session; the layers stay as pictures.
+session; a model that was not saved is kept as a draft, and the layers stay as
+pictures.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_ptychonn import exports, jobs
+from napari_ptychonn import drafts, exports, jobs
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.engines.iteration import Iteration
 from napari_ptychonn.jobs import ObjectPreview, Opened, Predicted, Preview, Progress
@@ -28,6 +29,7 @@ from napari_ptychonn.session import Session
 from napari_ptychonn.studies.writing import write_job
 from napari_ptychonn.widgets.column import Column
 from napari_ptychonn.widgets.compare_panel import ComparePanel
+from napari_ptychonn.widgets.draft_offer import DraftOffer
 from napari_ptychonn.widgets.predict_panel import PredictPanel
 from napari_ptychonn.widgets.reconstruct_panel import ReconstructPanel
 from napari_ptychonn.widgets.region_panel import RegionPanel
@@ -42,6 +44,9 @@ from napari_ptychonn.widgets.worker import Failure, Worker
 
 if TYPE_CHECKING:
     import napari.viewer
+
+    from napari_ptychonn.core.model import TrainedModel
+    from napari_ptychonn.drafts import Draft
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +70,8 @@ class PtychoNNDock(QWidget):
         self._export: Worker | None = None
         self._failed = ""
         self._closed = False
+        self._draft: tuple[Path, TrainedModel] | None = None
+        self.draft_offer = DraftOffer()
         self.scan_panel = ScanPanel(self.session)
         self.region_panel = RegionPanel(self.session, lambda: self.views.region_polygons)
         self.reconstruct_panel = ReconstructPanel(self.session, str(viewer.theme))
@@ -190,6 +197,10 @@ class PtychoNNDock(QWidget):
             return
         self._run("studying", job)
 
+    def use_draft(self, draft: Draft) -> None:
+        """Go on with a model that was not saved last time, in the background."""
+        self.open(str(draft.path))
+
     def stop(self) -> None:
         """End what runs; its best results so far are kept."""
         if self._worker is not None:
@@ -213,7 +224,11 @@ class PtychoNNDock(QWidget):
         """Write the model."""
         model = self.session.model
         if model is not None and self._try(lambda: model.save(path)):
+            self.session.model_saved()
             self.save_panel.say(f"Saved the model as {Path(path).name}.")
+            if self._draft is not None and model is self._draft[1]:
+                drafts.drop(self._draft[0])
+                self._draft = None
 
     def save_result(self, path: str) -> None:
         """Write predictions and mosaic."""
@@ -271,6 +286,8 @@ class PtychoNNDock(QWidget):
             self.reconstruct_section.heading.setChecked(session.reconstruction is None)
         if opened.model is not None:
             session.adopt_model(opened.model)
+            if opened.path.parent == drafts.folder():
+                self._draft = opened.path, opened.model
         if opened.result is not None:
             self._adopt_result(opened)
 
@@ -337,7 +354,7 @@ class PtychoNNDock(QWidget):
     def _keep_model(self, value: Any) -> None:
         """Another scan was loaded meanwhile: its views are not for this job's pictures."""
         if hasattr(value, "best"):
-            self.session.adopt_model(value.best)
+            self.session.adopt_model(value.best, unsaved=True)
 
     def _is_current(self, scan: Any) -> bool:
         return self.session.scan is scan
@@ -427,6 +444,7 @@ class PtychoNNDock(QWidget):
         return [
             (self.viewer.layers.events.inserted, self._on_inserted),
             (self.viewer.events.theme, self._on_theme),
+            (self.draft_offer.use_requested, self.use_draft),
             (self.scan_panel.open_requested, self.open),
             (self.scan_panel.simulation_requested, self.simulate),
             (self.scan_panel.reconstruction_requested, self.choose_reconstruction),
@@ -485,6 +503,9 @@ class PtychoNNDock(QWidget):
             if worker is not None:
                 worker.abandon()
         self._comparison = self._export = None
+        if self.session.unsaved and self.session.model is not None:
+            drafts.keep(self.session.model)
+            self.session.model_saved()
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._connections = []
@@ -569,6 +590,7 @@ class PtychoNNDock(QWidget):
         self.reconstruct_section = Section("Reconstruct", self.reconstruct_panel, expanded=False)
         self.studies_section = Section("Studies", self.studies_panel, expanded=False)
         column = Column(
+            self.draft_offer,
             Section("Scan", self.scan_panel),
             Section("Training region", self.region_panel),
             self.reconstruct_section,
