@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_ptychonn.core import labels, stored, training_data
 from napari_ptychonn.core.errors import InputError
@@ -14,6 +15,7 @@ from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.core.preparation import Preparation
 from napari_ptychonn.core.region import Split, TrainingRegion
 from napari_ptychonn.core.training import train
+from napari_ptychonn.core.training_data import TrainingData
 
 PREPARE = Preparation.read
 SMALL = NetworkOptions(width=4)
@@ -257,6 +259,33 @@ def test_it_learns(run, toy):
     result = compare(predicted, positions[held_out], placed)
     assert result.lit.phase_mae < 0.65 * result.lit.constant_phase_mae
     assert result.lit.phase_correlation > 0.5
+
+
+class Waiting(TorchDispatchMode):
+    """Notes when the host reads a number off the device, and so waits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def __torch_dispatch__(self, op, types, args=(), kwargs=None):
+        if op.name() in ("aten::_local_scalar_dense", "aten::nonzero"):
+            self.read.append(op.name())
+        return op(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_for_the_device(toy):
+    region = TrainingRegion.from_lines(toy.scan, 0, 8)
+    options = TrainingOptions(batch_size=8, rescans=1)
+    data = TrainingData.load(toy.scan, toy.reconstruction, region, options, SMALL, "cpu")
+    fit, batches = Fit(options, SMALL, data, "cpu", 2), data.batches(options)
+    waiting = Waiting()
+    with waiting:
+        loss = fit.step(next(batches)[0], 0)
+    assert waiting.read == []
+    with waiting:
+        float(loss)
+    assert len(waiting.read) == 1, "the check itself works"
 
 
 def test_options_are_not_changed(run):

@@ -131,14 +131,15 @@ class Fit:
     def losses(self, frames: LabelledFrames) -> tuple[float, float, float]:
         """Loss, amplitude error and phase error (rad) of frames, without learning from them."""
         self.network.eval()
-        total = torch.zeros(3)
+        total = torch.zeros(3, device=self.network.label_mean.device)
         with torch.inference_mode():
             for start in range(0, len(frames), self.micro_batch):
                 part = frames[start : start + self.micro_batch]
                 amplitude, phase = self.network(part.frames)
                 errors = self._errors(amplitude, phase, part)
-                total += torch.stack(errors).cpu() * (len(part) / len(frames))
-        return float(total[0]), float(total[1]), float(total[2])
+                total += torch.stack(errors) * (len(part) / len(frames))
+        minimised, off_amplitude, off_phase = total.tolist()  # only now a GPU is waited for
+        return minimised, off_amplitude, off_phase
 
     def residual_limit(self, frames: LabelledFrames) -> float | None:
         """Diffraction residual that a good prediction hardly ever exceeds; None without a beam.
@@ -157,8 +158,8 @@ class Fit:
                 residual = self.network.residual(amplitude, phase, part)
                 if residual is None:
                     return None
-                found.append(residual.cpu())
-        residuals = torch.cat(found)
+                found.append(residual)
+        residuals = torch.cat(found).cpu()
         middle = residuals.median()
         width = (residuals - middle).abs().median() * GAUSSIAN_WIDTH
         return float(middle + OUTLYING * width)

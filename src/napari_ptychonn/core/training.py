@@ -193,7 +193,8 @@ class _Course:
         """Run one epoch, or what is left of it when asked to stop."""
         self.number += 1
         losses, stopped = self._steps(should_stop)
-        train = float(np.mean([float(loss) for loss in losses])) if losses else math.nan
+        # Only here, once an epoch, does the host wait for what the device has computed.
+        train = float(torch.stack(losses).double().mean()) if losses else math.nan
         validation = self._validated()
         rate = self.fit.rate
         self._record(train, validation, rate)
