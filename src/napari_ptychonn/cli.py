@@ -113,12 +113,15 @@ def info(
     """Say what was recognised in a file, with every warning."""
     from napari_ptychonn.io import describe
 
-    description = describe(scan).as_dict()
+    description = describe(scan, beside=True).as_dict()
     if as_json:
         print_json(description)
         return
     notes, warnings = description.pop("notes", ()), description.pop("warnings", ())
+    companions = description.pop("companions", ())
     _print_fields(description)
+    for companion in companions:
+        print(f"beside it: {companion}")
     for warning in warnings:
         print(f"warning: {warning}")
     for note in notes:

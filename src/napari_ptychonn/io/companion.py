@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_ptychonn.io.tables import ENDINGS, Table, read_table
 logger = logging.getLogger(__name__)
 
 _MOST_NEIGHBOURS = 200
+_MOST_ENTRIES = 20_000
 _HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi", ".npz")
 _MOST_PARTS = 4000
 _CREATOR = "napari-ptychonn"
@@ -60,7 +62,7 @@ def _only_fitting(
     contents: Contents, quantity: str, fits: Callable[[Contents], bool]
 ) -> Contents | None:
     found: list[Contents] = []
-    for file in _neighbours(contents.tree.file, _HDF5_ENDINGS):
+    for file in neighbours(contents.tree.file, _HDF5_ENDINGS):
         other = _opened(file)
         if other is None:
             continue
@@ -81,15 +83,30 @@ def _only_fitting(
     return next((c for c in found if c.tree.file == best), None)
 
 
-def _neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+def neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """List files beside a file, by name: neither hidden ones nor links that lead out of the folder.
+
+    Parameters
+    ----------
+    file : Path
+        Not listed itself, nor what is part of a series with it.
+    endings : tuple of str
+        Of the names, in small letters.
+    """
+    folder = file.resolve().parent
     with suppress(OSError):
-        beside = sorted(file.resolve().parent.iterdir())
+        beside = sorted(islice(folder.iterdir(), _MOST_ENTRIES))
         # Another scan, or another part of this one, is called alike but for its number.
         series = {*series_of(file, single=False), *series_of(file, single=True)}
         others = (
             p
             for p in beside
-            if p.suffix.lower() in endings and not _same(p, file) and p not in series
+            if p.suffix.lower() in endings
+            and not p.name.startswith(".")
+            and not _same(p, file)
+            and p not in series
+            and p.is_file()
+            and p.resolve().is_relative_to(folder)
         )
         for count, path in enumerate(others):
             if count >= _MOST_NEIGHBOURS:
@@ -178,7 +195,7 @@ def table_of_positions(file: Path, frames: int) -> Table | None:
     InputError
         When several can, and none is named like the file.
     """
-    found = (read_table(path) for path in _neighbours(file, ENDINGS))
+    found = (read_table(path) for path in neighbours(file, ENDINGS))
     tables = [table for table in found if table is not None and table.fits(frames)]
     best = _best_named(file, [t.file for t in tables])
     if tables and best is None:

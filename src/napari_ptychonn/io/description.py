@@ -13,6 +13,7 @@ from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.modelfile import ModelHeader, read_model_header
+from napari_ptychonn.io.offers import offers_beside
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.reconstructions import choose, list_reconstructions, read_reconstruction
 from napari_ptychonn.io.results import is_result, read_result
@@ -80,6 +81,8 @@ class Description:
         Trainable numbers of a model.
     metadata : dict
         What a model or a result says about itself.
+    companions : tuple of str
+        Files beside a scan that may go with it; none of them is used by itself.
     warnings : tuple of str
         What is doubtful about a scan, and its faulty pixels.
     notes : tuple of str
@@ -113,6 +116,7 @@ class Description:
     held_out: int | None = None
     parameters: int | None = None
     metadata: dict[str, Any] | None = None
+    companions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -121,13 +125,15 @@ class Description:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
-def describe(path: str | Path) -> Description:
+def describe(path: str | Path, *, beside: bool = False) -> Description:
     """Say what a file is, without reading more of it than needed.
 
     Parameters
     ----------
     path : str or Path
         A file or 'FILE::/group'; scans, reconstructions, results and models.
+    beside : bool
+        Look for what goes with a scan in its folder, too.
 
     Raises
     ------
@@ -144,14 +150,14 @@ def describe(path: str | Path) -> Description:
         return _result(str(path))
     names = list_reconstructions(path)
     try:
-        return _scan(str(path), location, names)
+        return _scan(str(path), location, names, beside=beside)
     except InputError as error:
         if not names:
             raise
         return _reconstruction(str(path), names, (str(error),))
 
 
-def _scan(path: str, location: Location, names: tuple[str, ...]) -> Description:
+def _scan(path: str, location: Location, names: tuple[str, ...], *, beside: bool) -> Description:
     from napari_ptychonn.io.door import admit
 
     with gather(location) as sources:
@@ -166,6 +172,7 @@ def _scan(path: str, location: Location, names: tuple[str, ...]) -> Description:
         layout=layout,
         **_of_scan(scan),
         **_default(names),
+        companions=tuple(o.sentence for o in offers_beside(scan)) if beside else (),
         warnings=scan.warnings,
         notes=(*scan.notes, *_choice(names)),
     )

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_ptychonn import drafts, exports, jobs
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.engines.iteration import Iteration
+from napari_ptychonn.io.offers import offers_job
 from napari_ptychonn.jobs import ObjectPreview, Opened, Predicted, Preview, Progress
 from napari_ptychonn.layers import OPENED
 from napari_ptychonn.session import Session
@@ -68,6 +69,7 @@ class PtychoNNDock(QWidget):
         self._worker: Worker | None = None
         self._comparison: Worker | None = None
         self._export: Worker | None = None
+        self._search: Worker | None = None
         self._failed = ""
         self._closed = False
         self._draft: tuple[Path, TrainedModel] | None = None
@@ -419,6 +421,31 @@ class PtychoNNDock(QWidget):
     def _end_comparison(self) -> None:
         self._comparison = None
 
+    def _look_beside(self) -> None:
+        """Look for what goes with the scan in its folder, to offer it; the latest scan counts."""
+        scan = self.session.scan
+        if self._search is not None:
+            self._search.abandon()
+            self._search = None
+        self.scan_panel.offers.show_offers(())
+        if scan is None or scan.source is None:
+            return
+        self._search = Worker(
+            lambda _should_stop: offers_job(scan),
+            received=self._receive_offers,
+            ended=self._end_search,
+        )
+        self._search.start()
+
+    def _receive_offers(self, value: Any) -> None:
+        if isinstance(value, Failure):
+            log.warning("nothing is offered beside the scan: %s", value.sentence)
+        else:
+            self.scan_panel.offers.show_offers(value)
+
+    def _end_search(self) -> None:
+        self._search = None
+
     def _write(self, job: Iterator[Path], panel: ComparePanel | StudiesPanel, what: str) -> None:
         """Write a file beside what else runs, one at a time; the panel says when it is there."""
         if self._export is not None:
@@ -499,10 +526,10 @@ class PtychoNNDock(QWidget):
         if self._worker is not None:
             self._worker.abandon()
             self._worker = None
-        for worker in (self._comparison, self._export):
+        for worker in (self._comparison, self._export, self._search):
             if worker is not None:
                 worker.abandon()
-        self._comparison = self._export = None
+        self._comparison = self._export = self._search = None
         if self.session.unsaved and self.session.model is not None:
             drafts.keep(self.session.model)
             self.session.model_saved()
@@ -539,6 +566,7 @@ class PtychoNNDock(QWidget):
         self.reconstruct_panel.forget()
         self.train_panel.forget()
         self.studies_panel.forget()
+        self._look_beside()
 
     def _on_mask(self) -> None:
         self.views.show_mask()

@@ -17,8 +17,10 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_ptychonn.core.sanity import gap_between_beams
+from napari_ptychonn.io.offers import Offer
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.mask_control import MaskControl
+from napari_ptychonn.widgets.offers_label import OffersLabel
 from napari_ptychonn.widgets.section import sentence_label
 
 FILTER = (
@@ -52,6 +54,8 @@ class ScanPanel(QWidget):
         self.reconstructions = QComboBox()
         self.reconstructions.setToolTip("What the network learns to reproduce.")
         self.reconstructions.activated.connect(self._on_reconstruction)
+        self.offers = OffersLabel()
+        self.offers.offer_chosen.connect(self._on_offer)
         self.always = QPushButton("Always open .h5 files here")
         self.always.setToolTip(
             "napari's own reader also claims .h5 files and then fails; this saves the choice."
@@ -63,6 +67,7 @@ class ScanPanel(QWidget):
             self.mask_control,
             self.notes,
             self.reconstructions,
+            self.offers,
             self.always,
         ):
             layout.addWidget(widget)
@@ -143,6 +148,12 @@ class ScanPanel(QWidget):
 
     def _on_simulate(self) -> None:
         self.simulation_requested.emit()
+
+    def _on_offer(self, offer: Offer) -> None:
+        requested = (
+            self.reconstruction_requested if offer.kind == "reconstruction" else self.open_requested
+        )
+        requested.emit(str(offer.file))
 
     def _on_mask(self, contrast: float | None) -> None:
         self.mask_requested.emit(contrast)
