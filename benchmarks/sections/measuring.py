@@ -65,19 +65,47 @@ class Table:
     values: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Seconds of some repeats.
+
+    Attributes
+    ----------
+    wall : list of float
+        On the clock (on a GPU: by its events).
+    processor : list of float
+        Of all cores together, for this process alone: hardly longer when others are at work too.
+    """
+
+    wall: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Median on the clock."""
+        return float(median(self.wall))
+
+    @property
+    def processor_seconds(self) -> float:
+        """Median of the processor time."""
+        return float(median(self.processor))
+
+
 def in_turns(
     ways: Mapping[str, Callable[[], Any]], repeats: int, device: str = "cpu"
-) -> dict[str, list[float]]:
+) -> dict[str, Times]:
     """Seconds of several ways that take turns, so that a busy machine slows all of them.
 
     The first turn warms up and is not counted.
     """
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    found = {name: Times() for name in ways}
     for turn in range(repeats + 1):
         for name, way in ways.items():
+            began = time.process_time()
             seconds = timed(way, device)
             if turn:
-                found[name].append(seconds)
+                found[name].wall.append(seconds)
+                found[name].processor.append(time.process_time() - began)
     return found
 
 

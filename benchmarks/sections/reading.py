@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from napari_ptychonn import Scan, read_scan
 from napari_ptychonn.demo import write_scan
-from sections.measuring import Setting, Table, in_turns, middle
+from sections.measuring import Setting, Table, in_turns
 from sections.models import scan_of
 
 BATCH = 32
@@ -28,9 +29,9 @@ def measure(setting: Setting) -> Table:
 
         repeats = 1 if setting.quick else setting.repeats
         ways = {"read_scan": lambda: read_scan(path), "frames": read}
-        seconds = in_turns(ways, repeats)
+        times = in_turns(ways, repeats)
         size = path.stat().st_size / 1e6
-    whole = middle(seconds["frames"])
+    whole = times["frames"].seconds
     return Table(
         title="Reading",
         columns=["", "frames/s", "MB/s", "opening, s"],
@@ -39,11 +40,15 @@ def measure(setting: Setting) -> Table:
                 f"{count:,} frames of 64x64 in batches of {BATCH}",
                 f"{count / whole:,.0f}",
                 f"{megabytes / whole:,.0f}",
-                f"{middle(seconds['read_scan']):.3f}",
+                f"{times['read_scan'].seconds:.3f}",
             ]
         ],
         notes=[
             f"A file of {size:.1f} MB in the page cache, so no disk is measured; MB are of counts."
         ],
-        values={"seconds": seconds, "frames": count, "megabytes": megabytes},
+        values={
+            "seconds": {name: asdict(t) for name, t in times.items()},
+            "frames": count,
+            "megabytes": megabytes,
+        },
     )

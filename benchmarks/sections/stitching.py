@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
 from napari_ptychonn.core.mosaic import Mosaic
 from napari_ptychonn.core.patches import Patches
-from sections.measuring import Setting, Table, in_turns, middle
+from sections.measuring import Setting, Table, in_turns
 
 WHOLE, SIZE, STEP = 26_000, 64, 3.0
 
@@ -30,19 +32,20 @@ def measure(setting: Setting) -> Table:
         mosaic.image()
 
     repeats = 1 if setting.quick else setting.repeats
-    seconds = in_turns({"stitch": stitch}, repeats)["stitch"]
-    whole = middle(seconds) * WHOLE / count
+    times = in_turns({"stitch": stitch}, repeats)["stitch"]
+    whole = times.seconds * WHOLE / count
     return Table(
         title="Stitching",
-        columns=["", f"{count:,} patches, s", f"{WHOLE:,} patches, s", "patches/s"],
+        columns=["", f"{count:,} patches, s", f"{WHOLE:,} patches, s", "CPU s", "patches/s"],
         rows=[
             [
                 f"{SIZE}x{SIZE} between pixels",
-                f"{middle(seconds):.2f}",
+                f"{times.seconds:.2f}",
                 f"{whole:.2f}",
-                f"{count / middle(seconds):,.0f}",
+                f"{times.processor_seconds * WHOLE / count:.2f}",
+                f"{count / times.seconds:,.0f}",
             ]
         ],
         notes=[f"{count:,} were measured; the time for {WHOLE:,} is scaled from it."],
-        values={"seconds": seconds, "patches": count, "scaled_seconds": whole},
+        values={"seconds": asdict(times), "patches": count, "scaled_seconds": whole},
     )
