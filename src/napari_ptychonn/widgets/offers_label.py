@@ -13,6 +13,10 @@ from napari_ptychonn.io.offers import Offer
 from napari_ptychonn.widgets.section import sentence_label
 
 
+LINK = "#4dabf7"
+"""Qt's own blue cannot be read on a dark window."""
+
+
 class OffersLabel(QWidget):
     """Nothing is used before somebody follows its link; then the signal carries the offer."""
 
