@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.core.scan import Unit
+from napari_ptychonn.io.mda import read_mda
 from napari_ptychonn.io.positions import guess_unit
 from napari_ptychonn.io.units import PIXEL, length, spelled
 
 logger = logging.getLogger(__name__)
 
-ENDINGS = (".csv", ".txt", ".dat")
+TEXTS = (".csv", ".txt", ".dat")
+MDA = ".mda"
+ENDINGS = (*TEXTS, MDA)
 _LARGEST = 64 * 2**20
 _MICRO, _NANO = 1e-6, 1e-9
 _COORDINATE = re.compile(
@@ -64,7 +67,7 @@ class TableLayout:
     first: int = 0
     columns: int = 2
     exact: bool = False
-    endings: tuple[str, ...] = ENDINGS
+    endings: tuple[str, ...] = TEXTS
     scale: float | None = None
     turned: bool = False
     note: str = ""
@@ -166,7 +169,9 @@ class Table:
 
 
 def read_table(file: Path) -> Table | None:
-    """Read positions from a text file; None when there are none in it."""
+    """Read positions from a text or .mda file; None when there are none in it."""
+    if file.suffix.lower() == MDA:
+        return _of_mda(file)
     try:
         if file.stat().st_size > _LARGEST:
             return None
@@ -264,6 +269,21 @@ def _averaged(
     unique, group, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     sums = np.stack([np.bincount(group, weights=column) for column in values.T], axis=1)
     return sums / counts[:, np.newaxis], unique
+
+
+def _of_mda(file: Path) -> Table | None:
+    found = read_mda(file)
+    if found is None or len(found.y.values) != len(found.x.values) or not len(found.y.values):
+        return None
+    axes = f"{found.y.name.strip()} and {found.x.name.strip()}"
+    about = f"Readings of {axes} are taken as y and x"
+    about += "." if found.told else "; their names do not say which is which."
+    y, x = found.y.metres, found.x.metres
+    if y is not None and x is not None:
+        return Table(file=file, values=np.stack([y, x], axis=1), unit="m", notes=(about,))
+    values = np.stack([found.y.values, found.x.values], axis=1)
+    unit, _, notes = guess_unit(values, file.name)
+    return Table(file=file, values=values, unit=unit, notes=(about, *notes))
 
 
 def _by_header(file: Path, header: list[str], rows: NDArray[np.float64]) -> Table | None:

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_ptychonn.io.offers import Offer
 from napari_ptychonn.widgets.section import sentence_label
 
-
 LINK = "#4dabf7"
 """Qt's own blue cannot be read on a dark window."""
 
