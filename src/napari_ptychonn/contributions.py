@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_ptychonn.core.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_ptychonn.jobs import Unrecognised
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +45,20 @@ def get_reader(path: str | list[str]) -> ReaderFunction | None:
 def read_layers(path: str | list[str]) -> list[LayerData]:
     """Read scans, reconstructions, results and models into layers that the dock adopts.
 
-    A file that cannot be used leaves a notification of one sentence and no layer.
+    A file that cannot be used leaves a notification of one sentence and no layer;
+    where there are datasets in it, the dock asks which of them is what.
     """
-    from napari_ptychonn.jobs import open_path
+    from napari_ptychonn.jobs import Opened, load_job
     from napari_ptychonn.scene import opened_layers
 
     layers: list[LayerData] = []
     for one in path if isinstance(path, list) else [path]:
         try:
-            layers += opened_layers(open_path(one))
+            for found in load_job(one):
+                if isinstance(found, Opened):
+                    layers += opened_layers(found)
+                elif not _asked(found) and not found.partly:
+                    _tell(found.sentence)
         except InputError as error:
             _tell(str(error))
     return layers or [(None,)]  # type: ignore[list-item]  # npe2's way to say: read, but nothing to show
@@ -135,6 +144,21 @@ def _is_damaged(path: Path) -> bool:
         ".nxs",
         ".safetensors",
     }
+
+
+def _asked(found: Unrecognised) -> bool:
+    """Let the dock ask which dataset of a file is what; False where nobody can answer."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None or threading.current_thread() is not threading.main_thread():
+        return False
+    try:
+        _, dock = viewer.window.add_plugin_dock_widget("napari-ptychonn", "PtychoNN")
+    except (KeyError, ValueError):  # used from a script, without the plugin being installed
+        return False
+    dock.complete(found)
+    return True
 
 
 def _tell(sentence: str) -> None:

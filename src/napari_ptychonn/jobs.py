@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.training import Epoch
     from napari_ptychonn.engines.iteration import Iteration
     from napari_ptychonn.engines.options import EngineOptions
+    from napari_ptychonn.io.layout import Layout
     from napari_ptychonn.processes.task import TrainingTask
 
 logger = logging.getLogger(__name__)
@@ -93,15 +94,29 @@ class Predicted:
 class Opened:
     """What one file turned out to hold; at least one of these is there.
 
-    `names` are the reconstructions that the file offers after ``::``.
+    `names` are the reconstructions that the file offers after ``::``; `layout`
+    is how it was read where somebody chose that by hand.
     """
 
     path: Path
     scan: Scan | None = None
     reconstruction: Reconstruction | None = None
     names: tuple[str, ...] = ()
+    layout: Layout | None = None
     result: Result | None = None
     model: TrainedModel | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unrecognised:
+    """A file with datasets in it that is no scan by itself, and why, in one sentence.
+
+    `partly` when a reconstruction in it is opened all the same.
+    """
+
+    path: Path
+    sentence: str
+    partly: bool = False
 
 
 def training_job(
@@ -351,10 +366,35 @@ def compare_job(
     yield _report(result, reconstruction)
 
 
-def load_job(path: str | Path, should_stop: ShouldStop = lambda: False) -> Iterator[Opened]:
+def load_job(
+    path: str | Path, should_stop: ShouldStop = lambda: False
+) -> Iterator[Opened | Unrecognised]:
     """Open a file of any kind that this plugin understands."""
+    from napari_ptychonn.io.survey import holds_datasets
+
     del should_stop  # reading is lazy, so there is nothing long to interrupt
-    yield open_path(path)
+    try:
+        opened = open_path(path)
+    except InputError as error:
+        if not holds_datasets(path):
+            raise
+        yield Unrecognised(path=Path(path), sentence=str(error))
+        return
+    yield opened
+    if (lacking := half_a_scan(opened)) is not None:
+        yield lacking
+
+
+def half_a_scan(opened: Opened) -> Unrecognised | None:
+    """Say what is missing where only the reconstruction of a file was opened, not its frames."""
+    from napari_ptychonn.io.survey import missing_from_scan
+
+    if opened.reconstruction is None or opened.scan is not None:
+        return None
+    sentence = missing_from_scan(opened.path)
+    if sentence is None:
+        return None
+    return Unrecognised(path=opened.path, sentence=sentence, partly=True)
 
 
 def simulate_job(should_stop: ShouldStop = lambda: False) -> Iterator[Opened]:
@@ -398,7 +438,37 @@ def open_path(path: str | Path) -> Opened:
             reconstruction=read_reconstruction(path),
             names=list_reconstructions(path),
         )
-    return _open_scan(path)
+    return open_scan(path)
+
+
+def open_scan(path: str | Path, layout: Layout | None = None) -> Opened:
+    """Open a scan and the reconstruction that comes with it.
+
+    Parameters
+    ----------
+    path : str or Path
+        See `napari_ptychonn.io.read_scan`.
+    layout : Layout, optional
+        How the file is laid out, where somebody chose that; an object that cannot
+        be placed is then only told of.
+    """
+    from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
+
+    scan = read_scan(path, layout)
+    try:
+        names = list_reconstructions(path, layout)
+    except InputError:
+        names = ()
+    reconstruction = None
+    try:
+        reconstruction = read_reconstruction(path, layout) if names else None
+    except InputError as error:
+        if layout is None:
+            raise
+        scan = replace(scan, notes=(f"The object is not used: {error}", *scan.notes))
+    return Opened(
+        path=Path(path), scan=scan, reconstruction=reconstruction, names=names, layout=layout
+    )
 
 
 def preview(
@@ -567,15 +637,3 @@ class _Allowance:
 
     def _rested(self) -> bool:
         return time.monotonic() - self._last >= PREVIEW_PAUSE
-
-
-def _open_scan(path: str | Path) -> Opened:
-    from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
-
-    scan = read_scan(path)
-    try:
-        names = list_reconstructions(path)
-    except InputError:
-        names = ()
-    reconstruction = read_reconstruction(path) if names else None
-    return Opened(path=Path(path), scan=scan, reconstruction=reconstruction, names=names)

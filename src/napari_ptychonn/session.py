@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.core.model import TrainedModel
     from napari_ptychonn.core.profile import Line
     from napari_ptychonn.core.report import Report
+    from napari_ptychonn.io.layout import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ class Session:
     ----------
     scan : Scan or None
         What is loaded.
+    layout : Layout or None
+        How its file was read, where somebody chose that by hand.
     reconstruction : Reconstruction or None
         The chosen one, placed under the scan.
     object_so_far : Reconstruction or None
@@ -99,6 +102,7 @@ class Session:
 
     def __init__(self) -> None:
         self.scan: Scan | None = None
+        self.layout: Layout | None = None
         self.reconstruction: Reconstruction | None = None
         self.object_so_far: Reconstruction | None = None
         self.errors: list[ErrorPoint] = []
@@ -121,9 +125,14 @@ class Session:
         """The report's numbers."""
         return None if self.report is None else self.report.comparison
 
-    def load_scan(self, scan: Scan, reconstruction_names: tuple[str, ...] = ()) -> None:
+    def load_scan(
+        self,
+        scan: Scan,
+        reconstruction_names: tuple[str, ...] = (),
+        layout: Layout | None = None,
+    ) -> None:
         """Start over with another scan; the model stays, so that it can predict this one too."""
-        self.scan, self.positions = scan, scan.positions
+        self.scan, self.positions, self.layout = scan, scan.positions, layout
         self.reconstruction = self.object_so_far = None
         self.errors = []
         self.reconstruction_names = reconstruction_names

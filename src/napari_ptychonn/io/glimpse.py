@@ -103,7 +103,7 @@ def glimpse(
         pixel_size=scan.pixel_size if scan.unit == "m" else None,
         energy_kev=scan.optics.energy_kev,
         reconstruction=placed,
-        notes=(*scan.notes, *notes),
+        notes=(*scan.warnings, *scan.notes, *notes),
     )
 
 

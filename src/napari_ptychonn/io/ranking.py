@@ -41,7 +41,9 @@ _OTHERS: Mapping[Role, re.Pattern[str]] = {
     "pitch": re.compile(r"obj|img|image|recon|probe", re.I),
     "pixel": re.compile(r"det|ccd|cam", re.I),
 }
-_LARGEST_OBJECT_PIXEL = 1e-6
+_DETECTOR_PIXELS = (1e-6, 1e-2)
+"""Metres: a 'pixel_size' of 75e-6 is that of the detector, one of 1e-8 or of 10 (nm) is not."""
+
 _SMALLEST_FRAME = 8
 _PLAUSIBLE = 5.5
 _MOST = 300
@@ -297,7 +299,8 @@ def _number(role: Role, branch: Branch) -> float | None:
     score = 6.0 * named
     if role in _OTHERS and _OTHERS[role].search(branch.path):
         score -= 4
-    if role == "pixel" and named and _value(branch) > _LARGEST_OBJECT_PIXEL:
+    low, high = _DETECTOR_PIXELS
+    if role == "pixel" and named and low < _value(branch) < high:
         score -= 4
     return score if score > 0 else score - 1
 

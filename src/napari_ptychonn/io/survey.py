@@ -17,7 +17,7 @@ from napari_ptychonn.io.ranking import Ranking
 from napari_ptychonn.io.recognition import object_groups
 from napari_ptychonn.io.reconstructions import choose
 from napari_ptychonn.io.signature import Container, container_of
-from napari_ptychonn.io.sources import gather_from
+from napari_ptychonn.io.sources import Sources, gather_from
 from napari_ptychonn.io.tree import Tree
 from napari_ptychonn.io.user_layouts import user_layouts
 
@@ -79,7 +79,7 @@ def survey(path: str | Path, layout: Layout | None = None) -> Survey:
                 if sources.frames.tree is tree:
                     choice = Choice.of(sources, _default_object(objects))
                     name = sources.frames.layout.name
-                sources.join(sources.positions())
+                problem = _problem(sources)
         except InputError as error:
             problem = str(error)
     own = {one.name for one in user_layouts()}
@@ -106,6 +106,29 @@ def holds_datasets(path: str | Path) -> bool:
             )
     except (InputError, OSError):
         return False
+
+
+def missing_from_scan(path: str | Path) -> str | None:
+    """Say why the frames in a file make no scan; None where they do, or there are none."""
+    try:
+        with open_tree(Location.parse(path)) as tree:
+            found = Ranking(arrays=_arrays(tree)).candidates("frames", {})
+            if not found or not found[0].is_plausible:
+                return None
+            with gather_from(tree) as sources:
+                problem = _problem(sources)
+    except InputError:
+        return None
+    return problem or None
+
+
+def _problem(sources: Sources) -> str:
+    """Say why these make no scan; '' where they do."""
+    try:
+        sources.join(sources.positions())
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def look_below(file: Path, path: str) -> list[Branch]:

@@ -76,10 +76,18 @@ def as_json(layout: Layout) -> dict[str, Any]:
     empty = Layout(name="", require=())
     values = {f.name: getattr(layout, f.name) for f in fields(layout)}
     return {
-        name: asdict(value) if isinstance(value, Field) else value
+        name: _place_as_json(value) if isinstance(value, Field) else value
         for name, value in values.items()
         if value != getattr(empty, name) or name == "require"
     }
+
+
+def _place_as_json(where: Field) -> Any:
+    """Write one place in a file as a person would: only what is not understood by itself."""
+    paths: Any = where.paths[0] if len(where.paths) == 1 else list(where.paths)
+    plain = asdict(Field(paths=where.paths))
+    changed = {name: value for name, value in asdict(where).items() if value != plain[name]}
+    return {"paths": paths, **changed} if changed else paths
 
 
 def read_layout(file: Path) -> Layout:

@@ -20,11 +20,11 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_ptychonn import drafts, exports, jobs
+from napari_ptychonn import choosing, drafts, exports, jobs
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.engines.iteration import Iteration
 from napari_ptychonn.io.offers import offers_job
-from napari_ptychonn.jobs import ObjectPreview, Opened, Predicted, Preview, Progress
+from napari_ptychonn.jobs import ObjectPreview, Opened, Predicted, Preview, Progress, Unrecognised
 from napari_ptychonn.layers import OPENED
 from napari_ptychonn.session import Session
 from napari_ptychonn.studies.writing import write_job
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     from napari_ptychonn.core.model import TrainedModel
     from napari_ptychonn.drafts import Draft
+    from napari_ptychonn.io.layout import Layout
+    from napari_ptychonn.widgets.dataset_dialog import DatasetDialog
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class PtychoNNDock(QWidget):
         self._closed = False
         self._draft: tuple[Path, TrainedModel] | None = None
         self.draft_offer = DraftOffer()
+        self.dialog: DatasetDialog | None = None
         self.scan_panel = ScanPanel(self.session)
         self.region_panel = RegionPanel(self.session, lambda: self.views.region_polygons)
         self.reconstruct_panel = ReconstructPanel(self.session, str(viewer.theme))
@@ -99,6 +102,58 @@ class PtychoNNDock(QWidget):
     def open(self, path: str) -> None:
         """Open a file of any kind that this plugin understands, in the background."""
         self._run("opening", lambda should_stop: jobs.load_job(path, should_stop))
+
+    def choose_datasets(self, path: str | Path | None = None, why: str = "") -> None:
+        """Let the user say which dataset of a file is what.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            The file; that of the scan by default.
+        why : str
+            Why it could not be opened by itself.
+        """
+        from napari_ptychonn.io.location import Location
+        from napari_ptychonn.widgets.dataset_dialog import DatasetDialog
+
+        scan = self.session.scan
+        file = scan.source if scan is not None else None
+        if path is not None:
+            file = Location.parse(path).file
+        if self._closed or file is None:
+            return
+        self._close_dialog()
+        dialog = DatasetDialog(
+            file, why, self._layout_of(file), str(self.viewer.theme), self.window()
+        )
+        dialog.chosen.connect(partial(self._open_chosen, file))
+        dialog.finished.connect(self._forget_dialog)
+        self.dialog = dialog
+        dialog.show()
+
+    def complete(self, found: Unrecognised) -> None:
+        """Let the user say what is missing, unless all that was wanted is there."""
+        if not found.partly or self.session.scan is None:
+            self.choose_datasets(found.path, found.sentence)
+
+    def _open_chosen(self, file: Path, layout: Layout, remember: bool) -> None:
+        if self._run("opening", partial(choosing.open_job, file, layout, remember)):
+            self._close_dialog()
+        elif self.dialog is not None:
+            self.dialog.say(f"Something is {self.session.running}; stop it first.")
+
+    def _close_dialog(self) -> None:
+        if self.dialog is not None:
+            self.dialog.reject()
+
+    def _forget_dialog(self) -> None:
+        self.dialog = None
+
+    def _layout_of(self, file: Path) -> Layout | None:
+        """How a file was read, where that was chosen by hand."""
+        scan = self.session.scan
+        is_scan = scan is not None and scan.source is not None and scan.source == file
+        return self.session.layout if is_scan else None
 
     def simulate(self) -> None:
         """Make the simulated scan, in the background."""
@@ -211,8 +266,10 @@ class PtychoNNDock(QWidget):
     def choose_reconstruction(self, path: str) -> None:
         """Read a reconstruction and put it under the scan."""
         from napari_ptychonn.io import read_reconstruction
+        from napari_ptychonn.io.location import Location
 
-        self._try(lambda: self.session.choose_reconstruction(read_reconstruction(path)))
+        layout = self._layout_of(Location.parse(path).file)
+        self._try(lambda: self.session.choose_reconstruction(read_reconstruction(path, layout)))
 
     def save_reconstruction(self, path: str) -> None:
         """Write the object, its probe and its positions."""
@@ -280,7 +337,7 @@ class PtychoNNDock(QWidget):
         session = self.session
         if opened.scan is not None:
             self.stop()
-            session.load_scan(opened.scan, opened.names)
+            session.load_scan(opened.scan, opened.names, opened.layout)
         if opened.reconstruction is not None:
             self._adopt_reconstruction(opened)
         if opened.scan is not None:
@@ -318,9 +375,10 @@ class PtychoNNDock(QWidget):
 
     # -- background ------------------------------------------------------------------------
 
-    def _run(self, name: str, job: Callable[..., Any]) -> None:
+    def _run(self, name: str, job: Callable[..., Any]) -> bool:
+        """Start a job; False while another one runs."""
         if self._closed or not self.session.begin(name):
-            return
+            return False
         scan = self.session.scan
         self._worker = Worker(
             lambda should_stop: job(should_stop=should_stop),
@@ -328,6 +386,7 @@ class PtychoNNDock(QWidget):
             ended=lambda: self._ended(name, scan),
         )
         self._worker.start()
+        return True
 
     def _receive(self, value: Any, scan: Any) -> None:
         """Take one value of the running job; main thread."""
@@ -335,6 +394,8 @@ class PtychoNNDock(QWidget):
             self._fail(value.sentence)
         elif isinstance(value, Opened):
             self.adopt(value)
+        elif isinstance(value, Unrecognised):
+            self.complete(value)
         elif not self._is_current(scan):
             self._keep_model(value)
         elif self.session.running == "studying":
@@ -477,6 +538,7 @@ class PtychoNNDock(QWidget):
             (self.scan_panel.reconstruction_requested, self.choose_reconstruction),
             (self.scan_panel.always_open_requested, self.always_open_here),
             (self.scan_panel.mask_requested, session.mask_above),
+            (self.scan_panel.choose_requested, self.choose_datasets),
             (region.draw_requested, self.views.draw_region),
             (region.clear_requested, self._on_clear_drawing),
             (self.views.region_drawn, region.use_drawing),
@@ -523,6 +585,7 @@ class PtychoNNDock(QWidget):
         if self._closed:
             return
         self._closed = True
+        self._close_dialog()
         if self._worker is not None:
             self._worker.abandon()
             self._worker = None

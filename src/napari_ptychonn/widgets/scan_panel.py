@@ -38,6 +38,7 @@ class ScanPanel(QWidget):
     simulation_requested = Signal()
     always_open_requested = Signal()
     mask_requested = Signal(object)
+    choose_requested = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -61,11 +62,17 @@ class ScanPanel(QWidget):
             "napari's own reader also claims .h5 files and then fails; this saves the choice."
         )
         self.always.clicked.connect(self._on_always)
+        self.choose = QPushButton("Positions mirrored? Choose datasets…")
+        self.choose.setToolTip(
+            "Say which dataset is what, in which unit and which way round; see what it comes to."
+        )
+        self.choose.clicked.connect(self._on_choose)
         for widget in (
             self.recognised,
             self.warnings,
             self.mask_control,
             self.notes,
+            self.choose,
             self.reconstructions,
             self.offers,
             self.always,
@@ -83,6 +90,7 @@ class ScanPanel(QWidget):
         self.mask_control.setEnabled(not self._session.running)
         self.notes.setVisible(bool(scan and scan.notes))
         self.reconstructions.setVisible(scan is not None)
+        self.choose.setVisible(scan is not None and scan.source is not None)
         if scan is None:
             return
         self.recognised.setText(f"<b>{scan.name}</b><br>{self._facts()}")
@@ -145,6 +153,9 @@ class ScanPanel(QWidget):
 
     def _on_always(self) -> None:
         self.always_open_requested.emit()
+
+    def _on_choose(self) -> None:
+        self.choose_requested.emit()
 
     def _on_simulate(self) -> None:
         self.simulation_requested.emit()

@@ -101,6 +101,8 @@ class Views:
         mine, self._layers, self._scene = self._layers, {}, None
         if mine:
             unlink_layers(list(mine.values()))
+            # With the grid on, each layer that goes rearranges all that are left.
+            self.viewer.canvas.grid.enabled = False
         for layer in mine.values():
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)

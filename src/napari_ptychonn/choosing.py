@@ -1,0 +1,62 @@
+"""What runs while somebody chooses which dataset of a file is what: generators, as in `jobs.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ptychonn.jobs import Opened, ShouldStop, open_scan
+
+if TYPE_CHECKING:
+    from napari_ptychonn.io.branch import Branch
+    from napari_ptychonn.io.choice import Choice
+    from napari_ptychonn.io.glimpse import Glimpse
+    from napari_ptychonn.io.layout import Layout
+    from napari_ptychonn.io.survey import Survey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Below:
+    """What is directly below a group or dataset."""
+
+    path: str
+    branches: tuple[Branch, ...]
+
+
+def survey_job(file: Path, layout: Layout | None, should_stop: ShouldStop) -> Iterator[Survey]:
+    """Look through a file; `layout` is how it was read before, where that was chosen."""
+    from napari_ptychonn.io.survey import survey
+
+    del should_stop  # a few seconds at most, even for a file of thousands of datasets
+    yield survey(file, layout)
+
+
+def below_job(file: Path, path: str, should_stop: ShouldStop) -> Iterator[Below]:
+    """List what is directly below a group or dataset."""
+    from napari_ptychonn.io.survey import look_below
+
+    del should_stop
+    yield Below(path=path, branches=tuple(look_below(file, path)))
+
+
+def glimpse_job(file: Path, choice: Choice, should_stop: ShouldStop) -> Iterator[Glimpse]:
+    """Show what a choice comes to."""
+    from napari_ptychonn.io.glimpse import glimpse
+
+    # That datasets were chosen by hand is no news to the one who chooses.
+    yield glimpse(file, replace(choice.layout(), notes=()), should_stop)
+
+
+def open_job(
+    file: Path, layout: Layout, remember: bool, should_stop: ShouldStop
+) -> Iterator[Opened]:
+    """Open a file as chosen, and keep the layout once that has worked."""
+    from napari_ptychonn.io.user_layouts import save_layout
+
+    del should_stop
+    opened = open_scan(file, layout)
+    if remember:
+        save_layout(layout)
+    yield opened
