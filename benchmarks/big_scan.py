@@ -295,12 +295,12 @@ def through_window(folder: Path, frames: int, *, small: bool) -> None:
 def show(rows: list[Run]) -> None:
     """Print everything."""
     table = Table("way", "step", "s", f"memory (GB, < {MEMORY:g})", "gap p50/p99/max (ms)",
-                  "without GL paint (ms)")  # fmt: skip
+                  "without GL paint (ms)", "window's thread (ms)")  # fmt: skip
     for row in rows:
-        gaps = row.gaps or {}
+        gaps = [(row.gaps or {}).get(which, ()) for which in ("all", "own", "busy")]
         table.add_row(
             row.way, row.step, f"{row.seconds:.1f}", f"{row.memory:.2f}",
-            *("/".join(f"{gap:.0f}" for gap in gaps.get(which, ())) for which in ("all", "own")),
+            *("/".join(f"{gap:.0f}" for gap in three) for three in gaps),
         )  # fmt: skip
     Console(width=110).print(table)
 

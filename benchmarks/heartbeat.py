@@ -15,7 +15,7 @@ PERIOD = 0.010
 
 @dataclass(frozen=True, kw_only=True)
 class Gaps:
-    """Times between two beats, ms; `own` without the GL paints that fell into them.
+    """Times between two beats, ms: 50th and 99th percentile over the beats, and the longest.
 
     Attributes
     ----------
@@ -25,8 +25,13 @@ class Gaps:
         Redraws of the canvas.
     paint : float
         Median time of one, ms.
-    all, own : tuple of float
-        50th and 99th percentile over the beats, and the longest.
+    all : tuple of float
+        As the user feels them.
+    own : tuple of float
+        Without the GL paints that fell into them.
+    busy : tuple of float
+        What the window's own thread computed in them, GL paints left out: no other
+        process or thread, however busy, makes this longer.
     """
 
     seconds: float
@@ -34,6 +39,7 @@ class Gaps:
     paint: float
     all: tuple[float, float, float]
     own: tuple[float, float, float]
+    busy: tuple[float, float, float]
 
 
 class Heartbeat:
@@ -47,9 +53,9 @@ class Heartbeat:
 
     def __init__(self, viewer: Any) -> None:
         self._paints: list[float] = []
-        self._gaps: list[tuple[float, float]] = []
-        self._painted = 0.0
-        self._last = time.perf_counter()
+        self._gaps: list[tuple[float, float, float]] = []
+        self._painted = self._computed = 0.0
+        self._last, self._last_busy = time.perf_counter(), time.thread_time()
         backend = viewer.window._qt_viewer.canvas._scene_canvas._backend  # noqa: SLF001
         self._paint = backend.paintGL
         backend.paintGL = self._timed_paint
@@ -61,34 +67,39 @@ class Heartbeat:
 
     def restart(self) -> None:
         """Forget what was watched so far."""
-        self._paints, self._gaps, self._painted = [], [], 0.0
-        self._last = time.perf_counter()
+        self._paints, self._gaps = [], []
+        self._painted = self._computed = 0.0
+        self._last, self._last_busy = time.perf_counter(), time.thread_time()
 
     def gaps(self) -> Gaps:
         """What was watched since the last `restart`."""
-        whole, own = np.asarray(self._gaps).T * 1e3
+        whole, own, busy = np.asarray(self._gaps).T * 1e3
         return Gaps(
             seconds=float(whole.sum() / 1e3),
             paints=len(self._paints),
             paint=float(np.median(self._paints) * 1e3) if self._paints else 0.0,
             all=_three(whole),
             own=_three(own),
+            busy=_three(busy),
         )
 
     def _beat(self) -> None:
         now = time.perf_counter()
         gap, self._last = now - self._last, now
-        self._gaps.append((gap, gap - self._painted))
-        self._painted = 0.0
+        now = time.thread_time()
+        busy, self._last_busy = now - self._last_busy, now
+        self._gaps.append((gap, gap - self._painted, busy - self._computed))
+        self._painted = self._computed = 0.0
 
     def _timed_paint(self) -> None:
         from vispy.gloo import gl
 
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), time.thread_time()
         self._paint()
         gl.glFinish()  # else a part of it would be done, and counted, later
         took = time.perf_counter() - began
         self._painted += took
+        self._computed += time.thread_time() - computed
         self._paints.append(took)
 
 

@@ -52,6 +52,9 @@ PREVIEW_FRAMES = 2048
 PROGRESS_PAUSE = 0.2
 """Seconds between two reports of progress at least."""
 
+SHOWN_PAUSE = 1.0
+"""Seconds between two that carry predictions: without a GPU each is drawn for a tenth of one."""
+
 ShouldStop = Callable[[], bool]
 
 
@@ -70,11 +73,11 @@ class ObjectPreview:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Progress:
-    """Predictions so far: `done` of `total` frames, and those since the last `Progress`."""
+    """Predictions so far: `done` of `total` frames; now and then those since the last time."""
 
     done: int
     total: int
-    predictions: PatchSet
+    predictions: PatchSet | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -338,8 +341,8 @@ def predict_job(
     total = len(scan) if indices is None else len(indices)
     positions, anchor = _placed(scan, reconstruction)
     mosaic, predicted = _grid(model, scan, positions, anchor), PatchBuffer(total)
-    shown = 0
-    last = seconds = 0.0
+    shown, seconds = 0, 0.0
+    last = last_shown = float("-inf")
     try:
         began = time.perf_counter()
         for batch in model.predict(scan, indices, device=device, should_stop=should_stop):
@@ -347,9 +350,12 @@ def predict_job(
             mosaic.add(batch, positions[batch.indices])
             seconds += time.perf_counter() - began
             if time.monotonic() - last >= PROGRESS_PAUSE:
-                newest = predicted.patches(shown)
+                newest = None
+                if time.monotonic() - last_shown >= SHOWN_PAUSE:
+                    newest, shown = predicted.patches(shown), len(predicted)
                 yield Progress(done=len(predicted), total=total, predictions=newest)
-                last, shown = time.monotonic(), len(predicted)
+                last = time.monotonic()
+                last_shown = last_shown if newest is None else last
             began = time.perf_counter()
         if len(predicted):
             patches = predicted.patches()

@@ -408,7 +408,8 @@ class PtychoNNDock(QWidget):
             self.session.show(value.predictions, value.mosaic)
         elif isinstance(value, Progress):
             self.predict_panel.show_progress(value)
-            self.session.show(value.predictions, None)
+            if value.predictions is not None:
+                self.session.show(value.predictions, None)
         elif isinstance(value, Predicted):
             self.session.adopt_result(value.result, value.report)
         else:
