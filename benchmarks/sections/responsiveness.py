@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from sections.measuring import Setting, Table
 
@@ -27,5 +28,26 @@ def measure(setting: Setting) -> Table:
             why = (run.stderr.strip().splitlines() or ["it ended without numbers"])[-1]
             return Table(title=TITLE, columns=[""], rows=[[f"not measured: {why}"]])
         values = json.loads(file.read_text(encoding="utf-8"))
-    lines = [line for line in run.stdout.splitlines() if line.strip()]
-    return Table(title=TITLE, columns=[""], rows=[[line] for line in lines], values=values)
+    return Table(
+        title=TITLE,
+        columns=["phase", "s", "redraws", "paint, ms", "gap p50/p99/max, ms", "without paint, ms",
+                 "window's thread, ms", "training over the command line's"],
+        rows=[row for turn in values for row in _rows(*turn)],
+        values=values,
+    )  # fmt: skip
+
+
+def _rows(alone: dict[str, Any], window: dict[str, Any]) -> list[list[str]]:
+    rows = []
+    for name, gaps in window["phases"].items():
+        longer = ""
+        if name == "training":
+            clock, processor = (
+                f"{window[what] / alone[what] - 1:+.0%}" for what in ("seconds", "processor")
+            )
+            longer = f"{clock} of time, {processor} of CPU"
+        rows.append(
+            [name, f"{gaps['seconds']:.1f}", str(gaps["paints"]), f"{gaps['paint']:.0f}",
+             *("/".join(f"{gap:.0f}" for gap in gaps[w]) for w in ("all", "own", "busy")), longer]
+        )  # fmt: skip
+    return rows
