@@ -203,6 +203,18 @@ def test_true_patches_of_a_spiral_scan_give_the_object_back(jittered):
     assert np.sqrt(np.mean(error**2)) < 0.05  # edges of etched features are sharper than a pixel
 
 
+def test_large_patches_are_moved_a_few_at_a_time():
+    """Patches of 200 x 220 pixels in batches of two."""
+    positions = RNG.uniform(100, 104, (3, 2))
+    phase = RNG.uniform(-1, 1, (3, 200, 220)).astype(np.float32)
+    patches = Patches(indices=np.arange(3), amplitude=np.ones_like(phase), phase=phase)
+    together, alone = (Mosaic.covering(positions, (200, 220), (1.0, 1.0)) for _ in range(2))
+    together.add(patches, positions)
+    for k in range(3):
+        alone.add(patches[k : k + 1], positions[k : k + 1])
+    np.testing.assert_allclose(together.image().phase, alone.image().phase, atol=1e-4)
+
+
 def test_patches_outside_the_grid_are_a_defect_of_the_caller(toy):
     positions = np.zeros((1, 2))
     patches = Patches(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 BATCH = 32
 """Patches moved at once: enough to make calls cheap, few enough to stay in the cache."""
 
+PIXELS = BATCH * 64 * 64
+"""Most pixels moved at once: of patches larger than 64x64 there are fewer."""
+
 BEFORE, AFTER = 2, 1
 """Pixels that a moved pixel is made from lie so far before and after it."""
 
@@ -80,6 +83,7 @@ class Mosaic:
         self._sums = np.zeros((4, *shape))  # weight, and weighted amplitude, cosine, sine
         self._added: set[int] = set()
         self._spare: list[_Bench] = []
+        self._together = max(1, min(BATCH, PIXELS // self._patch_weight.size))
 
     @classmethod
     def covering(
@@ -142,7 +146,7 @@ class Mosaic:
         whole, fraction = self._places(positions[rows])
         # Neighbours one after the other, so that those moved together cover little of the grid.
         order = np.lexsort((whole[:, 1], whole[:, 0] // len(self._patch_weight)))
-        batches = [order[k : k + BATCH] for k in range(0, len(order), BATCH)]
+        batches = [order[k : k + self._together] for k in range(0, len(order), self._together)]
         if len(batches) == 1:
             self._take(self._tile(patches[rows], whole, fraction))
             return
@@ -194,7 +198,7 @@ class Mosaic:
     ) -> _Tile:
         """Sums of some patches, on the part of the grid that they cover."""
         py, px = self._patch_weight.shape
-        bench = self._spare.pop() if self._spare else _Bench(self._patch_weight)
+        bench = self._spare.pop() if self._spare else _Bench(self._patch_weight, self._together)
         moved = bench.moved(patches, fraction)
         first, last = whole.min(axis=0), whole.max(axis=0)
         # A few dozen patches lose nothing in float32; the grid sums thousands in float64.
@@ -224,17 +228,19 @@ class _Bench:
     ----------
     weight : ndarray of float32
         (py, px) weight of each pixel of a patch.
+    count : int
+        Patches moved at once, at most.
     """
 
-    def __init__(self, weight: NDArray[np.float32]) -> None:
+    def __init__(self, weight: NDArray[np.float32], count: int) -> None:
         import torch
 
         py, px = weight.shape
         self.weight = torch.tensor(weight)
-        self.padded = torch.empty((BATCH, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
-        self.lines = torch.empty((BATCH, 3, py, BEFORE + px + AFTER))
-        self.result = torch.empty((BATCH, 4, py, px))
-        self.shifted = torch.empty((BATCH, py, px))
+        self.padded = torch.empty((count, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
+        self.lines = torch.empty((count, 3, py, BEFORE + px + AFTER))
+        self.result = torch.empty((count, 4, py, px))
+        self.shifted = torch.empty((count, py, px))
 
     def moved(self, patches: Patches, fraction: NDArray[np.float64]) -> NDArray[np.float32]:
         """Weight, and weighted amplitude, cosine and sine of patches on the grid.
@@ -242,7 +248,7 @@ class _Bench:
         Parameters
         ----------
         patches : Patches
-            m ≤ `BATCH` patches.
+            m ≤ `count` patches.
         fraction : ndarray of float64
             (m, 2) how far each is moved towards larger rows and columns, 0 ≤ f < 1.
 
