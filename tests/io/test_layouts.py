@@ -503,6 +503,20 @@ class TestFoldSlice:
         check(read_scan(path), known, unexplained, calibrated=False)
         assert "ptychodus takes the opposite" in notes(read_scan(path))
 
+    def test_electrons_are_in_angstrom(self, tmp_path: Path, known: Known) -> None:
+        size = np.asarray(known.image.shape)
+        start = known.corners + 1 - np.ceil((size - 16) / 2)
+        values = {
+            "object": known.image,
+            "probe": known.probe[0],
+            "outputs/probe_positions": start[:, ::-1],
+            "p/lambda": 0.0251,
+            "p/dx_spec": np.array([0.23, 0.23]),
+        }
+        _write_v73(tmp_path / "Niter100.mat", values)
+        rec = read_reconstruction(tmp_path / "Niter100.mat")
+        assert rec.pixel_size == pytest.approx((0.23e-10, 0.23e-10))
+
     def test_ptychoshelves(self, write_hdf5: Write, known: Known) -> None:
         object_ = "reconstruction/p/objects/object_0"
         path = write_hdf5(
@@ -642,6 +656,16 @@ class TestElectrons:
         (tmp_path / "scan.mib").write_bytes(head.ljust(1000, b"\0"))
         with pytest.raises(InputError, match=r"damaged|raw mode"):
             read_scan(tmp_path / "scan.mib")
+
+    def test_merlin_frames_that_are_not_where_they_should_be(
+        self, tmp_path: Path, known: Known
+    ) -> None:
+        path = tmp_path / "scan.mib"
+        head = b"MQ1,000001,00384,01,0016,0016,U16,   1x1,01,".ljust(384, b"\0")
+        frame = known.frames[0].astype(">u2").tobytes()
+        path.write_bytes((head + frame) * 3 + b"lost" + (head + frame) * 3)
+        with pytest.raises(InputError, match="does not begin with a header"):
+            read_scan(path)
 
     def test_empad(self, tmp_path: Path) -> None:
         """Rows 128 and 129 of each frame are the detector's own."""

@@ -21,6 +21,7 @@ from napari_ptychonn.io.source import Source
 
 _LONGEST_HEADER = 65536
 _MERLIN = {"U01": "u1", "U08": "u1", "U16": ">u2", "U32": ">u4", "U64": ">u8"}
+_MERLIN_FRAME = b"MQ1,"
 _EMPAD_ROWS = 128
 
 
@@ -66,7 +67,7 @@ def open_electrons(file: Path) -> HeldTree:
     """
     with file.open("rb") as stream:
         head = stream.read(4)
-    if head == b"MQ1,":
+    if head == _MERLIN_FRAME:
         frames = _merlin(file)
     elif file.suffix.lower() == ".raw":
         frames = _empad(file)
@@ -94,8 +95,14 @@ def _merlin(file: Path) -> Source:
     count = file.stat().st_size // frame.itemsize
     if not count:
         raise InputError(f"{file} is truncated: it is shorter than one frame.")
-    mapped = np.memmap(file, frame, "r", shape=(count,))["counts"]
-    return BareFrames(_as_raster(mapped, _merlin_columns(file)))
+    mapped = np.memmap(file, frame, "r", shape=(count,))
+    for number in {count // 2, count - 1}:
+        if not mapped["header"][number].tobytes().startswith(_MERLIN_FRAME):
+            raise InputError(
+                f"{file} is a damaged Merlin file: frame {number} of {count} does not begin with "
+                "a header, as frames of one size would."
+            )
+    return BareFrames(_as_raster(mapped["counts"], _merlin_columns(file)))
 
 
 def _merlin_columns(file: Path) -> int | None:

@@ -12,6 +12,7 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Optics
 from napari_ptychonn.io.contents import Contents
 from napari_ptychonn.io.layout import Layout
+from napari_ptychonn.io.optics import metres
 from napari_ptychonn.io.tree import Array
 
 Pair = tuple[float, float]
@@ -35,7 +36,7 @@ def pixel_size(
     contents: Contents, optics: Optics, frame_shape: tuple[int, int] | None
 ) -> Pair | None:
     """Size of an object pixel (y, x), m: as the file says, else from the far-field geometry."""
-    y, x = contents.number("pixel_y"), contents.number("pixel_x")
+    y, x = (metres(contents, contents.number(name)) for name in ("pixel_y", "pixel_x"))
     if y is not None and x is not None:
         return abs(y), abs(x)
     steps = [_step(contents.array(quantity)) for quantity in ("rows_y", "columns_x")]

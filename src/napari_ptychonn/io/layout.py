@@ -118,6 +118,8 @@ class Layout:
 
     energy, wavelength, distance, pitch_y, pitch_x : Field or None
         eV and m.
+    angstrom : bool
+        Wavelength and object pixel are in ångström where they are too large for metres.
     probe, object : Field or None
         (..., py, px) and (..., ny, nx) complex.
     object_amplitude, object_phase : Field or None
@@ -184,6 +186,8 @@ class Layout:
     distance: Field | None = None
     pitch_y: Field | None = None
     pitch_x: Field | None = None
+
+    angstrom: bool = False
 
     probe: Field | None = None
     object: Field | None = None

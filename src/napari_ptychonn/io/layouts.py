@@ -248,9 +248,10 @@ _PROGRAMS: tuple[Layout, ...] = (
         pixel_y=at("p/dx_spec", index=1),
         pixel_x=at("p/dx_spec", index=0),
         object_frame="matlab",
+        angstrom=True,
         notes=(
-            "A fold_slice result: for electrons its pixel size is in ångström, and is then taken "
-            "for metres.",
+            "A fold_slice result: wavelength and pixel are in metres, or in ångström where they "
+            "are too large for that, as it writes them for electrons.",
         ),
     ),
     Layout(
@@ -267,6 +268,7 @@ _PROGRAMS: tuple[Layout, ...] = (
         pixel_y=at("p/dx_spec", index=1),
         pixel_x=at("p/dx_spec", index=0),
         object_frame="matlab",
+        angstrom=True,
     ),
     Layout(
         name="cdtools reconstruction (MATLAB)",
@@ -293,6 +295,7 @@ _PROGRAMS: tuple[Layout, ...] = (
         pixel_y=at("reconstruction/p/dx_spec", index=1),
         pixel_x=at("reconstruction/p/dx_spec", index=0),
         object_frame="matlab",
+        angstrom=True,
     ),
     Layout(
         name="fold_slice positions",

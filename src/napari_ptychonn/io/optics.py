@@ -13,6 +13,8 @@ _NO_ENERGY_IN_EV = 30.0
 
 _DISTANCES = (1e-6, 1e3)
 _PITCHES = (1e-9, 1e-2)
+_LARGEST, _ANGSTROM = 1e-4, 1e-10
+"""No wavelength and no object pixel has 0.1 mm; one of electrons has some 0.01 ångström."""
 
 
 def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
@@ -31,7 +33,7 @@ def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
         notes.append(f"The energy of {energy:.4g} in the file has no unit and was taken as keV.")
         energy *= 1e3
     wavelength = None if energy is None else PLANCK_TIMES_C / (energy * ELECTRONVOLT)
-    if wavelength is None and (stored := contents.number("wavelength")):
+    if wavelength is None and (stored := metres(contents, contents.number("wavelength"))):
         low, high = (PLANCK_TIMES_C / (e * ELECTRONVOLT) for e in reversed(_ENERGIES))
         wavelength = stored if low <= stored <= high else None
     distance = _within(contents, "distance", _DISTANCES, "m", notes)
@@ -40,6 +42,13 @@ def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
     pitch = (y or x, x or y)
     known: dict[str, Any] = {} if None in pitch else {"detector_pitch": pitch}
     return Optics(wavelength=wavelength, detector_distance=distance, **known), tuple(notes)
+
+
+def metres(contents: Contents, value: float | None) -> float | None:
+    """Turn a length from a file that may be in ångström, where it is too large for metres."""
+    if value is None or not contents.layout.angstrom or abs(value) < _LARGEST:
+        return value
+    return value * _ANGSTROM
 
 
 def _within(
