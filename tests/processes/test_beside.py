@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import signal
 import sys
 from dataclasses import asdict, replace
 
@@ -86,8 +84,15 @@ def test_a_folder_of_something_else_is_one_sentence(task, tmp_path):
         TrainingTask.load(tmp_path)
 
 
-def test_an_epoch_survives_being_a_line(task):
-    *_, epoch = train(task.scan, task.reconstruction, task.region, task.options, task.network)
+@pytest.fixture(scope="module")
+def epochs(task):
+    """The same training in this process."""
+    return list(train(task.scan, task.reconstruction, task.region, task.options, task.network,
+                      device="cpu"))  # fmt: skip
+
+
+def test_an_epoch_survives_being_a_line(epochs):
+    epoch = epochs[-1]
     line = json.loads(line_of(replace(epoch, train_loss=math.nan), saved=True))
     assert line["saved"] is True
     assert line["train_loss"] is None, "NaN is no JSON"
@@ -97,10 +102,8 @@ def test_an_epoch_survives_being_a_line(task):
     assert back.validation_loss == epoch.validation_loss
 
 
-def test_a_process_of_its_own_learns_the_same(task):
-    epochs = list(train_beside(task, 1, lambda: False))
-    here = list(train(task.scan, task.reconstruction, task.region, task.options, task.network,
-                      device="cpu"))  # fmt: skip
+def test_a_process_of_its_own_learns_the_same(task, epochs):
+    here, epochs = epochs, list(train_beside(task, 1, lambda: False))
     assert [e.number for e in epochs] == [1, 2]
     assert [e.train_loss for e in epochs] == pytest.approx([e.train_loss for e in here], rel=1e-4)
     assert epochs[0].messages[0].startswith("training on cpu")
@@ -111,26 +114,63 @@ def test_a_process_of_its_own_learns_the_same(task):
     assert len(next(best.predict(task.scan, np.arange(4), device="cpu"))) == 4
 
 
+STAND_IN = """
+import os, signal, shutil, sys
+shutil.copy({model!r}, {folder!r})
+print("a library says hello")
+line = {line!r}
+print(line, flush=True)
+{end}
+"""
+
+
+@pytest.fixture
+def stand_in(epochs, tmp_path, monkeypatch):
+    """A process that tells of one epoch, and then does what it is given to do."""
+    epochs[-1].best.save(tmp_path / beside.MODEL)
+
+    def install(end):
+        def command(_name, folder, *_options):
+            program = STAND_IN.format(
+                model=str(tmp_path / beside.MODEL),
+                folder=folder,
+                line=line_of(epochs[-1], saved=True),
+                end=end,
+            )
+            return [sys.executable, "-c", program]
+
+        monkeypatch.setattr(beside, "command_line", command)
+
+    return install
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
-def test_one_that_is_killed_leaves_the_best_model_and_a_sentence(task, monkeypatch):
-    started = []
-    popen = beside.subprocess.Popen
-
-    def noted(command, **options):
-        process = popen(command, **options)
-        if "train-task" in command:  # files are opened in a process of its own, too
-            started.append(process)
-        return process
-
-    monkeypatch.setattr(beside.subprocess, "Popen", noted)
-    endless = replace(task, options=replace(task.options, epochs=100_000))
-    run = train_beside(endless, 1, lambda: False)
-    first = next(run)
-    assert first.best.history
-    os.kill(started[0].pid, signal.SIGKILL)
+def test_one_that_is_killed_leaves_the_best_model_and_a_sentence(task, stand_in):
+    stand_in("os.kill(os.getpid(), signal.SIGKILL)")
+    run = train_beside(task, 1, lambda: False)
+    assert len(next(run).best.history) == 2
     with pytest.raises(InputError, match=r"ended from outside \(SIGKILL\).*best model so far"):
-        for _ in run:
-            pass
+        next(run)
+
+
+def test_one_that_does_not_stop_when_asked_is_ended(task, stand_in, monkeypatch):
+    monkeypatch.setattr(beside, "PATIENCE", 0.2)
+    monkeypatch.setattr(beside, "LINGER", 0.2)
+    stand_in("import time; time.sleep(100)")
+    asked = []
+    run = train_beside(task, 1, lambda: bool(asked))
+    next(run)
+    asked.append(True)
+    assert list(run) == []
+
+
+def test_one_that_is_asked_to_stop_tells_a_last_epoch(task, stand_in):
+    stand_in("print(line) if sys.stdin.readline() == 'stop\\n' else sys.exit(1)")
+    asked = []
+    run = train_beside(task, 1, lambda: bool(asked))
+    next(run)
+    asked.append(True)
+    assert len(list(run)) == 1
 
 
 def test_what_a_process_says_at_its_end_is_what_is_said(task, monkeypatch):

@@ -210,6 +210,7 @@ def test_a_network_is_ready_before_anything_is_reconstructed(
     assert session.reconstruction is None
     panel.teacher.setCurrentText("made-up samples")
     panel.practice.widgets["points"].value = 64
+    quick(dock, steps=20)
     panel.train.click()
     qtbot.waitUntil(lambda: session.result is not None, timeout=60_000)
     qtbot.waitUntil(lambda: not session.running, timeout=60_000)

@@ -63,6 +63,7 @@ class TrainPanel(QWidget):
         self._redraw.timeout.connect(self._draw)
         self._latest: Epoch | None = None
         self._messages: list[str] = []
+        self._failure = ""
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -81,7 +82,7 @@ class TrainPanel(QWidget):
         self.train.setToolTip(self._what_is_missing())
         if training:
             self.progress.setRange(0, 1)  # without end, it would be redrawn all the time
-            self._messages, self._latest = [], None
+            self._messages, self._latest, self._failure = [], None, ""
             self.state.setText(self._beginning())
             self._show_plot()
         else:
@@ -113,11 +114,12 @@ class TrainPanel(QWidget):
 
     def show_failure(self, sentence: str) -> None:
         """Say why the training ended, and what is left of it."""
-        self.state.setText(f"{sentence[:1].upper()}{sentence[1:]}")
+        self._failure = f"{sentence[:1].upper()}{sentence[1:]}"
+        self.state.setText(self._failure)
 
     def forget(self) -> None:
         """Another scan is loaded: the last training is no longer what is on screen."""
-        self._messages, self._latest = [], None
+        self._messages, self._latest, self._failure = [], None, ""
         self.state.setText("")
         if self.plot is not None:
             self.plot.show_losses([])
@@ -272,7 +274,7 @@ class TrainPanel(QWidget):
         if self._session.running == "training":
             self.progress.setRange(0, epoch.total)
             self.progress.setValue(epoch.number)
-        self.state.setText("<br>".join([self._summary(epoch), *self._messages]))
+        self.state.setText("<br>".join([self._failure or self._summary(epoch), *self._messages]))
 
     def _summary(self, epoch: Epoch) -> str:
         parts = [f"Epoch {epoch.number} of {epoch.total}"]
