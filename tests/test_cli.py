@@ -251,6 +251,7 @@ def test_practice_needs_no_reconstruction_of_the_sample_and_training_goes_on(fol
     assert ended.code == 0, ended.err
     assert ended.out.startswith(f"{tmp_path / 'm'}: 1 epochs")
     assert "made-up samples" in ended.err
+    assert "beam: the probe of degraded truth" in ended.err
     practised = TrainedModel.load(tmp_path / "m")
     assert practised.provenance["training"]["steps"] == 2
     assert practised.provenance["training"]["seed"] == 3

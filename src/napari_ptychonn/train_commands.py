@@ -160,7 +160,7 @@ def practise(
     output: OutputOption,
     reconstruction: Annotated[
         str | None,
-        typer.Option(metavar="OBJ", help="With a scan: where its probe comes from."),
+        typer.Option(metavar="OBJ", help="Whose probe; the scan's own if absent."),
     ] = None,
     phase: Annotated[
         float, typer.Option(help="Phase of the thickest part of the sample expected, rad.")
@@ -195,7 +195,7 @@ def practise(
     practice = Practice(phase=phase, amplitude=amplitude, points=points, seed=seed)
     contrast = mask_contrast if mask else None
     made, truth = _practice_scan(
-        practice, beam, reconstruction, counts, lambda: read_scan_aloud(beam, contrast, say)
+        practice, beam, reconstruction, counts, lambda: read_scan_aloud(beam, contrast, say), say
     )
     region = TrainingRegion.from_indices(made, slice(None), description="made-up samples")
     say(f"{made.name}: {region.description}: {region.counts}")
@@ -371,6 +371,7 @@ def _practice_scan(
     reconstruction: str | None,
     counts: float | None,
     read: Callable[[], Scan],
+    say: Callable[[str], None],
 ) -> tuple[Scan, Reconstruction]:
     """The made-up scan in the beam of a scan, or in that of a reconstruction."""
     from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction
@@ -379,12 +380,15 @@ def _practice_scan(
     if about.kind in ("reconstruction", "result"):
         return practice.under(read_reconstruction(beam), counts)
     scan = read()
-    probe = scan.probe
-    if reconstruction is not None:
-        probe = read_reconstruction(reconstruction).probe
-    elif probe is None and list_reconstructions(beam):
-        probe = read_reconstruction(beam).probe
-    return practice.on(scan, probe, counts)
+    found: Reconstruction | None = None
+    if reconstruction is not None or list_reconstructions(beam):
+        found = read_reconstruction(reconstruction or beam)
+    # A probe that merely came with the scan may be what a reconstruction began with.
+    if found is None or found.probe is None:
+        say(f"beam: the probe that came with {scan.name}; a reconstructed one would be better")
+        return practice.on(scan, scan.probe, counts)
+    say(f"beam: the probe of {found.name}")
+    return practice.on(scan, found.probe, counts)
 
 
 def _model(path: Path) -> TrainedModel:
