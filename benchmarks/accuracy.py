@@ -26,7 +26,7 @@ from napari_ptychonn import (
     read_scan,
     train,
 )
-from napari_ptychonn.cli import parse_frames
+from napari_ptychonn.arguments import parse_frames
 from napari_ptychonn.core.network import PtychoNN, parameter_count
 from napari_ptychonn.core.patches import Patches
 from napari_ptychonn.core.region import Split
