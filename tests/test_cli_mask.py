@@ -109,3 +109,22 @@ def test_the_contrast_can_be_chosen(folder, tmp_path):
     assert "5 hot, 3 dead" in run(*common, "--frames", "0:2").err
     assert "pixels are faulty" not in run(*common, "--frames", "0:2", "--mask-contrast", "1e6").err
     assert run(*common, "--mask-contrast", "1").code == 2
+
+
+def test_frames_are_cropped_and_binned_while_they_are_read(folder, tmp_path):
+    """A network for summed pixels predicts frames that are summed alike, and no others."""
+    scan = folder / "good.h5"
+    assert read_scan(scan, crop=48, bin=2).frame_shape == (24, 24)
+    common = ("--bin", "2", "--crop", "64")
+    made = run("train", scan, "--frames", "0:48", "-o", tmp_path / "m", "--preset", "paper",
+               "--steps", "1", *common)  # fmt: skip
+    assert made.code == 0, made.err
+    predict = ("predict", scan, "--model", tmp_path / "m", "-o", tmp_path / "R", "--frames", "0:9")
+    refused = run(*predict)
+    assert refused.code == 1
+    assert "32x32 pixels" in refused.err
+    ended = run(*predict, *common)
+    assert ended.code == 0, ended.err
+    assert len(read_result(tmp_path / "R").predictions) == 9
+    assert run(*predict, "--crop", "4").code == 2
+    assert "cannot be cropped to 100" in run(*predict, "--crop", "100").err

@@ -12,6 +12,7 @@ import typer
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.faulty_pixels import LEAST_CONTRAST
+from napari_ptychonn.core.reduction import SMALLEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,6 +103,16 @@ MaskContrastOption = Annotated[
         help="A pixel is hot or dead when it differs so much from its neighbours: times as much, "
         "or standard deviations less.",
     ),
+]
+
+CropOption = Annotated[
+    int | None,
+    typer.Option(
+        min=SMALLEST, help="Detector pixels along each axis to read around the zero frequency."
+    ),
+]
+BinOption = Annotated[
+    int, typer.Option("--bin", min=1, help="Detector pixels along each axis to sum while reading.")
 ]
 
 

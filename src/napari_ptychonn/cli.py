@@ -20,6 +20,8 @@ import typer
 
 from napari_ptychonn.arguments import (
     Algorithm,
+    BinOption,
+    CropOption,
     DeviceOption,
     FirstProbe,
     FramesOption,
@@ -162,6 +164,8 @@ def reconstruct(
     threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: chosen.")] = 0,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
+    crop: CropOption = None,
+    bin: BinOption = 1,
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of the order of the frames.")] = 0,
     as_json: JsonOption = False,
@@ -175,7 +179,7 @@ def reconstruct(
     if missing := why_not():
         raise InputError(missing)
     must_be_writable(output, scan, None if _is_reconstruction(start) else start)
-    measured = read_scan_aloud(scan, mask_contrast if mask else None)
+    measured = read_scan_aloud(scan, mask_contrast if mask else None, crop=crop, bin=bin)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
     before = None if start is None else read_aloud(start)
     options = EngineOptions(
@@ -229,6 +233,8 @@ def predict(
     frames: FramesOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
+    crop: CropOption = None,
+    bin: BinOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
     """Predict frames of a scan one by one, and stitch the mosaic.
@@ -238,7 +244,7 @@ def predict(
     must_be_writable(output, scan, str(model))
     from napari_ptychonn.io import write_result
 
-    measured = read_scan_aloud(scan, mask_contrast if mask else None)
+    measured = read_scan_aloud(scan, mask_contrast if mask else None, crop=crop, bin=bin)
     trained = _model(model)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
 

@@ -41,7 +41,12 @@ def silence(text: str) -> None:
 
 
 def read_scan_aloud(
-    path: str, contrast: float | None = CONTRAST, say: Callable[[str], None] | None = None
+    path: str,
+    contrast: float | None = CONTRAST,
+    say: Callable[[str], None] | None = None,
+    *,
+    crop: int | None = None,
+    bin: int = 1,
 ) -> Scan:
     """Read a scan, and say what is doubtful about it.
 
@@ -53,13 +58,17 @@ def read_scan_aloud(
         Faulty pixels beyond this are masked (see `FaultyPixels`); None masks none.
     say : callable, optional
         Instead of a warning in the log.
+    crop, bin : int
+        See `reduced`.
     """
+    from napari_ptychonn.core.reduction import reduced
     from napari_ptychonn.io import read_scan
 
+    # Pixels are summed after the faulty ones are left out.
     scan = read_scan(path).masked_above(contrast)
     for sentence in scan.warnings:
         (say or logger.warning)(f"{scan.name}: {sentence}")
-    return scan
+    return reduced(scan, crop, bin)
 
 
 def read_aloud(path: str, say: Callable[[str], None] = notice) -> Reconstruction:

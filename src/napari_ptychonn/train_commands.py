@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_ptychonn.arguments import (
+    BinOption,
+    CropOption,
     DeviceOption,
     MaskContrastOption,
     MaskOption,
@@ -101,6 +103,8 @@ def train(
     ] = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
+    crop: CropOption = None,
+    bin: BinOption = 1,
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
     processes: ProcessesOption = 1,
@@ -119,7 +123,11 @@ def train(
 
     say = _voice(processes)
     measured = read_scan_aloud(
-        scan, mask_contrast if mask else None, None if say is notice else say
+        scan,
+        mask_contrast if mask else None,
+        None if say is notice else say,
+        crop=crop,
+        bin=bin,
     )
     labels = read_aloud(reconstruction or scan, say)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))

@@ -13,6 +13,7 @@ from napari_ptychonn.core.faulty_pixels import FaultyPixels
 from napari_ptychonn.core.scan import FrameStack, Scan
 
 SMALLEST = 8
+_TOLERANCE = 0.02
 
 
 class ReducedFrames:
@@ -120,15 +121,11 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     if valid is not None and not valid.any():
         raise InputError(f"{scan.name}: no good detector pixel is left after cropping and binning.")
     pitch = scan.optics.detector_pitch
-    in_pixels = scan.unit == "pixel"
-    pixel = scan.pixel_size
     return replace(
         scan,
         frames=ReducedFrames(scan.frames, (top, left, height, width), bin),
-        positions=scan.positions * np.asarray(share) if in_pixels else scan.positions,
-        pixel_size=pixel
-        if in_pixels or pixel is None
-        else (pixel[0] / share[0], pixel[1] / share[1]),
+        positions=scan.positions * np.asarray(share) if scan.unit == "pixel" else scan.positions,
+        pixel_size=_pixel_of(scan, (height, width), share),
         valid=None if valid is None or valid.all() else valid,
         faulty=faulty,
         probe=None if scan.probe is None else _reduced_probe(scan.probe, window, bin),
@@ -142,6 +139,19 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
             + (f" and binned to {height // bin} x {width // bin}." if bin > 1 else "."),
         ),
     )
+
+
+def _pixel_of(
+    scan: Scan, size: tuple[int, ...], share: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Object pixel (y, x) of cropped frames; a product of as many pixels tells it already."""
+    pixel = scan.pixel_size
+    if pixel is None or scan.unit == "pixel":
+        return pixel
+    expected = scan.optics.object_pixel((size[0], size[1]))
+    if expected is not None and np.allclose(pixel, expected, rtol=_TOLERANCE, atol=0):
+        return pixel
+    return pixel[0] / share[0], pixel[1] / share[1]
 
 
 def _sum_type(dtype: np.dtype[Any], bin: int) -> np.dtype[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_ptychonn.core.reduction import reduced
 from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.io.door import admit
 from napari_ptychonn.io.layout import Layout
@@ -11,7 +12,9 @@ from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.sources import gather
 
 
-def read_scan(path: str | Path, layout: Layout | None = None) -> Scan:
+def read_scan(
+    path: str | Path, layout: Layout | None = None, *, crop: int | None = None, bin: int = 1
+) -> Scan:
     """Read diffraction frames and scan positions.
 
     Parameters
@@ -21,6 +24,10 @@ def read_scan(path: str | Path, layout: Layout | None = None) -> Scan:
         content; half of a pair of files finds the other half beside it.
     layout : Layout, optional
         How the file is laid out, instead of what it would be recognised as.
+    crop : int, optional
+        Detector pixels along each axis to keep around the zero frequency.
+    bin : int
+        Detector pixels along each axis to sum.
 
     Returns
     -------
@@ -34,4 +41,4 @@ def read_scan(path: str | Path, layout: Layout | None = None) -> Scan:
         One sentence: the file, what was expected, and what is there.
     """
     with gather(Location.parse(path), layout) as sources:
-        return admit(sources)
+        return reduced(admit(sources), crop, bin)
