@@ -29,7 +29,7 @@ _OBJECT = re.compile(r"obj|sample|recon|image", re.I)
 _MASK = re.compile(r"mask|bad|valid|good|dead", re.I)
 
 _NAMES: Mapping[Role, re.Pattern[str]] = {
-    "energy": re.compile(r"energy|(^|_)k?ev$|mono_?e$", re.I),
+    "energy": re.compile(r"energy|(^|_|e)k?ev$|mono_?e$", re.I),
     "wavelength": re.compile(r"wave_?len|lambda", re.I),
     "distance": re.compile(r"dist|camera_?length|^zo?(_m+)?$|det\w*_z$", re.I),
     "pitch": re.compile(r"(det\w*|ccd|cam\w*|[xy])_?pixel|pixel_?(pitch|size)|pitch|^dxd$", re.I),

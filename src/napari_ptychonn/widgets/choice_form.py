@@ -289,6 +289,6 @@ class ChoiceForm(QWidget):
 
 
 def _text(branch: Branch) -> str:
-    shape = " × ".join(map(str, branch.shape))
+    shape = "×".join(map(str, branch.shape))
     about = " ".join(part for part in (shape, branch.type) if part and not branch.value)
     return f"{branch.path}   {branch.value or about}"

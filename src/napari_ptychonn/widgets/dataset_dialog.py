@@ -41,11 +41,11 @@ from napari_ptychonn.widgets.section import sentence_label
 from napari_ptychonn.widgets.spinner import pause_spinner
 from napari_ptychonn.widgets.worker import Failure, Job, Worker
 
-SIZE = (1480, 820)
+SIZE = (1400, 800)
 _PAUSE = 250
 """Milliseconds without a change before the preview is made anew."""
 
-_MOST_NOTES = 2
+_MOST_NOTES = 4
 
 
 class DatasetDialog(QDialog):
@@ -259,29 +259,38 @@ class DatasetDialog(QDialog):
         self.use.setMenu(QMenu(self.use))
         self.use.setEnabled(False)
         self.name.setPlaceholderText("a name, to read files like this one in the same way")
-        left, right = QWidget(), QWidget()
-        beside = QVBoxLayout(left)
-        beside.addWidget(self.tree, 1)
-        below = QHBoxLayout()
-        below.addWidget(self.selected, 1)
-        below.addWidget(self.use, 0, Qt.AlignmentFlag.AlignBottom)
-        beside.addLayout(below)
-        column = QVBoxLayout(right)
-        column.addWidget(self.form)
-        column.addWidget(self.preview, 1)
-        for inner in (beside, column):
-            inner.setContentsMargins(0, 0, 0, 0)
+        left = QSplitter(Qt.Orientation.Vertical)
+        left.addWidget(self._tree_page())
+        left.addWidget(self.preview)
+        left.setSizes([SIZE[1] // 2, SIZE[1] // 2])
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(left)
-        split.addWidget(right)
-        split.setSizes([SIZE[0] // 2, SIZE[0] // 2])
-        bottom = QHBoxLayout()
-        bottom.addWidget(QLabel("Remember as"))
-        bottom.addWidget(self.name, 1)
-        bottom.addWidget(self.replaces)
-        bottom.addWidget(self.buttons)
+        split.addWidget(self._form_page())
+        split.setSizes([SIZE[0] * 11 // 20, SIZE[0] * 9 // 20])
         layout = QVBoxLayout(self)
         layout.addWidget(self.why)
         layout.addWidget(split, 1)
+
+    def _tree_page(self) -> QWidget:
+        page, below = QWidget(), QHBoxLayout()
+        below.addWidget(self.selected, 1)
+        below.addWidget(self.use, 0, Qt.AlignmentFlag.AlignBottom)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tree, 1)
+        layout.addLayout(below)
+        return page
+
+    def _form_page(self) -> QWidget:
+        page, named = QWidget(), QHBoxLayout()
+        named.addWidget(QLabel("Remember as"))
+        named.addWidget(self.name, 1)
+        named.addWidget(self.replaces)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.form)
+        layout.addStretch(1)
         layout.addWidget(self.state)
-        layout.addLayout(bottom)
+        layout.addLayout(named)
+        layout.addWidget(self.buttons)
+        return page

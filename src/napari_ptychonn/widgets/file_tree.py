@@ -15,7 +15,7 @@ from napari_ptychonn.io.branch import Branch
 COLUMNS = ("Name", "Shape", "Type", "Chunks", "Compression", "Value, link or problem")
 NAME, SHAPE, TYPE, CHUNKS, COMPRESSION, VALUE = range(len(COLUMNS))
 BROKEN = QColor("#ff6b6b")
-_WIDTHS = (170, 110, 85, 95, 105, 200)
+_WIDTHS = (175, 120, 85, 105, 110, 300)
 _BRANCH = Qt.ItemDataRole.UserRole
 _READING = "reading…"
 
@@ -31,6 +31,7 @@ class FileTree(QTreeWidget):
         self._items: dict[str, QTreeWidgetItem] = {}
         self.setHeaderLabels(list(COLUMNS))
         self.setUniformRowHeights(True)
+        self.setMinimumHeight(120)
         header = self.header()
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
