@@ -159,6 +159,7 @@ def through_command_line(folder: Path, scan: Path, *, small: bool) -> list[Run]:
             raise SystemExit(f"{step} ended with {code}")
         seconds = time.perf_counter() - began
         runs.append(Run(way="command line", step=step, seconds=seconds, memory=peak))
+        print(runs[-1], file=sys.stderr, flush=True)
     result.unlink()
     return runs
 
