@@ -517,6 +517,27 @@ class TestFoldSlice:
         rec = read_reconstruction(tmp_path / "Niter100.mat")
         assert rec.pixel_size == pytest.approx((0.23e-10, 0.23e-10))
 
+    @pytest.mark.parametrize("lengths", [True, False], ids=["with lengths", "alone"])
+    def test_positions_of_electrons_are_in_angstrom(
+        self, lengths: bool, write_hdf5: Write, known: Known
+    ) -> None:
+        pixel = 0.23
+        stored = {
+            "ppX": -known.positions[:, 1] * pixel,
+            "ppY": -known.positions[:, 0] * pixel,
+            **({"lambda": 0.0251, "dx": pixel} if lengths else {}),
+        }
+        write_hdf5("scan_dp.hdf5", {"dp": known.frames})
+        scan = read_scan(write_hdf5("scan_para.hdf5", stored))
+        assert scan.unit == "m"
+        moved = scan.positions - scan.positions[0]
+        expected = (known.positions - known.positions[0]) * pixel * 1e-10
+        np.testing.assert_allclose(moved, expected, atol=1e-3 * pixel * 1e-10)
+        assert "in ångström" in notes(scan)
+        if lengths:
+            assert scan.pixel_size == pytest.approx((pixel * 1e-10,) * 2)
+            assert scan.optics.wavelength == pytest.approx(0.0251e-10)
+
     def test_ptychoshelves(self, write_hdf5: Write, known: Known) -> None:
         object_ = "reconstruction/p/objects/object_0"
         path = write_hdf5(

@@ -119,7 +119,8 @@ class Layout:
     energy, wavelength, distance, pitch_y, pitch_x : Field or None
         eV and m.
     angstrom : bool
-        Wavelength and object pixel are in ångström where they are too large for metres.
+        Wavelength, object pixel and positions are in ångström where the first two (without
+        them, the last) are too large for metres.
     probe, object : Field or None
         (..., py, px) and (..., ny, nx) complex.
     object_amplitude, object_phase : Field or None

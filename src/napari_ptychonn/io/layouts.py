@@ -308,6 +308,7 @@ _PROGRAMS: tuple[Layout, ...] = (
         wavelength=at("lambda"),
         pixel_y=at("dx"),
         pixel_x=at("dx"),
+        angstrom=True,
         notes=(
             "Positions ppX, ppY have the sign that fold_slice reconstructs with; ptychodus takes "
             "the opposite one.",

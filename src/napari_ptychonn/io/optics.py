@@ -13,7 +13,7 @@ _NO_ENERGY_IN_EV = 30.0
 
 _DISTANCES = (1e-6, 1e3)
 _PITCHES = (1e-9, 1e-2)
-_LARGEST, _ANGSTROM = 1e-4, 1e-10
+_LARGEST, ANGSTROM = 1e-4, 1e-10
 """No wavelength and no object pixel has 0.1 mm; one of electrons has some 0.01 ångström."""
 
 
@@ -48,7 +48,16 @@ def metres(contents: Contents, value: float | None) -> float | None:
     """Turn a length from a file that may be in ångström, where it is too large for metres."""
     if value is None or not contents.layout.angstrom or abs(value) < _LARGEST:
         return value
-    return value * _ANGSTROM
+    return value * ANGSTROM
+
+
+def counts_in_angstrom(contents: Contents) -> bool | None:
+    """Whether the lengths of a file are in ångström; None where it has none to tell by."""
+    if not contents.layout.angstrom:
+        return False
+    told = [contents.number(name) for name in ("wavelength", "pixel_y", "pixel_x")]
+    known = [abs(value) for value in told if value is not None]
+    return any(value >= _LARGEST for value in known) if known else None
 
 
 def _within(

@@ -12,6 +12,7 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Unit
 from napari_ptychonn.io.contents import Contents
 from napari_ptychonn.io.layout import Field, Flip
+from napari_ptychonn.io.optics import ANGSTROM, counts_in_angstrom
 from napari_ptychonn.io.tree import Array
 from napari_ptychonn.io.units import PIXEL, length, spelled
 
@@ -143,9 +144,19 @@ def _unit(
         return "pixel", 1.0, ()
     if told is not None and (metres := length(told)) is not None:
         return "m", metres, ()
+    if layout.angstrom and layout.position_unit == "m" and _in_angstrom(contents, values):
+        return "m", ANGSTROM, (f"Positions in {array.path} are in ångström, as for electrons.",)
     if layout.position_unit != "guess":
         return layout.position_unit, 1.0 if where is None else where.scale, ()
     return guess_unit(values, array.path)
+
+
+def _in_angstrom(contents: Contents, values: NDArray[np.float64]) -> bool:
+    """Whether positions go with lengths in ångström; alone, by how far they reach."""
+    told = counts_in_angstrom(contents)
+    finite = values[np.isfinite(values)]
+    reach = np.abs(finite).max() if len(finite) else 0.0
+    return bool(reach >= _LARGEST_IN_METRES) if told is None else told
 
 
 def guess_unit(values: NDArray[np.float64], where: str) -> tuple[Unit, float, tuple[str, ...]]:
