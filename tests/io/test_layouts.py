@@ -238,6 +238,52 @@ class TestEiger:
         np.savetxt(tmp_path / "fly.csv", known.metres, delimiter=",")
         check(read_scan(path), known, unexplained, calibrated=False)
 
+    def test_ptychosaxs(
+        self, write_hdf5: Write, known: Known, unexplained: Unexplained, tmp_path: Path
+    ) -> None:
+        """12-ID: frame and readings of each point in files of their own, lines from 1."""
+        for k, (frame, (y, x)) in enumerate(zip(known.frames, known.metres * 1e9, strict=True)):
+            name = f"star_0042_{k // 5 + 1:05d}_{k % 5:05d}"
+            path = write_hdf5(f"{name}.h5", {"entry/data/data": frame})
+            readings = [(0, y - 1, -x + 2, 7), (1, y + 1, -x - 2, 7)]
+            np.savetxt(tmp_path / f"{name}.dat", readings)
+        scan = read_scan(path)
+        check(scan, known, unexplained, calibrated=False)
+        assert "as APS 12-ID writes them" in notes(scan)
+        (tmp_path / "star_0042_00004_00004.dat").rename(tmp_path / "star_0042_00005_00000.dat")
+        with pytest.raises(InputError, match=r"no scan\s+positions"):
+            read_scan(path)
+
+    def test_polar(self, write_hdf5: Write, known: Known, unexplained: Unexplained) -> None:
+        """4-ID: the master links to the instrument of the detector's own file."""
+        wide = np.zeros((20, 20, 28), np.uint32)
+        wide[:, 4:20, 9:25] = known.frames
+        write_hdf5(
+            "eiger.h5",
+            {
+                "entry/data/data": wide,
+                "entry/instrument/detector/data": h5py.SoftLink("/entry/data/data"),
+                "entry/instrument/NDAttributes/BeamCenterX": np.full(20, 17.0),
+                "entry/instrument/NDAttributes/BeamCenterY": np.full(20, 12.0),
+                "entry/instrument/NDAttributes/DetectorDistance": np.full(20, known.distance * 1e3),
+            },
+        )
+        bluesky = "entry/instrument/bluesky/streams"
+        scan = read_scan(
+            write_hdf5(
+                "master.h5",
+                {
+                    "entry/externals/eiger": h5py.ExternalLink("eiger.h5", "/entry/instrument"),
+                    f"{bluesky}/baseline/mono_energy/value_start": known.energy_ev / 1e3,
+                    f"{bluesky}/primary/huber_hp_nanox/value": known.metres[:, 1] * 1e6,
+                    f"{bluesky}/primary/huber_hp_nanoy/value": known.metres[:, 0] * 1e6,
+                },
+            )
+        )
+        check(scan, known, unexplained, calibrated=False)
+        assert scan.optics.energy_kev == pytest.approx(known.energy_ev / 1e3)
+        assert scan.optics.detector_distance == pytest.approx(known.distance)
+
     def test_a_beam_that_cannot_be_is_not_believed(
         self, master: Path, known: Known, tmp_path: Path
     ) -> None:
@@ -596,11 +642,25 @@ class TestNumpy:
         assert rec.unit == "pixel"
 
     def test_complex_patches_are_neither(self, tmp_path: Path) -> None:
+        """PtychoNN's training data: one patch for each frame, without places."""
         np.save(tmp_path / "patches.npy", np.ones((3, 3, 16, 16), np.complex64))
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match="cut out of one object"):
             read_scan(tmp_path / "patches.npy")
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match="cut out of one object"):
             read_reconstruction(tmp_path / "patches.npy")
+
+    def test_patches_beside_frames_are_told_of(self, tmp_path: Path, known: Known) -> None:
+        np.savez(
+            tmp_path / "run.npz",
+            reciprocal=known.frames,
+            position=known.metres,
+            real=np.ones((20, 16, 16), np.complex64),
+        )
+        scan = read_scan(tmp_path / "run.npz")
+        np.testing.assert_allclose(scan.positions, known.metres)
+        assert "The complex patches (20, 16, 16) in real" in notes(scan)
+        with pytest.raises(InputError, match=r"complex patches .* cut out of one object"):
+            read_reconstruction(tmp_path / "run.npz")
 
 
 class TestElectrons:

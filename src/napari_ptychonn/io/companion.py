@@ -17,7 +17,7 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.contents import Contents, match_entry
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
-from napari_ptychonn.io.tables import ENDINGS, Table, read_table
+from napari_ptychonn.io.tables import ENDINGS, Table, read_points, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ _MOST_ENTRIES = 20_000
 _HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi", ".npz")
 _MOST_PARTS = 4000
 _CREATOR = "napari-ptychonn"
+_POINT = re.compile(r"(.+)_(\d+)_(\d+)")
+"""Sample and scan, line, point."""
 
 
 def neighbour_with_frames(product: Contents) -> Contents | None:
@@ -204,7 +206,27 @@ def table_of_positions(file: Path, frames: int) -> Table | None:
             f"{file}: several tables of positions beside it fit ({names}); name the one that "
             "belongs to it alike, or move the others."
         )
-    return next((t for t in tables if t.file == best), None)
+    return next((t for t in tables if t.file == best), None) or _table_of_points(file, frames)
+
+
+def _table_of_points(file: Path, frames: int) -> Table | None:
+    """Find the text files beside a scan that have one of its points each, named like its frames."""
+    words = file.stem.split("_")
+    own = {"_".join(words[: len(words) - k]) for k in range(3)}
+    listed: dict[tuple[int, int], Path] = {}
+    folder = file.resolve().parent
+    with suppress(OSError):
+        for path in islice(folder.glob("*.dat"), _MOST_ENTRIES):
+            name = _POINT.fullmatch(path.stem)
+            if name is not None and name[1] in own and path.resolve().is_relative_to(folder):
+                listed[int(name[2]), int(name[3])] = path
+    if len(listed) < 2 or len(listed) != frames:
+        return None
+    named = [_POINT.fullmatch(path.stem) for path in series_of(file, single=True)]
+    shown = {(int(name[2]), int(name[3])) for name in named if name is not None}
+    if len(shown) == frames and shown != set(listed):
+        return None  # as many of each, but not of the same points
+    return read_points([path for _, path in sorted(listed.items())])
 
 
 def parts_of_series(contents: Contents) -> list[Contents]:

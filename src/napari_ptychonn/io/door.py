@@ -24,6 +24,7 @@ from napari_ptychonn.io.nearfield import note_on_field
 from napari_ptychonn.io.optics import read_optics
 from napari_ptychonn.io.positions import Positions
 from napari_ptychonn.io.raster import find_lines, lines_of_raster
+from napari_ptychonn.io.recognition import why_not_labels
 from napari_ptychonn.io.shaping import Shaping
 from napari_ptychonn.io.source import ArraySource, Source
 from napari_ptychonn.io.sources import Sources
@@ -54,6 +55,7 @@ def admit(sources: Sources) -> Scan:
     places = sources.places if sources.places is not None else sources.frames
     pixel = pixel_size(places, optics, stack.shape[1:])
     probe, probe_notes = _probe(places, sources.frames, stack)
+    labels = why_not_labels(sources.frames)
     scan = Scan(
         frames=stack,
         positions=_centred(places, positions, stack, pixel)[joined.positions],
@@ -76,6 +78,7 @@ def admit(sources: Sources) -> Scan:
             *mask_notes,
             *probe_notes,
             *optics_notes,
+            *(() if labels is None else (f"{labels[0].upper()}{labels[1:]}.",)),
         ),
     )
     if scan.unit == "pixel" and pixel is not None and places.layout.position_unit == "pixel":

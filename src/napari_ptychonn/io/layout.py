@@ -146,6 +146,8 @@ class Layout:
         (H − 1) / 2; 'element' its H // 2; 'index' its first pixel; 'matlab'
         1-based, around the object's middle, as fold_slice does; 'guess'
         between 'index' and 'centre'.
+    frame_labels : Field or None
+        Complex patches, one for each frame; only told of.
     unit, title, algorithm, iterations : Field or None
         Text and a number that describe the file.
     patches : Field or None
@@ -207,6 +209,7 @@ class Layout:
     columns_x: Field | None = None
     object_frame: ObjectFrame = "centre"
 
+    frame_labels: Field | None = None
     unit: Field | None = None
     title: Field | None = None
     algorithm: Field | None = None

@@ -21,6 +21,7 @@ _BEAM = "instrument_1/beam_1"
 _PTYCHODUS = "ptychodus"
 _EIGER = "entry/instrument/detector"
 _ATTRIBUTES = "entry/instrument/NDAttributes"
+_BLUESKY = "entry/instrument/bluesky/streams"
 
 _STAGE_SIGN = (
     "Positions are taken as {what} writes them; whether they move with the sample or with the beam "
@@ -451,8 +452,17 @@ _BEAMLINES: tuple[Layout, ...] = (
             "entry/externals/eiger/data/data",
             "entry/externals/eiger",
         ),
-        energy=at("entry/instrument/bluesky/streams/baseline/mono_energy/value_start", scale=KILO),
+        beam_y=at("entry/externals/eiger/NDAttributes/BeamCenterY", index=0),
+        beam_x=at("entry/externals/eiger/NDAttributes/BeamCenterX", index=0),
+        position_y=at(
+            f"{_ATTRIBUTES}/Ypos", f"{_BLUESKY}/primary/huber_hp_nanoy/value", scale=MICRO
+        ),
+        position_x=at(
+            f"{_ATTRIBUTES}/Xpos", f"{_BLUESKY}/primary/huber_hp_nanox/value", scale=MICRO
+        ),
+        energy=at(f"{_BLUESKY}/baseline/mono_energy/value_start", scale=KILO),
         distance=at("entry/externals/eiger/NDAttributes/DetectorDistance", scale=MILLI, index=0),
+        notes=(_STAGE_SIGN.format(what="POLAR"),),
     ),
     Layout(
         name="APS ISN positions",
@@ -610,6 +620,7 @@ _NUMPY: tuple[Layout, ...] = (
         container="NPZ",
         require=(("reciprocal",), ("position",)),
         frames=at("reciprocal"),
+        frame_labels=at("real"),
         positions=at("position"),
         position_unit="guess",
         pixel_y=at("pixelsize"),

@@ -53,6 +53,21 @@ class Guess:
     score: float
 
 
+def why_not_labels(contents: Contents) -> str | None:
+    """Say why complex patches, one for each frame, are not used; None where there are none."""
+    array = contents.array("frame_labels")
+    bare = contents.tree.array("array") if contents.tree.container == "NPY" else None
+    if array is None and bare is not None and bare.dtype.kind == "c" and len(bare.shape) > 2:
+        array = bare
+    if array is None:
+        return None
+    return (
+        f"the complex patches {array.shape} in {array.path}, one for each frame as in PtychoNN's "
+        "training data, are not used: labels are cut out of one object (ny, nx), which they "
+        "cannot be put together to without their places in it"
+    )
+
+
 def recognise(tree: Tree, group: str = "") -> Contents:
     """Find a scan in a file of unknown layout; InputError says what is there instead."""
     arrays = [a for a in tree.arrays() if _is_below(a.path, group)]

@@ -33,6 +33,7 @@ from napari_ptychonn.io.recognition import (
     object_path,
     recognise,
     recognise_object,
+    why_not_labels,
 )
 from napari_ptychonn.io.sources import gather
 from napari_ptychonn.io.tree import Tree
@@ -147,6 +148,9 @@ def _from_neighbour(tree: Tree, location: Location) -> Reconstruction:
     product = None
     if contents is not None and contents.has("frames") and not contents.has_positions:
         product = neighbour_with_positions(contents)
+    why = None if contents is None else why_not_labels(contents)
+    if product is None and why is not None:
+        raise InputError(f"{tree.file}: {why}.")
     if product is None:
         raise InputError(f"{tree.file}: holds no reconstruction (a complex 'object' was expected).")
     with product.tree:

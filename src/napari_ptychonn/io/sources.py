@@ -25,7 +25,7 @@ from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.positions import Positions, read_positions
 from napari_ptychonn.io.raster import unit_raster
-from napari_ptychonn.io.recognition import recognise
+from napari_ptychonn.io.recognition import recognise, why_not_labels
 from napari_ptychonn.io.series import SeriesArray
 from napari_ptychonn.io.tables import Table
 from napari_ptychonn.io.tree import Array, Tree
@@ -281,6 +281,8 @@ def _as_series(contents: Contents, notes: tuple[str, ...]) -> Sources | None:
 
 
 def _with_frames(product: Contents) -> Sources:
+    if (why := why_not_labels(product)) is not None:
+        raise InputError(f"{product.tree.file}: {why}.")
     frames = neighbour_with_frames(product)
     if frames is None:
         raise InputError(

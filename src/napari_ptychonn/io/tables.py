@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,6 +192,36 @@ def read_table(file: Path) -> Table | None:
         if (places := _places(layout, file, header, rows.shape[1])) is not None:
             return _table(layout, file, rows, places)
     return None
+
+
+def read_points(files: Sequence[Path]) -> Table | None:
+    """Read positions that APS 12-ID keeps as one text file for each point, in their order.
+
+    Each has several readings: y in column 1 and x, negated, in column 2, nm.
+    None when one of the files is none of these.
+    """
+    points = []
+    for file in files:
+        try:
+            if file.stat().st_size > _LARGEST:
+                return None
+            _, rows = _rows(file.read_text(encoding="utf-8").splitlines())
+        except (OSError, ValueError):
+            return None
+        if rows is None or rows.shape[1] < 3:
+            return None
+        points.append(rows[:, 1:3].mean(axis=0))
+    if not points:
+        return None
+    return Table(
+        file=files[0],
+        values=np.array(points) * (_NANO, -_NANO),
+        unit="m",
+        notes=(
+            f"Positions of {len(points)} points are in a file each, as APS 12-ID writes them: y in "
+            "column 1, x in column 2, nm, x negated; readings of one point were averaged.",
+        ),
+    )
 
 
 def _rows(lines: list[str]) -> tuple[list[str], NDArray[np.float64] | None]:
