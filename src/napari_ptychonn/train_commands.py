@@ -119,17 +119,14 @@ def train(
     if epochs is not None and steps is not None:
         raise typer.BadParameter("give --epochs or --steps, not both.")
     must_be_writable(output, scan, reconstruction)
+    from napari_ptychonn.core.reduction import reduced, reduced_reconstruction
     from napari_ptychonn.core.region import TrainingRegion
 
     say = _voice(processes)
-    measured = read_scan_aloud(
-        scan,
-        mask_contrast if mask else None,
-        None if say is notice else say,
-        crop=crop,
-        bin=bin,
-    )
-    labels = read_aloud(reconstruction or scan, say)
+    contrast = mask_contrast if mask else None
+    whole = read_scan_aloud(scan, contrast, None if say is notice else say)
+    measured = reduced(whole, crop, bin)
+    labels = reduced_reconstruction(read_aloud(reconstruction or scan, say), whole, crop, bin)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
     say(f"{measured.name}: {region.description}: {region.counts}")
     if processes > 1:

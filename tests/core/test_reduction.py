@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.faulty_pixels import FaultyPixels
-from napari_ptychonn.core.reduction import ReducedFrames, reduced
+from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.reduction import ReducedFrames, reduced, reduced_reconstruction
+from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.core.simulate import SimulatedScan
 
 
@@ -90,6 +92,57 @@ def test_the_probe_has_the_cropped_far_field(toy: SimulatedScan) -> None:
     binned = reduced(toy.scan, bin=2)
     assert binned.probe is not None
     np.testing.assert_allclose(binned.probe, toy.scan.probe[:, 16:48, 16:48], atol=1e-2)
+
+
+def disagreement(scan: Scan, made: Reconstruction) -> float:
+    """Of the frames whose windows lie on whole pixels, and probe times object: share of counts."""
+    placed, positions = made.under(scan)
+    centres = placed.pixel_index(positions)
+    whole = np.abs(centres - np.rint(centres)).max(axis=1) < 0.02
+    assert whole.sum() > 5
+    assert placed.probe is not None
+    height, width = scan.frame_shape
+    wrong = counts = 0.0
+    for index in np.flatnonzero(whole):
+        top, left = np.rint(centres[index]).astype(int) - (height // 2, width // 2)
+        patch = placed.object[top : top + height, left : left + width]
+        if min(top, left) < 0 or patch.shape != (height, width):
+            continue
+        near = np.fft.ifftshift(placed.probe * patch, (-2, -1))
+        far = np.fft.fftshift(np.fft.fft2(near, norm="ortho"), (-2, -1))
+        frame = np.asarray(scan.frames[index], float)
+        wrong += np.abs((np.abs(far) ** 2).sum(axis=0) - frame).sum()
+        counts += frame.sum()
+    return wrong / counts
+
+
+@pytest.mark.parametrize("unit", ["m", "pixel"])
+@pytest.mark.parametrize(("crop", "bin"), [(32, 1), (None, 2), (48, 1)])
+def test_a_reconstruction_of_the_whole_frames_follows(
+    toy: SimulatedScan, crop: int | None, bin: int, unit: Literal["m", "pixel"]
+) -> None:
+    scan, made = toy.scan, toy.reconstruction
+    if unit == "pixel":
+        made = made.under(replace(scan, positions=scan.positions / 10e-9, unit="pixel",
+                                  pixel_size=(1.0, 1.0)))[0]  # fmt: skip
+        scan = replace(scan, positions=scan.positions / 10e-9, unit="pixel", pixel_size=(1.0, 1.0))
+    small = reduced(scan, crop, bin)
+    fitting = reduced_reconstruction(made, scan, crop, bin)
+    assert fitting.probe is not None
+    assert fitting.probe.shape[-2:] == small.frame_shape
+    assert fitting.pixel_size == pytest.approx(small.pixel_size)
+    if bin == 1:  # summed pixels blur what a wide beam makes, so that these are not compared
+        assert disagreement(small, fitting) < 1.15 * disagreement(scan, made)
+    else:
+        np.testing.assert_array_equal(fitting.object, made.object)
+
+
+def test_a_reconstruction_of_reduced_frames_stays(toy: SimulatedScan) -> None:
+    small = reduced_reconstruction(toy.reconstruction, toy.scan, 32)
+    assert reduced_reconstruction(small, toy.scan, 32) is small
+    assert reduced_reconstruction(toy.reconstruction, toy.scan) is toy.reconstruction
+    bare = replace(toy.reconstruction, probe=None, pixel_size=(20e-9, 20e-9))
+    assert reduced_reconstruction(bare, toy.scan, 32) is bare
 
 
 def test_positions_in_object_pixels_follow(toy: SimulatedScan) -> None:

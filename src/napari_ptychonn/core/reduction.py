@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.faulty_pixels import FaultyPixels
+from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import FrameStack, Scan
 
 SMALLEST = 8
@@ -110,8 +112,8 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
             f"{SMALLEST} pixels that are there."
         )
     height, width = size
-    top, left = ky // 2 - height // 2, kx // 2 - width // 2
-    window = (slice(top, top + height), slice(left, left + width))
+    window = _window((ky, kx), size)
+    top, left = window[0].start, window[1].start
     share = (height / ky, width / kx)
     faulty = None if scan.faulty is None else _cropped_faults(scan.faulty, window)
     valid = None if scan.valid is None else scan.valid[window]
@@ -139,6 +141,86 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
             + (f" and binned to {height // bin} x {width // bin}." if bin > 1 else "."),
         ),
     )
+
+
+def reduced_reconstruction(
+    made: Reconstruction, whole: Scan, crop: int | None = None, bin: int = 1
+) -> Reconstruction:
+    """Bring a reconstruction from whole frames to what `reduced` leaves of them.
+
+    Parameters
+    ----------
+    made : Reconstruction
+        Of the whole frames; one whose probe has another size than these (that of the
+        reduced ones, say) or whose pixel is another stays as it is.
+    whole : Scan
+        Before it was reduced.
+    crop, bin : int
+        As given to `reduced`.
+
+    Returns
+    -------
+    Reconstruction
+        Probe and object without what only the pixels that were cropped off can tell, at the
+        larger pixel; of the probe the middle where pixels are summed.  The far field of
+        their product is that of the whole ones as far as detail that was cropped off
+        scatters little into what was kept.
+    """
+    ky, kx = whole.frame_shape
+    size = tuple((n if crop is None else crop) // bin * bin for n in (ky, kx))
+    if (size == (ky, kx) and bin == 1) or not _is_of_whole(made, whole):
+        return made
+    window = _window((ky, kx), size)
+    share = np.array([size[0] / ky, size[1] / kx])
+    in_pixels = made.unit == "pixel"
+    scale = share if in_pixels else np.ones(2)
+    pixel = np.asarray(made.pixel_size) / (1.0 if in_pixels else share)
+    origin = np.asarray(made.origin) * scale
+    return replace(
+        made,
+        object=_coarser(made.object, (ky, kx), (size[0], size[1])),
+        probe=None if made.probe is None else _reduced_probe(made.probe, window, bin),
+        pixel_size=(float(pixel[0]), float(pixel[1])),
+        origin=(float(origin[0]), float(origin[1])),
+        positions=None if made.positions is None else made.positions * scale,
+    )
+
+
+def _is_of_whole(made: Reconstruction, whole: Scan) -> bool:
+    """Whether a reconstruction has the probe, else the pixel, that belongs to whole frames."""
+    if made.probe is not None and made.probe.shape[-2:] != whole.frame_shape:
+        return False
+    if made.unit == "pixel" or whole.unit == "pixel" or whole.pixel_size is None:
+        return True
+    return np.allclose(made.pixel_size, whole.pixel_size, rtol=_TOLERANCE, atol=0)
+
+
+def _coarser(
+    image: NDArray[np.complex64], whole: tuple[int, int], kept: tuple[int, int]
+) -> NDArray[np.complex64]:
+    """Sample an image (ny, nx) at whole / kept of its pixels, from its first one on."""
+    values: NDArray[np.complex128] = image.astype(np.complex128)
+    for axis, (n, m) in enumerate(zip(whole, kept, strict=True)):
+        if n == m:
+            continue
+        values = np.moveaxis(values, axis, 0)
+        length = len(values)
+        # A length of which the share is whole, and a seam that is not the image's.
+        unit = n // math.gcd(n, m)
+        longer = -(-(length + length // 4) // unit) * unit
+        padded = np.pad(values, ((0, longer - length), (0, 0)), mode="edge")
+        few = longer * m // n
+        far = np.fft.fftshift(np.fft.fft(padded, axis=0), axes=0)
+        start = longer // 2 - few // 2
+        near = np.fft.ifft(np.fft.ifftshift(far[start : start + few], axes=0), axis=0)
+        values = np.moveaxis(near[: (length - 1) * m // n + 1] * (m / n), 0, axis)
+    return np.ascontiguousarray(values, np.complex64)
+
+
+def _window(whole: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
+    """The middle of a frame."""
+    top, left = (n // 2 - m // 2 for n, m in zip(whole, size, strict=True))
+    return slice(top, top + size[0]), slice(left, left + size[1])
 
 
 def _pixel_of(
