@@ -26,6 +26,33 @@ def predictions():
     return Predictions(indices=np.array([0, 1]), amplitude=zeros, phase=zeros)
 
 
+def test_less_of_each_frame_keeps_the_reconstruction_of_whole_ones(session, toy):
+    session.move_to(5)
+    session.read(32, 1)
+    assert (session.crop, session.bin) == (32, 1)
+    assert session.scan.frame_shape == (32, 32)
+    assert session.point == 0
+    assert session.reconstruction.probe.shape[-2:] == (32, 32)
+    assert session.reconstruction.pixel_size == pytest.approx(session.scan.pixel_size)
+    session.read(None, 2)
+    assert session.reconstruction.pixel_size == pytest.approx(session.scan.pixel_size)
+    made_of_less = session.reconstruction
+    session.choose_reconstruction(made_of_less)
+    assert session.reconstruction.probe is made_of_less.probe
+    with pytest.raises(InputError, match="cannot be cropped"):
+        session.read(8, 2)
+    assert session.bin == 2
+    session.read(None, 1)
+    assert session.scan is toy.scan
+    assert session.reconstruction is None, "it is of summed pixels"
+
+
+def test_nothing_is_read_again_while_something_uses_the_scan(session, toy):
+    session.begin("training")
+    session.read(32, 1)
+    assert session.scan is toy.scan
+
+
 def test_a_scan_starts_over_but_keeps_the_model(session, toy, predictions):
     model = object()
     session.adopt_model(model)

@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.core.reduction import is_of_whole, reduced, reduced_reconstruction
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.scan import Scan
@@ -51,6 +52,10 @@ class Session:
     ----------
     scan : Scan or None
         What is loaded.
+    whole : Scan or None
+        The same with whole frames, of which `crop` and `bin` say how much `scan` has.
+    crop, bin : int
+        See `napari_ptychonn.core.reduction.reduced`.
     layout : Layout or None
         How its file was read, where somebody chose that by hand.
     reconstruction : Reconstruction or None
@@ -102,6 +107,10 @@ class Session:
 
     def __init__(self) -> None:
         self.scan: Scan | None = None
+        self.whole: Scan | None = None
+        self.crop: int | None = None
+        self.bin = 1
+        self._made: Reconstruction | None = None
         self.layout: Layout | None = None
         self.reconstruction: Reconstruction | None = None
         self.object_so_far: Reconstruction | None = None
@@ -132,10 +141,38 @@ class Session:
         layout: Layout | None = None,
     ) -> None:
         """Start over with another scan; the model stays, so that it can predict this one too."""
-        self.scan, self.positions, self.layout = scan, scan.positions, layout
-        self.reconstruction = self.object_so_far = None
+        self.whole, self.crop, self.bin = scan, None, 1
+        self.layout, self.reconstruction_names = layout, reconstruction_names
+        self._begin_with(scan)
+
+    def read(self, crop: int | None, bin: int) -> None:
+        """Start over with more or less of each frame; ignored while something uses the scan.
+
+        A reconstruction of whole frames stays chosen, brought to what is read.
+
+        Parameters
+        ----------
+        crop, bin : int
+            See `napari_ptychonn.core.reduction.reduced`.
+
+        Raises
+        ------
+        InputError
+            When too little of the frames would be left; nothing is changed then.
+        """
+        if self.whole is None or self.running:
+            return
+        scan = reduced(self.whole, crop, bin)
+        made = self._made
+        self.crop, self.bin = crop, bin
+        self._begin_with(scan)
+        if made is not None and is_of_whole(made, self.whole):
+            self.choose_reconstruction(made)
+
+    def _begin_with(self, scan: Scan) -> None:
+        self.scan, self.positions = scan, scan.positions
+        self.reconstruction = self.object_so_far = self._made = None
         self.errors = []
-        self.reconstruction_names = reconstruction_names
         self.region = None
         self.point = 0
         self._forget_predictions()
@@ -146,6 +183,8 @@ class Session:
         if self.scan is None or self.scan.faulty is None or self.running:
             return
         self.scan = self.scan.masked_above(contrast)
+        if self.whole is not None:
+            self.whole = self.whole.masked_above(contrast)
         self.mask_changed.emit()
 
     def choose_reconstruction(self, reconstruction: Reconstruction) -> None:
@@ -158,7 +197,11 @@ class Session:
         """
         if self.scan is None:
             return
-        self.reconstruction, self.positions = reconstruction.under(self.scan)
+        fitting = reconstruction
+        if self.whole is not None:
+            fitting = reduced_reconstruction(reconstruction, self.whole, self.crop, self.bin)
+        self.reconstruction, self.positions = fitting.under(self.scan)
+        self._made = reconstruction
         self.report = None
         self.reconstruction_chosen.emit()
 

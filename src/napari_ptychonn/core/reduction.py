@@ -168,7 +168,7 @@ def reduced_reconstruction(
     """
     ky, kx = whole.frame_shape
     size = tuple((n if crop is None else crop) // bin * bin for n in (ky, kx))
-    if (size == (ky, kx) and bin == 1) or not _is_of_whole(made, whole):
+    if (size == (ky, kx) and bin == 1) or not is_of_whole(made, whole):
         return made
     window = _window((ky, kx), size)
     share = np.array([size[0] / ky, size[1] / kx])
@@ -186,7 +186,7 @@ def reduced_reconstruction(
     )
 
 
-def _is_of_whole(made: Reconstruction, whole: Scan) -> bool:
+def is_of_whole(made: Reconstruction, whole: Scan) -> bool:
     """Whether a reconstruction has the probe, else the pixel, that belongs to whole frames."""
     if made.probe is not None and made.probe.shape[-2:] != whole.frame_shape:
         return False
@@ -213,7 +213,7 @@ def _coarser(
         far = np.fft.fftshift(np.fft.fft(padded, axis=0), axes=0)
         start = longer // 2 - few // 2
         near = np.fft.ifft(np.fft.ifftshift(far[start : start + few], axes=0), axis=0)
-        values = np.moveaxis(near[: (length - 1) * m // n + 1] * (m / n), 0, axis)
+        values = np.moveaxis(near[: -(-length * m // n)] * (m / n), 0, axis)
     return np.ascontiguousarray(values, np.complex64)
 
 

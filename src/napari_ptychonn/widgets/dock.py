@@ -155,6 +155,10 @@ class PtychoNNDock(QWidget):
         is_scan = scan is not None and scan.source is not None and scan.source == file
         return self.session.layout if is_scan else None
 
+    def read(self, crop: int | None, bin: int) -> None:
+        """Start over with more or less of each frame."""
+        self._try(lambda: self.session.read(crop, bin))
+
     def simulate(self) -> None:
         """Make the simulated scan, in the background."""
         self._run("opening", jobs.simulate_job)
@@ -485,7 +489,8 @@ class PtychoNNDock(QWidget):
 
     def _look_beside(self) -> None:
         """Look for what goes with the scan in its folder, to offer it; the latest scan counts."""
-        scan = self.session.scan
+        # The pixel of cropped frames is not that of what was made of whole ones.
+        scan = self.session.whole
         if self._search is not None:
             self._search.abandon()
             self._search = None
@@ -539,6 +544,7 @@ class PtychoNNDock(QWidget):
             (self.scan_panel.reconstruction_requested, self.choose_reconstruction),
             (self.scan_panel.always_open_requested, self.always_open_here),
             (self.scan_panel.mask_requested, session.mask_above),
+            (self.scan_panel.reading_requested, self.read),
             (self.scan_panel.choose_requested, self.choose_datasets),
             (region.draw_requested, self.views.draw_region),
             (region.clear_requested, self._on_clear_drawing),

@@ -21,6 +21,7 @@ from napari_ptychonn.io.offers import Offer
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.mask_control import MaskControl
 from napari_ptychonn.widgets.offers_label import OffersLabel
+from napari_ptychonn.widgets.reading_control import ReadingControl
 from napari_ptychonn.widgets.section import sentence_label
 
 FILTER = (
@@ -38,6 +39,7 @@ class ScanPanel(QWidget):
     simulation_requested = Signal()
     always_open_requested = Signal()
     mask_requested = Signal(object)
+    reading_requested = Signal(object, int)
     choose_requested = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -51,6 +53,8 @@ class ScanPanel(QWidget):
         self.warnings = sentence_label()
         self.mask_control = MaskControl()
         self.mask_control.contrast_chosen.connect(self._on_mask)
+        self.reading_control = ReadingControl()
+        self.reading_control.reading_chosen.connect(self._on_reading)
         self.notes = sentence_label()
         self.reconstructions = QComboBox()
         self.reconstructions.setToolTip("What the network learns to reproduce.")
@@ -71,6 +75,7 @@ class ScanPanel(QWidget):
             self.recognised,
             self.warnings,
             self.mask_control,
+            self.reading_control,
             self.notes,
             self.choose,
             self.reconstructions,
@@ -88,6 +93,12 @@ class ScanPanel(QWidget):
         self.warnings.setText("<br>".join(f"<b>⚠</b> {escape(w)}" for w in warnings))
         self.mask_control.show_pixels(None if scan is None else scan.faulty)
         self.mask_control.setEnabled(not self._session.running)
+        self.reading_control.setVisible(scan is not None)
+        self.reading_control.setEnabled(not self._session.running)
+        if (whole := self._session.whole) is not None:
+            self.reading_control.show_reading(
+                whole.frame_shape, self._session.crop, self._session.bin
+            )
         self.notes.setVisible(bool(scan and scan.notes))
         self.reconstructions.setVisible(scan is not None)
         self.choose.setVisible(scan is not None and scan.source is not None)
@@ -168,6 +179,9 @@ class ScanPanel(QWidget):
 
     def _on_mask(self, contrast: float | None) -> None:
         self.mask_requested.emit(contrast)
+
+    def _on_reading(self, crop: int | None, bin: int) -> None:
+        self.reading_requested.emit(crop, bin)
 
     def _on_open(self) -> None:
         if path := self.ask_for_file():
