@@ -98,7 +98,8 @@ class Opened:
     """What one file turned out to hold; at least one of these is there.
 
     `names` are the reconstructions that the file offers after ``::``; `layout`
-    is how it was read where somebody chose that by hand.
+    is how it was read, and `places` the file that its positions are from, where somebody
+    chose that by hand.
     """
 
     path: Path
@@ -106,6 +107,7 @@ class Opened:
     reconstruction: Reconstruction | None = None
     names: tuple[str, ...] = ()
     layout: Layout | None = None
+    places: Path | None = None
     result: Result | None = None
     model: TrainedModel | None = None
 
@@ -447,7 +449,17 @@ def open_path(path: str | Path) -> Opened:
     return open_scan(path)
 
 
-def open_scan(path: str | Path, layout: Layout | None = None) -> Opened:
+def positions_job(
+    path: Path, layout: Layout | None, positions: Path, should_stop: ShouldStop
+) -> Iterator[Opened]:
+    """Open a scan once more, with the positions of another file."""
+    del should_stop
+    yield open_scan(path, layout, positions)
+
+
+def open_scan(
+    path: str | Path, layout: Layout | None = None, positions: Path | None = None
+) -> Opened:
     """Open a scan and the reconstruction that comes with it.
 
     Parameters
@@ -457,23 +469,30 @@ def open_scan(path: str | Path, layout: Layout | None = None) -> Opened:
     layout : Layout, optional
         How the file is laid out, where somebody chose that; an object that cannot
         be placed is then only told of.
+    positions : Path, optional
+        A file whose positions are used instead of the scan's own.
     """
     from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
 
-    scan = read_scan(path, layout)
+    scan = read_scan(path, layout, positions=positions)
     try:
         names = list_reconstructions(path, layout)
     except InputError:
         names = ()
     reconstruction = None
     try:
-        reconstruction = read_reconstruction(path, layout) if names else None
+        reconstruction = read_reconstruction(path, layout, positions=positions) if names else None
     except InputError as error:
         if layout is None:
             raise
         scan = replace(scan, notes=(f"The object is not used: {error}", *scan.notes))
     return Opened(
-        path=Path(path), scan=scan, reconstruction=reconstruction, names=names, layout=layout
+        path=Path(path),
+        scan=scan,
+        reconstruction=reconstruction,
+        names=names,
+        layout=layout,
+        places=positions,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,10 @@ class Session:
         The same with whole frames, of which `crop` and `bin` say how much `scan` has.
     crop, bin : int
         See `napari_ptychonn.core.reduction.reduced`.
+    path : Path or None
+        What was opened, perhaps with a group after '::'.
+    places : Path or None
+        The file that its positions are from, where somebody chose that.
     layout : Layout or None
         How its file was read, where somebody chose that by hand.
     reconstruction : Reconstruction or None
@@ -111,6 +116,8 @@ class Session:
         self.crop: int | None = None
         self.bin = 1
         self._made: Reconstruction | None = None
+        self.path: Path | None = None
+        self.places: Path | None = None
         self.layout: Layout | None = None
         self.reconstruction: Reconstruction | None = None
         self.object_so_far: Reconstruction | None = None
@@ -139,10 +146,13 @@ class Session:
         scan: Scan,
         reconstruction_names: tuple[str, ...] = (),
         layout: Layout | None = None,
+        path: Path | None = None,
+        places: Path | None = None,
     ) -> None:
         """Start over with another scan; the model stays, so that it can predict this one too."""
         self.whole, self.crop, self.bin = scan, None, 1
         self.layout, self.reconstruction_names = layout, reconstruction_names
+        self.path, self.places = path, places
         self._begin_with(scan)
 
     def read(self, crop: int | None, bin: int) -> None:

@@ -8,10 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.core.simulate import SimulatedScan
 from napari_ptychonn.demo import write_scan
@@ -96,6 +98,34 @@ def test_the_number_of_files_that_are_looked_at_is_bounded(tmp_path: Path) -> No
     for k in range(250):
         (tmp_path / f"a{k}b.h5").touch()
     assert len(list(neighbours(tmp_path / "scan.h5", (".h5",)))) == 200
+
+
+def test_other_positions_are_offered(toy: SimulatedScan, scan: Scan) -> None:
+    assert scan.source is not None
+    folder = scan.source.parent
+    measured = toy.scan.positions * 1.1
+    np.savetxt(folder / "scan_516_laser.csv", measured, delimiter=",")
+    np.savetxt(folder / "scan_516_same.csv", toy.scan.positions + 1e-6, delimiter=",")
+    np.savetxt(folder / "scan_516_short.csv", measured[:9], delimiter=",")
+    np.savetxt(folder / "scan_517.csv", measured, delimiter=",")
+    with h5py.File(folder / "scan_516_stage.h5", "w") as file:
+        file["entry/data/X_Position"] = measured[:, 1] * 1e6
+        file["entry/data/Y_Position"] = measured[:, 0] * 1e6
+    stage, laser = offers_beside(scan)
+    assert laser.sentence == (
+        "scan_516_laser.csv: may be used as positions (144 for 144 frames, 363 nm x 363 nm)."
+    )
+    assert (stage.file.name, stage.kind) == ("scan_516_stage.h5", "positions")
+    for offer in (laser, stage):
+        moved = read_scan(scan.source, positions=offer.file)
+        np.testing.assert_allclose(moved.positions, measured, atol=1e-12)
+        assert f"Positions come from {offer.file.name}, as chosen." in moved.notes
+        assert offer.file.name not in names(moved)
+    with pytest.raises(InputError, match="has 9 positions"):
+        read_scan(scan.source, positions=folder / "scan_516_short.csv")
+    (folder / "notes.txt").write_text("nothing")
+    with pytest.raises(InputError, match="expected columns of positions"):
+        read_scan(scan.source, positions=folder / "notes.txt")
 
 
 def test_a_model_for_such_frames_is_offered(scan: Scan) -> None:

@@ -1,5 +1,7 @@
 """A reconstruction beside a scan is offered in the dock, and used when its link is followed."""
 
+import numpy as np
+
 from napari_ptychonn.demo import write_scan
 from napari_ptychonn.io import write_reconstruction
 from napari_ptychonn.io.offers import Offer
@@ -33,6 +35,7 @@ def test_what_is_found_is_used_only_when_asked_for(
 ):
     file = write_scan(tmp_path / "scan_516.h5", small.scan)
     write_reconstruction(tmp_path / "scan_516_recon.h5", small.reconstruction)
+    np.savetxt(tmp_path / "scan_516_laser.csv", small.scan.positions * 1.1, delimiter=",")
     dock.open(str(file))
     offers = dock.scan_panel.offers
     qtbot.waitUntil(lambda: dock.session.scan is not None, timeout=60_000)
@@ -47,5 +50,9 @@ def test_what_is_found_is_used_only_when_asked_for(
     assert made is not None
     assert made.source == tmp_path / "scan_516_recon.h5"
     assert made.name in dock.scan_panel.reconstructions.currentText()
-    assert offers.isHidden()
-    qtbot.waitUntil(lambda: dock._search is None, timeout=10_000)  # noqa: SLF001
+    assert "use as positions" in offers.text.text()
+    offers.text.linkActivated.emit("0")
+    qtbot.waitUntil(lambda: dock.session.places is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: not dock.session.running and dock._search is None, timeout=30_000)  # noqa: SLF001
+    np.testing.assert_allclose(dock.session.scan.positions, small.scan.positions * 1.1, atol=1e-12)
+    assert "scan_516_laser.csv" not in offers.text.text()

@@ -6,12 +6,16 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.length import spoken_length
-from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.core.scan import Scan, Unit
 from napari_ptychonn.io.companion import neighbours
 from napari_ptychonn.io.contents import Contents, match_entry
 from napari_ptychonn.io.geometry import pixel_size, window_shape
@@ -19,13 +23,18 @@ from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.modelfile import read_model_header
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.optics import read_optics
+from napari_ptychonn.io.positions import read_positions
 from napari_ptychonn.io.reconstructions import choose, list_reconstructions
 from napari_ptychonn.io.results import is_result
 from napari_ptychonn.io.signature import container_of
+from napari_ptychonn.io.sources import PLACED_BY
+from napari_ptychonn.io.tables import ENDINGS, read_table
 
 _ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi", ".ptyr", ".npz", ".npy", ".mat",
             ".tif", ".tiff", ".safetensors", "")  # fmt: skip
 _MOST = 8
+_SAME = 1e-3
+"""Of a step, by which positions may differ and still be the scan's own."""
 _TOLERANCE = 0.02
 """Of the pixel size, that two programs may have worked out from rounded numbers."""
 
@@ -38,14 +47,14 @@ class Offer:
     ----------
     file : Path
         Where it is.
-    kind : {'reconstruction', 'model'}
+    kind : {'reconstruction', 'model', 'positions'}
         What it could be used as.
     facts : str
         What is known of it, for a person.
     """
 
     file: Path
-    kind: Literal["reconstruction", "model"]
+    kind: Literal["reconstruction", "model", "positions"]
     facts: str = ""
 
     @property
@@ -56,7 +65,7 @@ class Offer:
 
 
 def offers_beside(scan: Scan) -> tuple[Offer, ...]:
-    """Look for reconstructions and models of a scan in its folder.
+    """Look for reconstructions, models and other positions of a scan in its folder.
 
     Only files that share the scan's number, or begin with its name, are
     opened, none below the folder, none that is hidden, and no link that leads
@@ -76,7 +85,8 @@ def offers_beside(scan: Scan) -> tuple[Offer, ...]:
     if scan.source is None:
         return ()
     found: list[Offer] = []
-    for file in neighbours(scan.source, _ENDINGS):
+    # Tables last: there may be one for each point of a scan.
+    for file in chain(neighbours(scan.source, _ENDINGS), neighbours(scan.source, ENDINGS)):
         if goes_with(scan.source.stem, file.stem) and (offer := _offer(file, scan)) is not None:
             found.append(offer)
             if len(found) == _MOST:
@@ -104,6 +114,8 @@ def goes_with(scan: str, other: str) -> bool:
 
 def _offer(file: Path, scan: Scan) -> Offer | None:
     try:
+        if file.suffix.lower() in ENDINGS:
+            return _table(file, scan)
         container = container_of(file)
         if container == "safetensors":
             return _model(file, scan)
@@ -111,7 +123,7 @@ def _offer(file: Path, scan: Scan) -> Offer | None:
             return None
         names = list_reconstructions(file)
         if not names:
-            return None
+            return _positions(file, scan)
         with open_tree(Location(file=file)) as tree:
             contents = match_entry(tree)
             if is_result(tree) or (contents is not None and contents.has("frames")):
@@ -122,6 +134,41 @@ def _offer(file: Path, scan: Scan) -> Offer | None:
     if contents is None:
         return Offer(file=file, kind="reconstruction", facts=choose(list(names))[0].strip("/"))
     return None if facts is None else Offer(file=file, kind="reconstruction", facts=facts)
+
+
+def _table(file: Path, scan: Scan) -> Offer | None:
+    table = read_table(file)
+    if table is None or not table.fits(len(scan)):
+        return None
+    return _of_places(file, table.values, table.unit, scan)
+
+
+def _positions(file: Path, scan: Scan) -> Offer | None:
+    """Offer the positions of a file that has nothing else."""
+    with open_tree(Location(file=file)) as tree:
+        contents = match_entry(tree)
+        if contents is None or contents.has("frames") or not contents.has_positions:
+            return None
+        places = read_positions(contents)
+    return _of_places(file, places.values, places.unit, scan) if len(places) == len(scan) else None
+
+
+def _of_places(file: Path, values: NDArray[np.float64], unit: Unit, scan: Scan) -> Offer | None:
+    """Offer positions, unless they are what the scan has already."""
+    if any(note.startswith(f"{PLACED_BY} {file.name},") for note in scan.notes):
+        return None
+    if unit == scan.unit and len(values) == len(scan):
+        moved = values - scan.positions
+        if np.ptp(moved, axis=0).max() < _SAME * max(scan.step, np.finfo(float).tiny):
+            return None
+    if not np.isfinite(values).any():
+        return None
+    height, width = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
+    spans = " x ".join(
+        spoken_length(n, "m") if unit == "m" else f"{n:.4g}" for n in (height, width)
+    )
+    facts = f"{len(values)} for {len(scan)} frames, {spans}{'' if unit == 'm' else ' pixels'}"
+    return Offer(file=file, kind="positions", facts=facts)
 
 
 def _facts(contents: Contents, scan: Scan) -> str | None:

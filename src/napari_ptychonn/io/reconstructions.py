@@ -65,7 +65,9 @@ def list_reconstructions(path: str | Path, layout: Layout | None = None) -> tupl
         return tuple(sorted(_names(tree, location.group, layout)))
 
 
-def read_reconstruction(path: str | Path, layout: Layout | None = None) -> Reconstruction:
+def read_reconstruction(
+    path: str | Path, layout: Layout | None = None, *, positions: Path | None = None
+) -> Reconstruction:
     """Read a reconstructed object, its probe and its positions.
 
     Parameters
@@ -76,6 +78,8 @@ def read_reconstruction(path: str | Path, layout: Layout | None = None) -> Recon
     layout : Layout, optional
         How the file is laid out, instead of what it would be recognised as;
         the object that it names is used unless a group is named.
+    positions : Path, optional
+        The file that the scan in the same file was read with, where that was chosen.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def read_reconstruction(path: str | Path, layout: Layout | None = None) -> Recon
         if why:
             logger.info("%s: %s", tree.file, why)
         contents = _contents(tree, names[chosen], layout)
-        return _read(contents, chosen, _joined(tree, location, layout))
+        return _read(contents, chosen, _joined(tree, location, layout, positions))
 
 
 def choose(names: list[str]) -> tuple[str, str | None]:
@@ -158,12 +162,17 @@ def _from_neighbour(tree: Tree, location: Location) -> Reconstruction:
         return _read(product, ROOT, _joined(tree, location))
 
 
-def _joined(tree: Tree, location: Location, layout: Layout | None = None) -> Joined | None:
+def _joined(
+    tree: Tree,
+    location: Location,
+    layout: Layout | None = None,
+    positions: Path | None = None,
+) -> Joined | None:
     """How the scan of the same file numbers its points; None where there is no such scan."""
     if tree.attribute("", "creator") is not None and tree.exists("probe_position_x_m"):
         return None  # Files of our own list scan points already.
     try:
-        with gather(Location(file=location.file), layout) as sources:
+        with gather(Location(file=location.file), layout, positions) as sources:
             return sources.join(sources.positions())
     except InputError:
         return None

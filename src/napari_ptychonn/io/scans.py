@@ -13,7 +13,12 @@ from napari_ptychonn.io.sources import gather
 
 
 def read_scan(
-    path: str | Path, layout: Layout | None = None, *, crop: int | None = None, bin: int = 1
+    path: str | Path,
+    layout: Layout | None = None,
+    *,
+    crop: int | None = None,
+    bin: int = 1,
+    positions: str | Path | None = None,
 ) -> Scan:
     """Read diffraction frames and scan positions.
 
@@ -28,6 +33,8 @@ def read_scan(
         Detector pixels along each axis to keep around the zero frequency.
     bin : int
         Detector pixels along each axis to sum.
+    positions : str or Path, optional
+        A text, .mda or HDF5 file with positions to use instead of the scan's own.
 
     Returns
     -------
@@ -40,5 +47,6 @@ def read_scan(
     InputError
         One sentence: the file, what was expected, and what is there.
     """
-    with gather(Location.parse(path), layout) as sources:
+    places = None if positions is None else Path(positions)
+    with gather(Location.parse(path), layout, places) as sources:
         return reduced(admit(sources), crop, bin)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -27,11 +28,12 @@ from napari_ptychonn.io.positions import Positions, read_positions
 from napari_ptychonn.io.raster import unit_raster
 from napari_ptychonn.io.recognition import recognise, why_not_labels
 from napari_ptychonn.io.series import SeriesArray
-from napari_ptychonn.io.tables import Table
+from napari_ptychonn.io.tables import ENDINGS, Table, read_table
 from napari_ptychonn.io.tree import Array, Tree
 
 _SMALLEST_FRAME = 4
 _MOST_FRAMES = 50_000_000
+PLACED_BY = "Positions come from"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -162,7 +164,9 @@ def _frame_axis_is_last(array: Array, positions: int) -> bool:
 
 
 @contextmanager
-def gather(location: Location, layout: Layout | None = None) -> Iterator[Sources]:
+def gather(
+    location: Location, layout: Layout | None = None, positions: Path | None = None
+) -> Iterator[Sources]:
     """Open what a scan is read from; everything is closed on leaving.
 
     Parameters
@@ -171,25 +175,32 @@ def gather(location: Location, layout: Layout | None = None) -> Iterator[Sources
         A file, and perhaps a group in it.
     layout : Layout, optional
         How the file is laid out, where that is known better than by looking.
+    positions : Path, optional
+        A file whose positions are used instead of what would be found.
 
     Raises
     ------
     InputError
         When there are no frames in the file, in the group or beside them.
     """
-    with open_tree(location) as tree, gather_from(tree, location.group, layout) as sources:
+    with (
+        open_tree(location) as tree,
+        gather_from(tree, location.group, layout, positions) as sources,
+    ):
         yield sources
 
 
 @contextmanager
-def gather_from(tree: Tree, group: str = "", layout: Layout | None = None) -> Iterator[Sources]:
+def gather_from(
+    tree: Tree, group: str = "", layout: Layout | None = None, positions: Path | None = None
+) -> Iterator[Sources]:
     """Find what a scan is read from, starting at an open file; see `gather`."""
     contents = (
         scan_contents(tree, group)
         if layout is None
         else Contents(tree=tree, layout=layout, notes=layout.notes)
     )
-    sources = _with_neighbour(contents)
+    sources = _with_neighbour(contents) if positions is None else _placed_by(contents, positions)
     try:
         yield sources
     finally:
@@ -229,6 +240,30 @@ def _with_neighbour(contents: Contents) -> Sources:
     return _as_series(contents, notes) or Sources(frames=contents, notes=notes)
 
 
+def _placed_by(contents: Contents, file: Path) -> Sources:
+    """Take the positions of a file that somebody named."""
+    if not contents.has("frames"):
+        raise InputError(f"{contents.what}: holds no frames that {file.name} could place.")
+    note = f"{PLACED_BY} {file.name}, as chosen."
+    notes = (*contents.notes, note)
+    if file.suffix.lower() in ENDINGS:
+        table, count = read_table(file), _count(contents)
+        if table is None:
+            raise InputError(f"{file}: expected columns of positions, found none.")
+        if not table.fits(count):
+            raise InputError(
+                f"{file}: has {len(table.values)} positions, which are not those of the {count} "
+                f"frames of {contents.tree.file.name}."
+            )
+        return Sources(frames=contents, table=table, notes=notes)
+    tree = open_tree(Location(file=file))
+    places = match_entry(tree)
+    if places is None or not places.has_positions:
+        tree.close()
+        raise InputError(f"{file}: expected scan positions, found none.")
+    return Sources(frames=contents, places=places, notes=(*notes, *places.layout.notes))
+
+
 def _count(contents: Contents) -> int:
     array = contents.array("frames")
     return 0 if array is None else math.prod(array.shape[:-2])
@@ -238,12 +273,12 @@ def _with_positions(contents: Contents, frames: int, notes: tuple[str, ...]) -> 
     """Find the positions of so many frames beside a file."""
     product = neighbour_with_positions(contents, frames)
     if product is not None:
-        note = f"Positions come from {product.tree.file.name}, found beside it."
+        note = f"{PLACED_BY} {product.tree.file.name}, found beside it."
         return Sources(frames=contents, places=product, notes=(*notes, note, *product.layout.notes))
     table = table_of_positions(contents.tree.file, frames)
     if table is None:
         return None
-    note = f"Positions come from {table.file.name}, found beside it."
+    note = f"{PLACED_BY} {table.file.name}, found beside it."
     return Sources(frames=contents, table=table, notes=(*notes, note))
 
 

@@ -159,6 +159,14 @@ class PtychoNNDock(QWidget):
         """Start over with more or less of each frame."""
         self._try(lambda: self.session.read(crop, bin))
 
+    def use_positions(self, path: str) -> None:
+        """Open the scan once more with the positions of another file, in the background."""
+        session = self.session
+        if session.path is not None:
+            self._run(
+                "opening", partial(jobs.positions_job, session.path, session.layout, Path(path))
+            )
+
     def simulate(self) -> None:
         """Make the simulated scan, in the background."""
         self._run("opening", jobs.simulate_job)
@@ -272,8 +280,15 @@ class PtychoNNDock(QWidget):
         from napari_ptychonn.io import read_reconstruction
         from napari_ptychonn.io.location import Location
 
-        layout = self._layout_of(Location.parse(path).file)
-        self._try(lambda: self.session.choose_reconstruction(read_reconstruction(path, layout)))
+        session, file = self.session, Location.parse(path).file
+        layout = self._layout_of(file)
+        is_scan = session.scan is not None and session.scan.source == file
+        places = session.places if is_scan else None
+        self._try(
+            lambda: session.choose_reconstruction(
+                read_reconstruction(path, layout, positions=places)
+            )
+        )
 
     def save_reconstruction(self, path: str) -> None:
         """Write the object, its probe and its positions."""
@@ -341,7 +356,7 @@ class PtychoNNDock(QWidget):
         session = self.session
         if opened.scan is not None:
             self.stop()
-            session.load_scan(opened.scan, opened.names, opened.layout)
+            session.load_scan(opened.scan, opened.names, opened.layout, opened.path, opened.places)
         if opened.reconstruction is not None:
             self._adopt_reconstruction(opened)
         if opened.scan is not None:
@@ -545,6 +560,7 @@ class PtychoNNDock(QWidget):
             (self.scan_panel.always_open_requested, self.always_open_here),
             (self.scan_panel.mask_requested, session.mask_above),
             (self.scan_panel.reading_requested, self.read),
+            (self.scan_panel.positions_requested, self.use_positions),
             (self.scan_panel.choose_requested, self.choose_datasets),
             (region.draw_requested, self.views.draw_region),
             (region.clear_requested, self._on_clear_drawing),

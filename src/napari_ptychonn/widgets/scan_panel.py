@@ -40,6 +40,7 @@ class ScanPanel(QWidget):
     always_open_requested = Signal()
     mask_requested = Signal(object)
     reading_requested = Signal(object, int)
+    positions_requested = Signal(str)
     choose_requested = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -172,10 +173,12 @@ class ScanPanel(QWidget):
         self.simulation_requested.emit()
 
     def _on_offer(self, offer: Offer) -> None:
-        requested = (
-            self.reconstruction_requested if offer.kind == "reconstruction" else self.open_requested
-        )
-        requested.emit(str(offer.file))
+        requested = {
+            "reconstruction": self.reconstruction_requested,
+            "positions": self.positions_requested,
+            "model": self.open_requested,
+        }
+        requested[offer.kind].emit(str(offer.file))
 
     def _on_mask(self, contrast: float | None) -> None:
         self.mask_requested.emit(contrast)
