@@ -47,6 +47,5 @@ class OffersLabel(QWidget):
 
 def _line(number: int, offer: Offer) -> str:
     facts = f" ({escape(offer.facts)})" if offer.facts else ""
-    return (
-        f'Found <b>{escape(offer.file.name)}</b>{facts}: <a href="{number}">use as {offer.kind}</a>'
-    )
+    link = f'<a href="{number}" style="color: {LINK}">use as {offer.kind}</a>'
+    return f"Found <b>{escape(offer.file.name)}</b>{facts}: {link}"

@@ -36,7 +36,10 @@ class ReadingControl(QWidget):
         )
         self.read = QPushButton("Read")
         self.read.setToolTip("Start over with this much of each frame.")
-        row.addWidget(QLabel("Crop (px)"))
+        row.addWidget(QLabel("Crop"))
+        # napari's own style has one width for all boxes, too little for 'none' or '1024' here.
+        self.crop.setStyleSheet("QSpinBox { min-width: 92px; }")
+        self.bin.setStyleSheet("QSpinBox { min-width: 48px; }")
         row.addWidget(self.crop, 1)
         row.addWidget(QLabel("Bin"))
         row.addWidget(self.bin)
