@@ -114,6 +114,19 @@ class TestPtypy:
         assert scan.valid is not None
         assert np.argwhere(~scan.valid).tolist() == [[4, 5]]
 
+    def test_weights_for_all_frames(self, ptyd: Path) -> None:
+        """Of chunks without weights of their own, as the writer's documentation shows them."""
+        weight = np.ones((16, 16))
+        weight[7, 9] = 0
+        with h5py.File(ptyd, "r+") as file:
+            for k in range(9):
+                del file[f"chunks/{k}/weights"]
+                file[f"chunks/{k}/weights"] = np.empty(0)
+            file["meta/weight2d"] = weight
+        scan = read_scan(ptyd)
+        assert scan.valid is not None
+        assert np.argwhere(~scan.valid).tolist() == [[7, 9]]
+
     def test_reconstruction(
         self, ptyd: Path, ptyr: Path, known: Known, unexplained: Unexplained
     ) -> None:

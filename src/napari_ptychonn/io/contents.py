@@ -54,13 +54,17 @@ class Contents:
         where: Field | None = getattr(self.layout, quantity)
         if where is None:
             return None
+        empty = None
         for path in self._paths(where):
             if "@" in path:
                 continue
             found = self._arrays_at(path, where.every)
-            if found is not None and not self._is_object(quantity, found):
+            if found is None or self._is_object(quantity, found):
+                continue
+            if math.prod(found.shape):
                 return found
-        return None
+            empty = empty or found  # a writer's stand-in for what another path has
+        return empty
 
     def _is_object(self, quantity: str, array: Array) -> bool:
         """A .npy file may hold frames or an object, and says so by its type only."""

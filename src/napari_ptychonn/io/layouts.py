@@ -166,7 +166,8 @@ _PROGRAMS: tuple[Layout, ...] = (
         frames=at("chunks/*/data", every=True),
         zero_frequency="centre",
         positions=at("chunks/*/positions", every=True),
-        mask=at("chunks/*/weights", "info/weight2d"),
+        # Weights of a chunk may be empty where those in 'meta' hold for all frames.
+        mask=at("chunks/*/weights", "meta/weight2d", "info/weight2d"),
         mask_marks="good",
         beam_y=at("meta/center", index=0),
         beam_x=at("meta/center", index=1),
