@@ -408,6 +408,24 @@ def test_csaxs_with_the_orchestra(
     check(read_scan(path), known, unexplained)
 
 
+def test_swing(write_hdf5: Write, known: Known, unexplained: Unexplained, tmp_path: Path) -> None:
+    """Frames (n, 1, y, x), as some of its files have them; vertical is z."""
+    path = write_hdf5(
+        "scan_00912.nxs",
+        {
+            "scan_00912/scan_data/eiger_image": known.frames[:, np.newaxis],
+            "scan_00912/SWING/EIGER-4M/distance": np.array([known.distance * 1e3]),
+            "scan_00912/SWING/EIGER-4M/pixel_size_x": np.array([known.pitch * 1e6]),
+            "scan_00912/SWING/EIGER-4M/pixel_size_z": np.array([known.pitch * 1e6]),
+        },
+    )
+    np.savetxt(tmp_path / "scan_00912.csv", known.metres, delimiter=",")
+    scan = read_scan(path)
+    check(scan, known, unexplained, calibrated=False)
+    assert scan.optics.detector_distance == pytest.approx(known.distance)
+    assert scan.optics.detector_pitch == pytest.approx((known.pitch, known.pitch))
+
+
 @pytest.mark.parametrize("raster", [True, False])
 def test_nxcxi_raster(raster: bool, write_hdf5: Write, known: Known) -> None:
     """Frames (ny, nx, y, x), with positions for each point or for each axis."""

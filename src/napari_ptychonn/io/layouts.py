@@ -549,6 +549,9 @@ _BEAMLINES: tuple[Layout, ...] = (
         name="SOLEIL SWING or Nanoscopium",
         require=(("*/scan_data/eiger_image", "*/scan_data/Image_merlin_image"),),
         frames=at("*/scan_data/eiger_image", "*/scan_data/Image_merlin_image"),
+        distance=at("*/SWING/EIGER-4M/distance", scale=MILLI, index=0),
+        pitch_y=at("*/SWING/EIGER-4M/pixel_size_z", scale=MICRO, index=0),
+        pitch_x=at("*/SWING/EIGER-4M/pixel_size_x", scale=MICRO, index=0),
     ),
     Layout(
         name="ESRF ID16A",
