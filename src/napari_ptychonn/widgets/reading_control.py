@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from psygnal import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSpinBox, QWidget
 from superqt.utils import signals_blocked
 
 from napari_ptychonn.core.reduction import SMALLEST
 
-WHOLE = "none"
+WHOLE = "whole frames"
 
 
 class ReadingControl(QWidget):
-    """One row; the signal carries the edge to crop to, or None, and how many pixels to sum."""
+    """Two boxes and a button; the signal carries the edge to crop to, or None, and how many pixels to sum."""
 
     reading_chosen = Signal(object, int)
 
@@ -20,8 +20,10 @@ class ReadingControl(QWidget):
         super().__init__()
         self._current: tuple[int | None, int] = (None, 1)
         self._shown: object = None
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        # Two rows: napari's boxes are too wide for one beside the button.
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
         self.crop = QSpinBox()
         self.crop.setSpecialValueText(WHOLE)
         self.crop.setSingleStep(2)
@@ -36,14 +38,11 @@ class ReadingControl(QWidget):
         )
         self.read = QPushButton("Read")
         self.read.setToolTip("Start over with this much of each frame.")
-        row.addWidget(QLabel("Crop"))
-        # napari's own style has one width for all boxes, too little for 'none' or '1024' here.
-        self.crop.setStyleSheet("QSpinBox { min-width: 92px; }")
-        self.bin.setStyleSheet("QSpinBox { min-width: 48px; }")
-        row.addWidget(self.crop, 1)
-        row.addWidget(QLabel("Bin"))
-        row.addWidget(self.bin)
-        row.addWidget(self.read)
+        grid.addWidget(QLabel("Crop"), 0, 0)
+        grid.addWidget(self.crop, 0, 1, 1, 2)
+        grid.addWidget(QLabel("Bin"), 1, 0)
+        grid.addWidget(self.bin, 1, 1)
+        grid.addWidget(self.read, 1, 2)
         self.crop.valueChanged.connect(self._on_edited)
         self.bin.valueChanged.connect(self._on_edited)
         self.read.clicked.connect(self._on_read)
