@@ -33,7 +33,7 @@ def test_each_measured_frame_is_seen_once_a_pass(toy):
     options = TrainingOptions(rescans=0, batch_size=20)
     data = data_of(toy, options)
     batches = data.batches(options)
-    one_pass = [next(batches) for _ in range(data.steps_per_pass(options))]
+    one_pass = [next(batches)[0] for _ in range(data.steps_per_pass(options))]
     seen = torch.cat([b.frames for b in one_pass]).sum(dim=(1, 2, 3)).sort().values
     torch.testing.assert_close(seen, data.train.frames.sum(dim=(1, 2, 3)).sort().values)
 
@@ -42,4 +42,5 @@ def test_batches_are_topped_up_with_virtual_frames(toy):
     options = TrainingOptions(rescans=3, batch_size=32)
     data = data_of(toy, options)
     assert data.shares(options) == (8, 24)
-    assert len(next(data.batches(options))) == 32
+    batch, share = next(data.batches(options))
+    assert len(batch) == 32 and share == 1.0
