@@ -621,9 +621,9 @@ def _reported(result: Result, reconstruction: Reconstruction | None) -> Report |
 
 def release_memory() -> None:
     """Give cached GPU memory back to other programs; needs no GPU and imports no torch."""
-    gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
+        gc.collect()  # takes as long as predicting a hundred frames
         torch.cuda.empty_cache()
 
 
