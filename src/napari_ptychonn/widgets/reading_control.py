@@ -12,7 +12,7 @@ WHOLE = "whole frames"
 
 
 class ReadingControl(QWidget):
-    """Two boxes and a button; the signal carries the edge to crop to, or None, and how many pixels to sum."""
+    """Two boxes and a button; the signal carries the edge to crop to (or None), and the binning."""
 
     reading_chosen = Signal(object, int)
 
