@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp()) / "settings.yaml"))
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()  # no drafts of other trainings in the pictures
 
 import napari
 from qtpy.QtCore import QPoint
@@ -63,8 +64,8 @@ class Photographer:
         bar.setValue(panel.mapTo(content, QPoint(0, 0)).y() - HEADING)
 
     def picture(self, name: str) -> None:
-        """Save the window as it is."""
-        self.wait(lambda: False, 0.5)
+        """Save the window as it is, once the dock has found its layout."""
+        self.wait(lambda: False, 3)
         suffix = "" if self.theme == "dark" else f"-{self.theme}"
         path = self.folder / f"{name}{suffix}.png"
         self.viewer.screenshot(path, canvas_only=False, flash=False)
