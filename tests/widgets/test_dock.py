@@ -426,7 +426,7 @@ def test_closing_the_window_while_training_exits_at_once_and_cleanly(tmp_path):
     ended = run(CLOSE_WHILE_TRAINING, tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
-    assert float(ended.stdout.split("closed in")[1]) < 30, "not after all 10,000 epochs"
+    assert float(ended.stdout.split("closed in")[1]) < 3
     state = Path(os.environ["XDG_STATE_HOME"], "napari-ptychonn", "drafts")
     assert [*state.glob("*.safetensors")] or sys.platform != "linux", "the model is kept"
 
