@@ -143,7 +143,9 @@ def test_any_numbers_at_all_are_survived(seed: int, n: int, kind: str, fill: flo
     rng = np.random.default_rng(seed)
     frames = rng.integers(0, 100, (n, 7, 9)).astype(kind)
     if kind.startswith("f"):
-        frames[rng.random(frames.shape) < 0.3] = min(fill, float(np.finfo(kind).max)) if fill > 0 else fill
+        frames[rng.random(frames.shape) < 0.3] = (
+            min(fill, float(np.finfo(kind).max)) if fill > 0 else fill
+        )
     scan = Scan(frames=frames, positions=rng.normal(size=(n, 2)))
     assert all(text.endswith((".", "?")) for text in found(scan))
     assert FaultyPixels.find(frames).bad.shape == (7, 9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +13,15 @@ import h5py
 import numpy as np
 import pytest
 
+from napari_ptychonn.cli import main
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import ELECTRONVOLT, Scan
 from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
 from napari_ptychonn.io import user_layouts as kept
-from napari_ptychonn.io.choice import PIXEL, Choice, Pick
+from napari_ptychonn.io.choice import Choice, Pick
 from napari_ptychonn.io.glimpse import glimpse
-from napari_ptychonn.io.layout import Layout
+from napari_ptychonn.io.layout import Field, Layout
+from napari_ptychonn.io.roles import PIXEL
 from napari_ptychonn.io.survey import Survey, holds_datasets, survey
 from napari_ptychonn.io.user_layouts import as_json, from_json, save_layout, user_layouts
 
@@ -275,6 +279,94 @@ class TestRemembered:
 
 
 SHAPES = {"f": (20, 16, 16), "y": (20,), "yx": (20, 2)}
+
+
+BARE: Any = {
+    "exp/cam/dist_mm": None,
+    "exp/mono@energy_keV": None,
+    "exp/cam@pixel_size_um": None,
+}
+NUMBERS: Any = {
+    "energy": Pick(number=8.8, unit="keV"),
+    "distance": Pick(number=1.9, unit="m"),
+    "pitch": Pick(number=75.0, unit="µm"),
+}
+
+
+class TestTyped:
+    """Numbers that no dataset has."""
+
+    def choice(self, path: Path, **picks: Pick) -> Choice:
+        found = survey(path).choice
+        unit = {"positions": Pick(path="exp/stage/samy", unit="µm")}
+        return replace(found, picks=found.picks | unit | (picks or NUMBERS))
+
+    def test_they_are_what_a_dataset_would_say(self, strange: Any) -> None:
+        whole = strange()
+        found = survey(whole).choice
+        picks = found.picks | {"positions": Pick(path="exp/stage/samy", unit="µm")}
+        told = read_scan(whole, replace(found, picks=picks).layout())
+        bare = strange("bare.h5", **BARE)
+        scan = read_scan(bare, self.choice(bare).layout())
+        assert scan.optics.wavelength == told.optics.wavelength
+        assert scan.optics.detector_pitch == told.optics.detector_pitch
+        assert scan.pixel_size == pytest.approx(told.pixel_size, rel=1e-12)
+        assert (
+            "Typed by hand, not in the file: photon energy 8.8 keV, detector distance 1.9 m, "
+            "detector pixel 75 µm." in scan.notes
+        )
+
+    def test_they_are_remembered_and_shown_again(
+        self, strange: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        choice = self.choice(strange("bare.h5", **BARE))
+        saved = json.loads(save_layout(choice.layout("Ours")).read_text(encoding="utf-8"))
+        assert saved["energy"] == pytest.approx(8800.0)
+        assert saved["pitch_x"] == pytest.approx(75e-6)
+        again = strange("bare_2.h5", **BARE)
+        scan = read_scan(again)
+        assert scan.optics.energy_kev == pytest.approx(8.8)
+        assert scan.optics.detector_distance == pytest.approx(1.9)
+        picks = survey(again).choice.picks
+        assert {role: picks[role] for role in NUMBERS} == NUMBERS  # type: ignore[index]
+        with pytest.raises(SystemExit, match="0"):
+            main(["info", str(again), "--json"])
+        told = json.loads(capsys.readouterr().out)
+        assert told["layout"] == "Ours"
+        assert told["energy_kev"] == pytest.approx(8.8)
+
+    def test_an_object_pixel_counts_whatever_the_positions_are_read_from(
+        self, write_hdf5: Write, counts: Any, raster: Any
+    ) -> None:
+        path = write_hdf5("frames.h5", {"exp/cam/stack": counts})
+        np.savetxt(path.with_name("frames.csv"), raster, delimiter=",")
+        found = survey(path).choice
+        picks = found.picks | {"pixel": Pick(number=12.5, unit="nm")}
+        scan = read_scan(path, replace(found, picks=picks).layout())
+        assert scan.pixel_size == pytest.approx((12.5e-9, 12.5e-9))
+
+    @pytest.mark.parametrize(
+        ("pick", "sentence"),
+        [
+            (Pick(number=8800.0, unit="keV"), "8800 keV cannot be; expected 0.03 to 1000 keV."),
+            (Pick(number=math.nan, unit="keV"), "type a number, in keV, or choose where it is."),
+            (Pick(number=-8.8, unit="keV"), "-8.8 keV cannot be"),
+        ],
+    )
+    def test_what_cannot_be_is_said_before_anything_is_opened(
+        self, pick: Pick, sentence: str
+    ) -> None:
+        picks: Any = {"frames": Pick(path="f"), "energy": pick}
+        choice = Choice(base=EMPTY, picks=picks)
+        assert f"Photon energy: {sentence}" in str(choice.missing(SHAPES))
+
+    def test_a_layout_by_hand_says_what_makes_no_sense(self, strange: Any) -> None:
+        path = strange("bare.h5", **BARE)
+        layout = replace(self.choice(path).layout(), energy=Field(constant=12.0), distance=None)
+        scan = read_scan(path, replace(layout, pitch_y=Field(constant=3.0), pitch_x=None))
+        notes = " ".join(scan.notes)
+        assert "The pitch y of 3 m as typed makes no sense and was not used." in notes
+        assert "was taken as keV" not in notes, "a typed number has a unit"
 
 
 class TestMissing:

@@ -90,11 +90,21 @@ def test_names_of_rows_are_told_apart() -> None:
         ({"name": "a", "require": [], "position_flip": "z"}, "expected one of"),
         ({"name": "a", "require": [], "amplitude": 1}, "expected bool"),
         ({"name": "a", "require": [], "orientation": True}, "expected int"),
+        ({"name": "a", "require": [], "energy": float("nan")}, "expected a finite number"),
+        ({"name": "a", "require": [], "energy": True}, "expected a path"),
+        ({"name": "a", "require": [], "energy": {"constant": 3.0}}, "expected a path"),
     ],
 )
 def test_what_a_row_cannot_say_is_refused(told: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         from_json(told, "file")
+
+
+def test_a_number_may_stand_where_no_file_has_it() -> None:
+    layout = from_json({"name": "a", "require": [["x"]], "energy": 8800, "pixel_y": 1e-8}, "file")
+    assert layout.energy == Field(constant=8800.0)
+    assert as_json(layout)["pixel_y"] == 1e-8
+    assert from_json(as_json(layout), "file") == layout
 
 
 def test_a_path_or_a_list_of_paths_is_enough() -> None:

@@ -15,7 +15,7 @@ from napari_ptychonn.io.choice import Choice, Pick
 from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.ranking import Ranking
 from napari_ptychonn.layers import KEY, ROLES
-from napari_ptychonn.widgets.choice_form import FROM_FILE, ChoiceForm
+from napari_ptychonn.widgets.choice_form import FROM_FILE, TYPED, ChoiceForm
 from napari_ptychonn.widgets.file_tree import BROKEN, VALUE, FileTree
 
 CRASHES = """
@@ -103,6 +103,11 @@ def test_an_unknown_file_is_chosen_opened_and_remembered(
     assert dialog.preview.map.image.image is not None, "positions are shown over the object"
     assert dialog.preview.frame.image.image.shape == (32, 32)
     assert "196 positions" in dialog.preview.of_map.text()
+    energy = form.rows["energy"]
+    energy.box.setCurrentIndex(energy.box.findText(TYPED))
+    assert not dialog.open_button.isEnabled()
+    energy.number.setText("8.8")
+    ready(qtbot, dock)
     dialog.name.setText("Our endstation")
     picture = dialog.grab()
     assert picture.save(str(screenshots / "picker.png"))
@@ -121,6 +126,7 @@ def test_an_unknown_file_is_chosen_opened_and_remembered(
     # The next file of that kind is recognised by itself.
     again = read_scan(strange("run_2.h5", kept=slice(0, 100)))
     np.testing.assert_allclose(again.positions, wanted[:100], atol=1e-15)
+    assert again.optics.energy_kev == pytest.approx(8.8), "as typed"
 
 
 def test_mirrored_positions_are_corrected_in_a_file_that_was_recognised(
@@ -259,6 +265,39 @@ class TestForm:
         form.transpose.click()
         assert len(told) == 2
         assert form.rows["energy"].unit.itemText(0) == FROM_FILE
+
+    def test_a_typed_number_and_a_dataset_exclude_each_other(self, form):
+        row = form.rows["energy"]
+        assert not row.number.isVisibleTo(form)
+        row.box.setCurrentIndex(row.box.findText(TYPED))
+        assert row.number.isVisibleTo(form)
+        assert row.unit.findText(FROM_FILE) < 0, "a typed number has the unit that is chosen"
+        assert row.unit.currentText() == "keV"
+        assert form.missing == "Photon energy: type a number, in keV, or choose where it is."
+        row.number.setText("8,8")
+        assert form.choice.picks["energy"] == Pick(number=8.8, unit="keV")
+        assert form.missing is None
+        row.unit.setCurrentText("eV")
+        assert "8.8 eV cannot be" in form.missing
+        row.number.setText("8.8 or so")
+        assert "type a number" in form.missing
+        form.use("energy", "energy_kev")
+        assert not row.number.isVisibleTo(form)
+        assert row.unit.itemText(0) == FROM_FILE
+        assert form.choice.picks["energy"] == Pick(path="energy_kev", unit="keV")
+
+    @pytest.mark.parametrize(
+        ("role", "unit"), [("distance", "m"), ("pitch", "µm"), ("pixel", "nm")]
+    )
+    def test_what_can_be_typed_has_its_usual_unit(self, form, role, unit):
+        row = form.rows[role]
+        row.box.setCurrentIndex(row.box.findText(TYPED))
+        row.number.setText("12")
+        choice = form.choice
+        assert choice.picks[role] == Pick(number=12.0, unit=unit)
+        form.start(Ranking(arrays=(stack("frames", 20, 16, 16),)), choice)
+        assert form.choice == choice
+        assert row.number.text() == "12"
 
     def test_a_line_of_the_tree_can_be_used_as_what_it_may_be(self, form):
         assert form.roles_of(stack("both", 20, 2)) == ("positions",)

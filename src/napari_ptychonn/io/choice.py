@@ -6,43 +6,24 @@ goes through the same door as every other file, this time and the next.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from napari_ptychonn.core.scan import ELECTRONVOLT
 from napari_ptychonn.io.contents import Contents
 from napari_ptychonn.io.layout import Field, Flip, Layout
 from napari_ptychonn.io.listing import ANY
+from napari_ptychonn.io.roles import (
+    BOUNDS,
+    LENGTHS,
+    NAMES,
+    PIXEL,
+    TYPED_UNITS,
+    Role,
+    factors_of,
+)
 from napari_ptychonn.io.sources import Sources
-
-Role = Literal[
-    "frames",
-    "positions",
-    "position_x",
-    "probe",
-    "object",
-    "mask",
-    "energy",
-    "wavelength",
-    "distance",
-    "pitch",
-    "pixel",
-]
-ROLES: tuple[Role, ...] = get_args(Role)
-
-PIXEL = "object pixel"
-LENGTHS: Mapping[str, float] = {"m": 1.0, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "Å": 1e-10}
-ENERGIES: Mapping[str, float] = {"eV": 1.0, "keV": 1e3, "J": 1 / ELECTRONVOLT}
-UNITS: Mapping[Role, tuple[str, ...]] = {
-    "positions": (*LENGTHS, PIXEL),
-    "energy": tuple(ENERGIES),
-    "wavelength": tuple(LENGTHS),
-    "distance": tuple(LENGTHS),
-    "pitch": tuple(LENGTHS),
-    "pixel": tuple(LENGTHS),
-}
-"""Units that a person can say; what is not here has none."""
 
 _QUANTITIES: Mapping[Role, tuple[str, ...]] = {
     "frames": ("frames",),
@@ -71,19 +52,22 @@ BY_HAND = "chosen by hand"
 
 @dataclass(frozen=True, kw_only=True)
 class Pick:
-    """One dataset or attribute.
+    """One dataset or attribute, or a number that was typed because no dataset has it.
 
     Attributes
     ----------
     path : str
         From the root of the file; 'owner@name' for an attribute.  With '*',
-        every array that fits, one behind the other.
+        every array that fits, one behind the other.  '' for a typed number.
     unit : str
         One of `UNITS`; '' for what the file says, or what it was recognised as.
+    number : float or None
+        As typed, in `unit`; NaN where nothing was typed yet.
     """
 
-    path: str
+    path: str = ""
     unit: str = ""
+    number: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +131,7 @@ class Choice:
             for role, (quantity, *_) in _QUANTITIES.items()
             if (path := seen.where(quantity)) is not None
         }
+        picks |= _typed(base)
         y, x, both = (seen.where(q) for q in ("position_y", "position_x", "positions"))
         if y is not None and x is not None:
             picks |= {"positions": Pick(path=y), "position_x": Pick(path=x)}
@@ -179,6 +164,9 @@ class Choice:
         """
         if "frames" not in self.picks:
             return "Choose the dataset that holds the diffraction frames."
+        for role in TYPED_UNITS:
+            if (why := self._why_not(role)) is not None:
+                return why
         positions = self.picks.get("positions")
         x = self.picks.get("position_x")
         if positions is None:
@@ -186,6 +174,21 @@ class Choice:
         if x is None and len(shapes.get(positions.path, (1, 2))) == 1:
             return f"Choose the x positions: {positions.path} holds one coordinate only."
         return None
+
+    def _why_not(self, role: Role) -> str | None:
+        """Say why a typed number cannot be, in the unit that it was typed in."""
+        pick = self.picks.get(role)
+        if pick is None or pick.number is None:
+            return None
+        if math.isnan(pick.number):
+            return f"{NAMES[role]}: type a number, in {pick.unit}, or choose where it is."
+        low, high = (bound / factors_of(role)[pick.unit] for bound in BOUNDS[role])
+        if low <= pick.number <= high:
+            return None
+        return (
+            f"{NAMES[role]}: {pick.number:g} {pick.unit} cannot be; expected {low:g} to {high:g} "
+            f"{pick.unit}."
+        )
 
     def layout(self, name: str = "") -> Layout:
         """Make the row of the table of layouts that reads the file this way.
@@ -209,12 +212,23 @@ class Choice:
             **(changes | self._position_fields()),
             name=name or BY_HAND,
             require=self._require(),
-            notes=(_note(name),),
+            notes=(_note(name), *self._note_on_typed()),
             orientation=self.orientation,
             zero_frequency=self.zero_frequency,
             amplitude=self.amplitude,
             mask_marks=self.mask_marks,
         )
+
+    def _note_on_typed(self) -> tuple[str, ...]:
+        told = [
+            f"{NAMES[role].lower()} {pick.number:g} {pick.unit}"
+            for role, pick in self.picks.items()
+            if pick.number is not None
+        ]
+        if not told:
+            return ()
+        listed = ", ".join(told)
+        return (f"Typed by hand, not in the file: {listed}.",)
 
     def _is_new(self, role: Role) -> bool:
         """Whether a role was given a dataset that it was not recognised with."""
@@ -227,7 +241,10 @@ class Choice:
             return dict.fromkeys(quantities)
         if pick == self.recognised.get(role):
             return {}
-        factors = ENERGIES if role == "energy" else LENGTHS
+        factors = factors_of(role)
+        if pick.number is not None:
+            typed = Field(constant=pick.number * factors[pick.unit])
+            return dict.fromkeys(quantities, None if math.isnan(pick.number) else typed)
         return {
             quantity: self._field(role, quantity, factors, index if len(quantities) > 1 else None)
             for index, quantity in enumerate(quantities)
@@ -280,9 +297,21 @@ class Choice:
         own = [self.picks[role].path for role in ("frames", "positions", "position_x")
                if role in self.picks]  # fmt: skip
         if "positions" not in self.picks:  # frames alone say too little
-            own += [pick.path for role, pick in self.picks.items() if role in ("mask", "energy")]
+            told = [self.picks[role].path for role in ("mask", "energy") if role in self.picks]
+            own += [path for path in told if path]
         wanted = (*self.base.require, *((path,) for path in own))
         return tuple(dict.fromkeys(wanted))
+
+
+def _typed(layout: Layout) -> dict[Role, Pick]:
+    """Return the numbers that a layout has by itself, as a person would type them."""
+    picks: dict[Role, Pick] = {}
+    for role, unit in TYPED_UNITS.items():
+        where: Field | None = getattr(layout, _QUANTITIES[role][0])
+        if where is not None and where.constant is not None:
+            number = where.constant / factors_of(role)[unit]
+            picks[role] = Pick(unit=unit, number=float(f"{number:.12g}"))
+    return picks
 
 
 def rooted(layout: Layout, group: str) -> Layout:

@@ -87,6 +87,8 @@ class Contents:
     def value(self, quantity: str) -> Any | None:
         """Return the stored scalar of a quantity, unscaled: a one-element array or an attribute."""
         where: Field | None = getattr(self.layout, quantity)
+        if where is not None and where.constant is not None:
+            return where.constant
         for path in self._paths(where):
             value = self._value_at(path, where)
             if value is not None:
@@ -96,6 +98,8 @@ class Contents:
     def number(self, quantity: str) -> float | None:
         """Return a scalar in SI units; None where it is missing, zero or no number."""
         where: Field | None = getattr(self.layout, quantity)
+        if where is not None and where.constant is not None:
+            return where.constant or None
         for path in self._paths(where):
             number = _as_number(self._value_at(path, where))
             # Writers put 0 where they do not know; real products have a 0 probe pixel.
@@ -118,6 +122,11 @@ class Contents:
         if isinstance(value, bytes):
             value = value.decode(errors="replace")
         return str(value) if value is not None and str(value) else None
+
+    def is_typed(self, quantity: str) -> bool:
+        """Whether a number was given by a person instead of the file."""
+        where: Field | None = getattr(self.layout, quantity)
+        return where is not None and where.constant is not None
 
     def has(self, quantity: str) -> bool:
         """Whether the quantity is there, as an array."""

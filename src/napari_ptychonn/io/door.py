@@ -53,7 +53,8 @@ def admit(sources: Sources) -> Scan:
         sample.frames, usable, of=sample.of, ceiling=sources.frames.number("ceiling")
     )
     places = sources.places if sources.places is not None else sources.frames
-    pixel = pixel_size(places, optics, stack.shape[1:])
+    typed = sources.frames.is_typed("pixel_y")
+    pixel = pixel_size(sources.frames if typed else places, optics, stack.shape[1:])
     probe, probe_notes = _probe(places, sources.frames, stack)
     labels = why_not_labels(sources.frames)
     scan = Scan(

@@ -38,13 +38,16 @@ class Field:
         All arrays that '*' finds, one behind the other along their first axis.
     fixed : bool
         `scale` holds even where the file names a unit: the file is known to be wrong.
+    constant : float or None
+        The number itself, in SI units (eV for an energy), where no file has it.
     """
 
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     scale: float = 1.0
     index: int | None = None
     every: bool = False
     fixed: bool = False
+    constant: float | None = None
 
 
 def at(
@@ -56,6 +59,30 @@ def at(
 ) -> Field:
     """Write a `Field` in a row of the table."""
     return Field(paths=paths, scale=scale, index=index, every=every, fixed=fixed)
+
+
+NUMBERS = frozenset(
+    {
+        "beam_y",
+        "beam_x",
+        "orientation_code",
+        "ceiling",
+        "stage_angle",
+        "energy",
+        "wavelength",
+        "distance",
+        "pitch_y",
+        "pitch_x",
+        "pixel_y",
+        "pixel_x",
+        "centre_y",
+        "centre_x",
+        "origin_y",
+        "origin_x",
+        "iterations",
+    }
+)
+"""Fields of a row that are one number, which may be given as such (`Field.constant`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

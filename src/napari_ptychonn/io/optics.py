@@ -29,7 +29,8 @@ def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
     """
     notes: list[str] = []
     energy = _within(contents, "energy", _ENERGIES, "eV", notes)
-    if energy is not None and energy < _NO_ENERGY_IN_EV:
+    is_bare = not contents.is_typed("energy")
+    if energy is not None and energy < _NO_ENERGY_IN_EV and is_bare:
         notes.append(f"The energy of {energy:.4g} in the file has no unit and was taken as keV.")
         energy *= 1e3
     wavelength = None if energy is None else PLANCK_TIMES_C / (energy * ELECTRONVOLT)
@@ -70,5 +71,6 @@ def _within(
     if bounds[0] <= value <= bounds[1]:
         return value
     name = quantity.replace("_", " ")
-    notes.append(f"The {name} of {value:.3g} {unit} in the file makes no sense and was not used.")
+    where = "as typed" if contents.is_typed(quantity) else "in the file"
+    notes.append(f"The {name} of {value:.3g} {unit} {where} makes no sense and was not used.")
     return None

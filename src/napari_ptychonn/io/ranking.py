@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from napari_ptychonn.io.branch import Branch
-from napari_ptychonn.io.choice import LENGTHS, UNITS, Choice, Pick, Role
+from napari_ptychonn.io.choice import Choice, Pick
+from napari_ptychonn.io.roles import LENGTHS, UNITS, Role
 from napari_ptychonn.io.units import spelled
 
 _FRAMES = re.compile(

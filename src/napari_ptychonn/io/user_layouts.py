@@ -6,13 +6,17 @@
      "frames": "scan/frames",
      "position_y": {"paths": ["scan/motor_y"], "scale": 1e-6},
      "position_x": {"paths": ["scan/motor_x"], "scale": 1e-6},
-     "position_flip": "y"}
+     "position_flip": "y",
+     "energy": 8800, "distance": 1.92}
+
+A number instead of a path is what no dataset has, in eV or m.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from dataclasses import asdict, fields
 from functools import cache
@@ -22,7 +26,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.atomic import replacing
-from napari_ptychonn.io.layout import Field, Layout
+from napari_ptychonn.io.layout import NUMBERS, Field, Layout
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +88,8 @@ def as_json(layout: Layout) -> dict[str, Any]:
 
 def _place_as_json(where: Field) -> Any:
     """Write one place in a file as a person would: only what is not understood by itself."""
+    if where.constant is not None:
+        return where.constant
     paths: Any = where.paths[0] if len(where.paths) == 1 else list(where.paths)
     plain = asdict(Field(paths=where.paths))
     changed = {name: value for name, value in asdict(where).items() if value != plain[name]}
@@ -118,8 +124,23 @@ def from_json(told: dict[str, Any], what: str) -> Layout:
         raise InputError(f"{what}: a layout has no {', '.join(unknown)}.")
     if missing := sorted({"name", "require"} - set(told)):
         raise InputError(f"{what}: a layout needs {' and '.join(missing)}.")
-    values = {name: _checked(value, kinds[name], f"{what}: {name}") for name, value in told.items()}
+    values: dict[str, Any] = {
+        name: _constant(value, f"{what}: {name}")
+        if name in NUMBERS and _is_number(value)
+        else _checked(value, kinds[name], f"{what}: {name}")
+        for name, value in told.items()
+    }
     return Layout(**values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _constant(value: float, what: str) -> Field:
+    if not math.isfinite(value):
+        raise InputError(f"{what}: expected a finite number, got {value}.")
+    return Field(constant=float(value))
 
 
 def _checked(value: Any, kind: Any, what: str) -> Any:
@@ -148,11 +169,11 @@ def _field(value: Any, what: str) -> Field:
         raise InputError(f"{what}: expected a path or a list of paths, got {value!r}.")
     scale, index = told.get("scale", 1.0), told.get("index")
     every, fixed = told.get("every", False), told.get("fixed", False)
-    is_number = isinstance(scale, int | float) and not isinstance(scale, bool)
-    if not is_number or not isinstance(index, int | None):
+    if not _is_number(scale) or not isinstance(index, int | None):
         raise InputError(f"{what}: expected a number as scale, and an index or nothing.")
     if not isinstance(every, bool) or not isinstance(fixed, bool):
         raise InputError(f"{what}: expected true or false as every and fixed.")
-    if unknown := sorted(set(told) - {field.name for field in fields(Field)}):
+    known = {field.name for field in fields(Field)} - {"constant"}
+    if unknown := sorted(set(told) - known):
         raise InputError(f"{what}: a place in a file has no {', '.join(unknown)}.")
     return Field(paths=tuple(paths), scale=float(scale), index=index, every=every, fixed=fixed)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QWidget,
+)
 from superqt.utils import signals_blocked
 
 from napari_ptychonn.io.branch import Branch
-from napari_ptychonn.io.choice import ROLES, UNITS, Choice, Pick, Role
+from napari_ptychonn.io.choice import Choice, Pick
 from napari_ptychonn.io.layout import Flip, Layout
 from napari_ptychonn.io.ranking import Ranking
+from napari_ptychonn.io.roles import NAMES, ROLES, TYPED_UNITS, UNITS, Role
 
-LABELS: Mapping[Role, str] = {
-    "frames": "Frames",
-    "positions": "Positions",
-    "position_x": "x, where apart",
-    "probe": "Probe",
-    "object": "Object",
-    "mask": "Mask",
-    "energy": "Photon energy",
-    "wavelength": "Wavelength",
-    "distance": "Detector distance",
-    "pitch": "Detector pixel",
-    "pixel": "Object pixel",
-}
 _TIPS: Mapping[Role, str] = {
     "frames": "Diffraction frames (n, y, x), or a raster of them (rows, columns, y, x).",
     "positions": "Both coordinates in one dataset, or y alone. Without any, those of a file beside "
@@ -38,12 +35,18 @@ _TIPS: Mapping[Role, str] = {
     "object": "A reconstructed object, to train on or to compare with.",
     "mask": "Pixels of the detector that do not count.",
     "energy": "Energy of the photons; without it the wavelength.",
+    "wavelength": "Used where there is no energy.",
+    "distance": "From the sample to the detector.",
     "pitch": "Size of a pixel of the detector.",
     "pixel": "Size of a pixel of the object; without it, it follows from energy, distance and "
     "detector pixel.",
 }
 _NOTHING: Mapping[Role, str] = {"positions": "beside this file, or a raster"}
 FROM_FILE = "as the file says"
+TYPED = "typed:"
+_TYPED_DATA = "\0typed"
+"""What the box holds for a typed number: no path has a zero byte in it."""
+
 _UNIT_TIP = "A unit that is chosen here holds whatever the file says."
 _ZERO = {"detect": "found by looking", "centre": "in the centre", "corner": "at the corner"}
 _MARKS = {"bad": "marks bad pixels", "good": "marks good pixels"}
@@ -55,7 +58,7 @@ _REFILLED: tuple[Role, ...] = ("positions", "position_x", "mask")
 
 
 class RoleRow:
-    """The box of one role, and its unit.
+    """The box of one role, a number that may be typed instead, and its unit.
 
     Parameters
     ----------
@@ -65,7 +68,7 @@ class RoleRow:
 
     def __init__(self, role: Role) -> None:
         self.role: Role = role
-        self.label = QLabel(LABELS[role])
+        self.label = QLabel(NAMES[role])
         self.box = QComboBox()
         self.box.setMinimumContentsLength(20)
         self.box.setSizeAdjustPolicy(
@@ -76,8 +79,18 @@ class RoleRow:
             self.unit = QComboBox()
             self.unit.addItems([FROM_FILE, *UNITS[role]])
             self.unit.setToolTip(_UNIT_TIP)
+        self.number: QLineEdit | None = None
+        if role in TYPED_UNITS:
+            self.number = QLineEdit()
+            self.number.setPlaceholderText("number")
+            self.number.setVisible(False)
         for widget in (self.label, self.box):
             widget.setToolTip(_TIPS.get(role, ""))
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the number beside the box counts, and no dataset."""
+        return bool(self.box.currentData() == _TYPED_DATA)
 
     @property
     def pick(self) -> Pick | None:
@@ -86,18 +99,37 @@ class RoleRow:
         if path is None:
             return None
         unit = self.unit.currentText() if self.unit is not None else FROM_FILE
+        if self.is_typed and self.number is not None:
+            return Pick(number=_number(self.number.text()), unit=unit)
         return Pick(path=path, unit="" if unit == FROM_FILE else unit)
 
     @pick.setter
     def pick(self, pick: Pick | None) -> None:
-        path = None if pick is None else pick.path
+        number = None if pick is None else pick.number
+        path = _TYPED_DATA if number is not None else pick.path if pick is not None else None
         at = 0 if path is None else self.box.findData(path)
         if at < 0:
             self.box.addItem(str(path), path)
             at = self.box.count() - 1
         with signals_blocked(self.box):
             self.box.setCurrentIndex(at)
+        if self.number is not None and number is not None:
+            with signals_blocked(self.number):
+                self.number.setText("" if math.isnan(number) else f"{number:.12g}")
+        self.show_typed()
         self.set_unit("" if pick is None else pick.unit)
+
+    def show_typed(self) -> None:
+        """Show the number where it counts, and only units that it can have."""
+        if self.number is None or self.unit is None:
+            return
+        self.number.setVisible(self.is_typed)
+        units = [*(() if self.is_typed else (FROM_FILE,)), *UNITS[self.role]]
+        if [self.unit.itemText(k) for k in range(self.unit.count())] != units:
+            with signals_blocked(self.unit):
+                self.unit.clear()
+                self.unit.addItems(units)
+                self.unit.setCurrentText(TYPED_UNITS[self.role] if self.is_typed else FROM_FILE)
 
     def set_unit(self, unit: str) -> None:
         """Choose a unit; '' for the file's own."""
@@ -113,6 +145,8 @@ class RoleRow:
         with signals_blocked(self.box):
             self.box.clear()
             self.box.addItem(_NOTHING.get(self.role, "none"), None)
+            if self.number is not None:
+                self.box.addItem(TYPED, _TYPED_DATA)
             for candidate in found:
                 path = candidate.branch.path
                 self.box.addItem(_text(candidate.branch), path)
@@ -121,6 +155,8 @@ class RoleRow:
 
     def unit_by_name(self) -> str:
         """What the name of the chosen dataset says about its unit."""
+        if self.is_typed:
+            return TYPED_UNITS[self.role]
         return self._units.get(self.box.currentData(), "")
 
 
@@ -219,6 +255,7 @@ class ChoiceForm(QWidget):
 
     def _on_role(self, role: Role) -> None:
         row = self.rows[role]
+        row.show_typed()
         row.set_unit(row.unit_by_name())
         if role in ("frames", "positions"):
             self._enable()
@@ -252,6 +289,8 @@ class ChoiceForm(QWidget):
             row.box.currentIndexChanged.connect(lambda _index, role=role: self._on_role(role))
             if row.unit is not None:
                 row.unit.currentIndexChanged.connect(self._on_change)
+            if row.number is not None:
+                row.number.textChanged.connect(self._on_change)
         for box in (self.zero, self.marks):
             box.currentIndexChanged.connect(self._on_change)
         for check, _ in self._boxes(self._start):
@@ -268,7 +307,11 @@ class ChoiceForm(QWidget):
         extras: dict[Role, QWidget] = {"frames": self.amplitude, "mask": self.marks}
         for line, (role, row) in enumerate(self.rows.items()):
             grid.addWidget(row.label, line, 0)
-            grid.addWidget(row.box, line, 1)
+            beside = QHBoxLayout()
+            beside.addWidget(row.box, 1)
+            if row.number is not None:
+                beside.addWidget(row.number, 1)
+            grid.addLayout(beside, line, 1)
             if (extra := row.unit or extras.get(role)) is not None:
                 grid.addWidget(extra, line, 2)
         line = len(self.rows)
@@ -286,6 +329,14 @@ class ChoiceForm(QWidget):
             beside.addStretch(1)
             grid.addLayout(beside, line, 1, 1, 2)
             line += 1
+
+
+def _number(text: str) -> float:
+    """Read what was typed; NaN where that is no number."""
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return math.nan
 
 
 def _text(branch: Branch) -> str:

@@ -32,9 +32,10 @@ from napari_ptychonn.choosing import Below
 from napari_ptychonn.io.choice import Choice
 from napari_ptychonn.io.glimpse import Glimpse
 from napari_ptychonn.io.layout import Layout
+from napari_ptychonn.io.roles import NAMES
 from napari_ptychonn.io.survey import Survey
 from napari_ptychonn.io.user_layouts import user_layouts
-from napari_ptychonn.widgets.choice_form import LABELS, ChoiceForm
+from napari_ptychonn.widgets.choice_form import ChoiceForm
 from napari_ptychonn.widgets.choice_preview import ChoicePreview
 from napari_ptychonn.widgets.file_tree import FileTree
 from napari_ptychonn.widgets.section import sentence_label
@@ -236,7 +237,7 @@ class DatasetDialog(QDialog):
         assert menu is not None
         menu.clear()
         for role in roles:
-            action = menu.addAction(LABELS[role])
+            action = menu.addAction(NAMES[role])
             assert action is not None
             assert branch is not None
             path = branch.path
