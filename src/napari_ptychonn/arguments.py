@@ -105,6 +105,15 @@ MaskContrastOption = Annotated[
     ),
 ]
 
+PositionsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE[::DATASET]",
+        help="Scan positions of another file instead of the scan's own: .csv .txt .dat .mda, or a "
+        "dataset of an HDF5, NumPy or MATLAB file.",
+    ),
+]
+
 CropOption = Annotated[
     int | None,
     typer.Option(

@@ -28,6 +28,7 @@ from napari_ptychonn.arguments import (
     JsonOption,
     MaskContrastOption,
     MaskOption,
+    PositionsOption,
     ScanArgument,
     chosen_frames,
     must_be_writable,
@@ -110,12 +111,13 @@ def _top(
 @app.command()
 def info(
     scan: Annotated[str, typer.Argument(metavar="FILE", help="Any file, or FILE::/group.")],
+    positions: PositionsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what was recognised in a file, with every warning."""
     from napari_ptychonn.io import describe
 
-    description = describe(scan, beside=True).as_dict()
+    description = describe(scan, beside=True, positions=positions).as_dict()
     if as_json:
         print_json(description)
         return
@@ -162,6 +164,7 @@ def reconstruct(
         int, typer.Option(min=0, help="Frames that update the object at once; 0: chosen.")
     ] = 0,
     threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: chosen.")] = 0,
+    positions: PositionsOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     crop: CropOption = None,
@@ -178,10 +181,12 @@ def reconstruct(
 
     if missing := why_not():
         raise InputError(missing)
-    must_be_writable(output, scan, None if _is_reconstruction(start) else start)
-    measured = read_scan_aloud(scan, mask_contrast if mask else None, crop=crop, bin=bin)
+    must_be_writable(output, scan, positions, None if _is_reconstruction(start) else start)
+    measured = read_scan_aloud(
+        scan, mask_contrast if mask else None, positions=positions, crop=crop, bin=bin
+    )
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
-    before = None if start is None else read_aloud(start)
+    before = None if start is None else read_aloud(start, scan=scan, positions=positions)
     options = EngineOptions(
         algorithm=algorithm.value,
         iterations=iterations,
@@ -231,6 +236,7 @@ def predict(
         ),
     ],
     frames: FramesOption = None,
+    positions: PositionsOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     crop: CropOption = None,
@@ -241,10 +247,12 @@ def predict(
 
     Ctrl-C ends it early, writes what is predicted by then, and exits with 130.
     """
-    must_be_writable(output, scan, str(model))
+    must_be_writable(output, scan, positions, str(model))
     from napari_ptychonn.io import write_result
 
-    measured = read_scan_aloud(scan, mask_contrast if mask else None, crop=crop, bin=bin)
+    measured = read_scan_aloud(
+        scan, mask_contrast if mask else None, positions=positions, crop=crop, bin=bin
+    )
     trained = _model(model)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
 
@@ -360,16 +368,17 @@ def convert(
             "that they are for.",
         ),
     ] = None,
+    positions: PositionsOption = None,
     crop: Annotated[
         int | None,
         typer.Option(min=64, help="With weights: detector pixels to keep along each axis."),
     ] = None,
 ) -> None:
     """Write an object, a result or a model in the form of another program."""
-    must_be_writable(output, source, scan)
+    must_be_writable(output, source, scan, positions)
     from napari_ptychonn.conversion import convert as converted
 
-    for file in converted(source, output, scan=scan, crop=crop):
+    for file in converted(source, output, scan=scan, positions=positions, crop=crop):
         print(file)
 
 

@@ -10,7 +10,12 @@ WEIGHTS = (".pth", ".pt")
 
 
 def convert(
-    source: str, target: Path, *, scan: str | None = None, crop: int | None = None
+    source: str,
+    target: Path,
+    *,
+    scan: str | None = None,
+    positions: str | None = None,
+    crop: int | None = None,
 ) -> list[Path]:
     """Write what a file holds in another form.
 
@@ -25,6 +30,8 @@ def convert(
         becomes ONNX, published weights a model.
     scan : str, optional
         The frames that go with a reconstruction or with published weights.
+    positions : str, optional
+        With `scan`: see `read_scan`.
     crop : int, optional
         See `read_published`.
 
@@ -38,15 +45,17 @@ def convert(
     InputError
         When there is no way from the one to the other.
     """
+    if positions is not None and scan is None:
+        raise InputError(f"{positions}: positions place the frames of a scan; give the scan, too.")
     if Path(source).suffix.lower() in WEIGHTS:
-        return [_imported(source, target, scan, crop)]
+        return [_imported(source, target, scan, positions, crop)]
     from napari_ptychonn.io import describe
 
     kind = describe(source).kind
     if kind == "model":
         return [_exported(source, target)]
     if scan is not None:
-        return [_training_data(source, target, scan)]
+        return [_training_data(source, target, scan, positions)]
     from napari_ptychonn.io import (
         read_reconstruction,
         read_result,
@@ -59,7 +68,9 @@ def convert(
     return write_reconstruction(target, read_reconstruction(source))
 
 
-def _imported(source: str, target: Path, scan: str | None, crop: int | None) -> Path:
+def _imported(
+    source: str, target: Path, scan: str | None, positions: str | None, crop: int | None
+) -> Path:
     if scan is None:
         raise InputError(
             f"{source}: the weights do not say what frames they were trained on; give the scan "
@@ -68,7 +79,7 @@ def _imported(source: str, target: Path, scan: str | None, crop: int | None) -> 
     from napari_ptychonn.core.published import read_published
     from napari_ptychonn.io import read_scan
 
-    read_published(source, read_scan(scan), crop=crop).save(target)
+    read_published(source, read_scan(scan, positions=positions), crop=crop).save(target)
     return target
 
 
@@ -82,7 +93,11 @@ def _exported(source: str, target: Path) -> Path:
     return target
 
 
-def _training_data(source: str, target: Path, scan: str) -> Path:
+def _training_data(source: str, target: Path, scan: str, positions: str | None) -> Path:
     from napari_ptychonn.io import read_reconstruction, read_scan, write_training_data
+    from napari_ptychonn.io.location import Location
 
-    return write_training_data(target, read_scan(scan), read_reconstruction(source))
+    # Another file numbers frames by itself.
+    is_within = Location.parse(source).is_in_file_of(Location.parse(scan))
+    made = read_reconstruction(source, positions=positions if is_within else None)
+    return write_training_data(target, read_scan(scan, positions=positions), made)

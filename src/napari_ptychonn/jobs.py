@@ -98,8 +98,8 @@ class Opened:
     """What one file turned out to hold; at least one of these is there.
 
     `names` are the reconstructions that the file offers after ``::``; `layout`
-    is how it was read, and `places` the file that its positions are from, where somebody
-    chose that by hand.
+    is how it was read, and `places` the file (or 'FILE::DATASET') that its positions are from,
+    where somebody chose that by hand.
     """
 
     path: Path
@@ -107,7 +107,7 @@ class Opened:
     reconstruction: Reconstruction | None = None
     names: tuple[str, ...] = ()
     layout: Layout | None = None
-    places: Path | None = None
+    places: str | None = None
     result: Result | None = None
     model: TrainedModel | None = None
 
@@ -450,7 +450,7 @@ def open_path(path: str | Path) -> Opened:
 
 
 def positions_job(
-    path: Path, layout: Layout | None, positions: Path, should_stop: ShouldStop
+    path: Path, layout: Layout | None, positions: str, should_stop: ShouldStop
 ) -> Iterator[Opened]:
     """Open a scan once more, with the positions of another file."""
     del should_stop
@@ -458,7 +458,7 @@ def positions_job(
 
 
 def open_scan(
-    path: str | Path, layout: Layout | None = None, positions: Path | None = None
+    path: str | Path, layout: Layout | None = None, positions: str | None = None
 ) -> Opened:
     """Open a scan and the reconstruction that comes with it.
 
@@ -469,8 +469,8 @@ def open_scan(
     layout : Layout, optional
         How the file is laid out, where somebody chose that; an object that cannot
         be placed is then only told of.
-    positions : Path, optional
-        A file whose positions are used instead of the scan's own.
+    positions : str, optional
+        A file (or 'FILE::DATASET') whose positions are used instead of the scan's own.
     """
     from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
 

@@ -59,8 +59,8 @@ class Session:
         See `napari_ptychonn.core.reduction.reduced`.
     path : Path or None
         What was opened, perhaps with a group after '::'.
-    places : Path or None
-        The file that its positions are from, where somebody chose that.
+    places : str or None
+        The file (or 'FILE::DATASET') that its positions are from, where somebody chose that.
     layout : Layout or None
         How its file was read, where somebody chose that by hand.
     reconstruction : Reconstruction or None
@@ -117,7 +117,7 @@ class Session:
         self.bin = 1
         self._made: Reconstruction | None = None
         self.path: Path | None = None
-        self.places: Path | None = None
+        self.places: str | None = None
         self.layout: Layout | None = None
         self.reconstruction: Reconstruction | None = None
         self.object_so_far: Reconstruction | None = None
@@ -147,7 +147,7 @@ class Session:
         reconstruction_names: tuple[str, ...] = (),
         layout: Layout | None = None,
         path: Path | None = None,
-        places: Path | None = None,
+        places: str | None = None,
     ) -> None:
         """Start over with another scan; the model stays, so that it can predict this one too."""
         self.whole, self.crop, self.bin = scan, None, 1

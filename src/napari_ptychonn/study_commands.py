@@ -13,6 +13,7 @@ from napari_ptychonn.arguments import (
     DeviceOption,
     FirstProbe,
     JsonOption,
+    PositionsOption,
     Preset,
     ScanArgument,
     chosen_frames,
@@ -99,6 +100,7 @@ def sparse(
     iterations: IterationsOption = 100,
     algorithm: AlgorithmOption = Algorithm.EPIE,
     first_probe: FirstProbeOption = FirstProbe.KNOWN,
+    positions: PositionsOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -110,7 +112,7 @@ def sparse(
     steps = parse_counts(every)
     from napari_ptychonn.studies import sparse_study
 
-    measured, trained, against = _read(scan, model, reference)
+    measured, trained, against = _read(scan, model, reference, positions)
     with stop_requests(KEPT) as stop:
         stages = sparse_study(
             measured,
@@ -153,6 +155,7 @@ def size(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Optimiser steps of each training.")
     ] = None,
+    positions: PositionsOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -164,8 +167,8 @@ def size(
     counts = None if sizes is None else parse_counts(sizes)
     from napari_ptychonn.studies import size_study
 
-    measured = read_scan_aloud(scan)
-    labels = read_aloud(reconstruction or scan)
+    measured = read_scan_aloud(scan, positions=positions)
+    labels = read_aloud(reconstruction or scan, scan=scan, positions=positions)
     options, network = recipe(preset, None, steps, seed, None)
     with stop_requests(KEPT) as stop:
         stages = size_study(
@@ -176,7 +179,9 @@ def size(
             options=options,
             network=network,
             split=split_by(None, preset, seed),
-            reference=None if reference is None else read_aloud(reference),
+            reference=None
+            if reference is None
+            else read_aloud(reference, scan=scan, positions=positions),
             device=device,
             should_stop=stop,
         )
@@ -192,6 +197,7 @@ def warm_start(
     iterations: IterationsOption = 100,
     algorithm: AlgorithmOption = Algorithm.EPIE,
     first_probe: FirstProbeOption = FirstProbe.KNOWN,
+    positions: PositionsOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -202,7 +208,7 @@ def warm_start(
     """
     from napari_ptychonn.studies import warm_start_study
 
-    measured, trained, against = _read(scan, model, reference)
+    measured, trained, against = _read(scan, model, reference, positions)
     with stop_requests(KEPT) as stop:
         stages = warm_start_study(
             measured,
@@ -216,11 +222,13 @@ def warm_start(
 
 
 def _read(
-    scan: str, model: Path, reference: str | None
+    scan: str, model: Path, reference: str | None, positions: str | None
 ) -> tuple[Scan, TrainedModel, Reconstruction]:
     from napari_ptychonn.core.model import TrainedModel
 
-    return read_scan_aloud(scan), TrainedModel.load(model), read_aloud(reference or scan)
+    measured = read_scan_aloud(scan, positions=positions)
+    against = read_aloud(reference or scan, scan=scan, positions=positions)
+    return measured, TrainedModel.load(model), against
 
 
 def _engine(

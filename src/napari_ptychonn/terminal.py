@@ -45,6 +45,7 @@ def read_scan_aloud(
     contrast: float | None = CONTRAST,
     say: Callable[[str], None] | None = None,
     *,
+    positions: str | None = None,
     crop: int | None = None,
     bin: int = 1,
 ) -> Scan:
@@ -58,6 +59,8 @@ def read_scan_aloud(
         Faulty pixels beyond this are masked (see `FaultyPixels`); None masks none.
     say : callable, optional
         Instead of a warning in the log.
+    positions : str, optional
+        See `read_scan`.
     crop, bin : int
         See `reduced`.
     """
@@ -65,17 +68,35 @@ def read_scan_aloud(
     from napari_ptychonn.io import read_scan
 
     # Pixels are summed after the faulty ones are left out.
-    scan = read_scan(path).masked_above(contrast)
+    scan = read_scan(path, positions=positions).masked_above(contrast)
     for sentence in scan.warnings:
         (say or logger.warning)(f"{scan.name}: {sentence}")
     return reduced(scan, crop, bin)
 
 
-def read_aloud(path: str, say: Callable[[str], None] = notice) -> Reconstruction:
-    """Read a reconstruction, and say what it is."""
-    from napari_ptychonn.io import read_reconstruction
+def read_aloud(
+    path: str,
+    say: Callable[[str], None] = notice,
+    *,
+    scan: str | None = None,
+    positions: str | None = None,
+) -> Reconstruction:
+    """Read a reconstruction, and say what it is.
 
-    reconstruction = read_reconstruction(path)
+    Parameters
+    ----------
+    path : str
+        See `read_reconstruction`.
+    say : callable
+        Tells a person.
+    scan, positions : str, optional
+        What the scan was read from; other positions than its own may number its frames anew.
+    """
+    from napari_ptychonn.io import read_reconstruction
+    from napari_ptychonn.io.location import Location
+
+    is_within = scan is not None and Location.parse(path).is_in_file_of(Location.parse(scan))
+    reconstruction = read_reconstruction(path, positions=positions if is_within else None)
     made = reconstruction.algorithm
     if reconstruction.iterations:
         made += f", {reconstruction.iterations} iterations"

@@ -17,6 +17,7 @@ from napari_ptychonn.arguments import (
     DeviceOption,
     MaskContrastOption,
     MaskOption,
+    PositionsOption,
     Preset,
     ScanArgument,
     Validation,
@@ -101,6 +102,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Go on training this model.")
     ] = None,
+    positions: PositionsOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     crop: CropOption = None,
@@ -118,15 +120,16 @@ def train(
     """
     if epochs is not None and steps is not None:
         raise typer.BadParameter("give --epochs or --steps, not both.")
-    must_be_writable(output, scan, reconstruction)
+    must_be_writable(output, scan, reconstruction, positions)
     from napari_ptychonn.core.reduction import reduced, reduced_reconstruction
     from napari_ptychonn.core.region import TrainingRegion
 
     say = _voice(processes)
     contrast = mask_contrast if mask else None
-    whole = read_scan_aloud(scan, contrast, None if say is notice else say)
+    whole = read_scan_aloud(scan, contrast, None if say is notice else say, positions=positions)
     measured = reduced(whole, crop, bin)
-    labels = reduced_reconstruction(read_aloud(reconstruction or scan, say), whole, crop, bin)
+    made = read_aloud(reconstruction or scan, say, scan=scan, positions=positions)
+    labels = reduced_reconstruction(made, whole, crop, bin)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
     say(f"{measured.name}: {region.description}: {region.counts}")
     if processes > 1:
@@ -179,6 +182,7 @@ def practise(
     ] = None,
     points: Annotated[int, typer.Option(min=16, help="Frames made up.")] = 1024,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
+    positions: PositionsOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     device: DeviceOption = "auto",
@@ -191,7 +195,7 @@ def practise(
 
     `train --resume` goes on from it with measured frames.
     """
-    must_be_writable(output, beam, reconstruction)
+    must_be_writable(output, beam, reconstruction, positions)
     from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
     from napari_ptychonn.core.practice import Practice
     from napari_ptychonn.core.region import TrainingRegion
@@ -200,7 +204,12 @@ def practise(
     practice = Practice(phase=phase, amplitude=amplitude, points=points, seed=seed)
     contrast = mask_contrast if mask else None
     made, truth = _practice_scan(
-        practice, beam, reconstruction, counts, lambda: read_scan_aloud(beam, contrast, say), say
+        practice,
+        beam,
+        reconstruction,
+        counts,
+        lambda: read_scan_aloud(beam, contrast, say, positions=positions),
+        say,
     )
     region = TrainingRegion.from_indices(made, slice(None), description="made-up samples")
     say(f"{made.name}: {region.description}: {region.counts}")

@@ -7,6 +7,7 @@ positions as read has the frames as its far field; see `unexplained`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
+from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction, read_scan
 from napari_ptychonn.io.layouts import LAYOUTS
+from napari_ptychonn.io.survey import survey
 
 Write = Callable[..., Path]
 Known = Any
@@ -266,6 +268,60 @@ class TestEiger:
         (tmp_path / "star_0042_00004_00004.dat").rename(tmp_path / "star_0042_00005_00000.dat")
         with pytest.raises(InputError, match=r"no scan\s+positions"):
             read_scan(path)
+
+    @pytest.fixture
+    def processed(self, write_hdf5: Write, known: Known) -> Path:
+        """12-ID after processing: a master with the beam, and a file for each line."""
+        wide = np.zeros((20, 20, 28), np.uint32)
+        wide[:, 4:20, 9:25] = known.frames
+        nano = known.metres * 1e9
+        for line in range(4):
+            rows = slice(5 * line, 5 * line + 5)
+            table = np.column_stack([np.full(5, 3.0), nano[rows, 0], -nano[rows, 1]])
+            write_hdf5(f"star_0042_{line + 1:05d}.h5", {"dp": wide[rows], "positions": table})
+        return write_hdf5("star_0042_master.h5", {"@beam_center_YX": np.array([12, 17])})
+
+    @pytest.mark.parametrize("opened", ["master", "00001", "00003"])
+    def test_ptychosaxs_processed(
+        self, processed: Path, known: Known, unexplained: Unexplained, opened: str
+    ) -> None:
+        scan = read_scan(processed.with_name(f"star_0042_{opened}.h5"))
+        check(scan, known, unexplained, calibrated=False)
+        assert scan.frame_shape == (16, 16), "cropped around the beam that the master names"
+        assert scan.optics.detector_pitch == (172e-6, 172e-6)
+        assert "Lines of APS 12-ID, processed" in notes(scan)
+        assert "4 files, star_0042_00001.h5 to star_0042_00004.h5" in notes(scan)
+        assert describe(processed).layout == "APS 12-ID, processed"
+
+    def test_ptychosaxs_processed_may_be_turned_by_hand(
+        self, processed: Path, known: Known
+    ) -> None:
+        line = processed.with_name("star_0042_00001.h5")
+        found = survey(line)
+        assert not found.problem
+        scan = read_scan(line, replace(found.choice, flip="y").layout())
+        np.testing.assert_allclose(np.ptp(scan.positions, axis=0), np.ptp(known.metres, axis=0))
+        np.testing.assert_allclose(scan.positions[:, 0], -read_scan(line).positions[:, 0])
+
+    def test_ptychosaxs_processed_is_known_by_its_master_only(
+        self, processed: Path, write_hdf5: Write
+    ) -> None:
+        line = processed.with_name("star_0042_00002.h5")
+        with h5py.File(processed, "r+") as file:
+            del file.attrs["beam_center_YX"]
+        assert "does not say which of the three columns" in notes(read_scan(line))
+        assert len(read_scan(line)) == 5
+
+    def test_ptychosaxs_processed_lines_that_do_not_fit_are_named(self, processed: Path) -> None:
+        with h5py.File(processed.with_name("star_0042_00002.h5"), "r+") as file:
+            values = file["positions"][:4]
+            del file["positions"]
+            file["positions"] = values
+        with pytest.raises(InputError, match=r"star_0042_00002.h5: expected as many positions"):
+            read_scan(processed)
+        processed.with_name("star_0042_00002.h5").write_bytes(b"no HDF5")
+        with pytest.raises(InputError, match=r"star_0042_00002.h5"):
+            read_scan(processed)
 
     def test_polar(self, write_hdf5: Write, known: Known, unexplained: Unexplained) -> None:
         """4-ID: the master links to the instrument of the detector's own file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_ptychonn.io.contents import Contents
 from napari_ptychonn.io.layout import Field, Flip, Layout
@@ -23,7 +23,9 @@ from napari_ptychonn.io.roles import (
     Role,
     factors_of,
 )
-from napari_ptychonn.io.sources import Sources
+
+if TYPE_CHECKING:
+    from napari_ptychonn.io.sources import Sources
 
 _QUANTITIES: Mapping[Role, tuple[str, ...]] = {
     "frames": ("frames",),

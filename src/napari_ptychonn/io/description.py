@@ -125,7 +125,9 @@ class Description:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
-def describe(path: str | Path, *, beside: bool = False) -> Description:
+def describe(
+    path: str | Path, *, beside: bool = False, positions: str | Path | None = None
+) -> Description:
     """Say what a file is, without reading more of it than needed.
 
     Parameters
@@ -134,6 +136,8 @@ def describe(path: str | Path, *, beside: bool = False) -> Description:
         A file or 'FILE::/group'; scans, reconstructions, results and models.
     beside : bool
         Look for what goes with a scan in its folder, too.
+    positions : str or Path, optional
+        See `read_scan`.
 
     Raises
     ------
@@ -150,17 +154,25 @@ def describe(path: str | Path, *, beside: bool = False) -> Description:
         return _result(str(path))
     names = list_reconstructions(path)
     try:
-        return _scan(str(path), location, names, beside=beside)
+        return _scan(str(path), location, names, beside=beside, positions=positions)
     except InputError as error:
-        if not names:
+        if not names or positions is not None:
             raise
         return _reconstruction(str(path), names, (str(error),))
 
 
-def _scan(path: str, location: Location, names: tuple[str, ...], *, beside: bool) -> Description:
+def _scan(
+    path: str,
+    location: Location,
+    names: tuple[str, ...],
+    *,
+    beside: bool,
+    positions: str | Path | None,
+) -> Description:
     from napari_ptychonn.io.door import admit
 
-    with gather(location) as sources:
+    places_of = None if positions is None else Location.parse(positions)
+    with gather(location, positions=places_of) as sources:
         layout = sources.frames.layout.name
         places = sources.places
         scan = admit(sources)

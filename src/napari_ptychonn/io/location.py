@@ -26,6 +26,10 @@ class Location:
         file, _, group = text.rpartition(SEPARATOR)
         return cls(file=Path(file), group=group.strip("/"))
 
+    def is_in_file_of(self, other: Location) -> bool:
+        """Whether both are the same file, or in it."""
+        return self.file.resolve() == other.file.resolve()
+
     def must_exist(self) -> Path:
         """The file, or an InputError that says what is there instead."""
         if self.file.is_dir():

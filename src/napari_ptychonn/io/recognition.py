@@ -10,9 +10,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.io.columns import Columns
 from napari_ptychonn.io.contents import Contents
 from napari_ptychonn.io.layout import Layout, at
 from napari_ptychonn.io.tree import Array, Tree
@@ -77,14 +78,12 @@ def recognise(tree: Tree, group: str = "") -> Contents:
     lead = frames.shape[:-2]
     positions = _positions(arrays, frames)
     probe, mask = _probe(arrays, frames), _mask(arrays, frames)
-    axes, told = _axes(tree, positions)
     layout = Layout(
         name=f"{tree.container} as recognised",
         require=((frames.path,),),
         container=tree.container,
         frames=at(frames.path),
-        **_position_fields(positions),
-        position_axes=axes,
+        **_position_fields(tree, positions),
         position_unit="guess",
         probe=at(probe.path) if probe else None,
         mask=at(mask.path) if mask else None,
@@ -96,12 +95,67 @@ def recognise(tree: Tree, group: str = "") -> Contents:
         found.append("positions in " + " and ".join(p.path for p in positions))
     found += [f"{what} in {a.path}" for what, a in (("probe", probe), ("mask", mask)) if a]
     notes = [f"The layout is not one of the known ones; found {', '.join(found)}."]
-    if positions and not told:
-        order = "(y, x)" if axes == "yx" else "(x, y)"
-        notes.append(f"The file does not say the order of the coordinates; taken as {order}.")
+    notes += _note_on_axes(tree, positions)
     if not positions and len(lead) == 1:
         notes += list(tree.problems())
     return Contents(tree=tree, layout=layout, notes=tuple(notes))
+
+
+def recognise_positions(tree: Tree, frames: Array, name: str = "") -> Contents:
+    """Find positions for the frames of another file.
+
+    Parameters
+    ----------
+    tree : Tree
+        Where to look.
+    frames : Array
+        How many there are decides between datasets.
+    name : str
+        The dataset that is meant, one of y and x where they are apart, or a
+        group that it is in; '' to look everywhere.
+
+    Raises
+    ------
+    InputError
+        When there are none.
+    """
+    arrays = [a for a in tree.arrays() if _is_below(a.path, name)]
+    named = tree.array(name) if name else None
+    found = _positions(arrays, frames) if named is None else _positions_named(tree, named, frames)
+    if not found:
+        seen = ", ".join(f"{a.path} {a.shape}" for a in arrays[:4]) or "nothing"
+        raise InputError(f"{tree.file}: expected scan positions (n, 2), found only {seen}.")
+    layout = Layout(
+        name="positions as named" if name else "positions as recognised",
+        require=((found[0].path,),),
+        container=tree.container,
+        **_position_fields(tree, found),
+        position_unit="guess",
+        notes=(
+            f"Positions are those in {' and '.join(a.path for a in found)}.",
+            *_note_on_axes(tree, found),
+        ),
+    )
+    return Contents(tree=tree, layout=layout, notes=layout.notes)
+
+
+def _positions_named(tree: Tree, named: Array, frames: Array) -> list[Array]:
+    """The dataset itself, or y and x where it holds one of them."""
+    if named.dtype.kind not in "iuf":
+        raise InputError(
+            f"{tree.file}: expected numbers as positions in {named.path}, got {named.dtype}."
+        )
+    if len(named.shape) > 1:
+        return [named]
+    others = [a for a in tree.arrays() if len(a.shape) == 1 and a.path != named.path]
+    pairs = (_pair([named, other], frames) for other in others)
+    found = next((pair for pair in pairs if pair), None)
+    if found is None:
+        raise InputError(
+            f"{tree.file}: {named.path} {named.shape} holds one coordinate only, and none with "
+            "the other in its name has as many values as there are frames."
+        )
+    return found
 
 
 def recognise_object(tree: Tree, group: str, object_path: str) -> Contents:
@@ -116,7 +170,7 @@ def recognise_object(tree: Tree, group: str, object_path: str) -> Contents:
         container=tree.container,
         object=at(object_path),
         probe=at(probe.path) if probe else None,
-        **_position_fields(listed[:1]),
+        **_position_fields(tree, listed[:1]),
         position_indexes=at(index.path) if index and listed else None,
         position_unit="guess",
         object_frame="guess",
@@ -221,25 +275,23 @@ def _pair(arrays: Sequence[Array], frames: Array) -> list[Array]:
     return []
 
 
-def _position_fields(positions: Sequence[Array]) -> dict[str, Any]:
-    if len(positions) == 1:
-        return {"positions": at(positions[0].path)}
+def _position_fields(tree: Tree, positions: Sequence[Array]) -> dict[str, Any]:
     if len(positions) == 2:
         return {"position_y": at(positions[0].path), "position_x": at(positions[1].path)}
-    return {}
+    if not positions:
+        return {}
+    path, columns = positions[0].path, Columns.of(tree, positions[0])
+    if columns.is_leading:
+        return {"positions": at(path), "position_axes": "yx" if columns.y == 0 else "xy"}
+    return {
+        "position_y": at(path, index=columns.y),
+        "position_x": at(path, index=columns.x),
+    }
 
 
-def _axes(tree: Tree, positions: Sequence[Array]) -> tuple[Literal["yx", "xy"], bool]:
-    """Order of the coordinates, and whether the file says so."""
-    if len(positions) != 1:
-        return "yx", True
-    array = positions[0]
-    told = tree.attribute(array.path, "axes")
-    text = told.decode(errors="replace") if isinstance(told, bytes) else str(told or "")
-    letters = re.sub(r"[^xyz]", "", text.lower()) or re.sub(r".*?([xy]{2})?$", r"\1", _name(array))
-    if letters[:2] in ("yx", "xy"):
-        return ("yx" if letters[:2] == "yx" else "xy"), True
-    return ("xy" if 3 in array.shape[-2:] else "yx"), False
+def _note_on_axes(tree: Tree, positions: Sequence[Array]) -> tuple[str, ...]:
+    note = Columns.of(tree, positions[0]).note if len(positions) == 1 else None
+    return () if note is None else (note,)
 
 
 def _probe(arrays: Sequence[Array], frames: Array) -> Array | None:

@@ -66,7 +66,7 @@ def list_reconstructions(path: str | Path, layout: Layout | None = None) -> tupl
 
 
 def read_reconstruction(
-    path: str | Path, layout: Layout | None = None, *, positions: Path | None = None
+    path: str | Path, layout: Layout | None = None, *, positions: str | Path | None = None
 ) -> Reconstruction:
     """Read a reconstructed object, its probe and its positions.
 
@@ -78,8 +78,9 @@ def read_reconstruction(
     layout : Layout, optional
         How the file is laid out, instead of what it would be recognised as;
         the object that it names is used unless a group is named.
-    positions : Path, optional
-        The file that the scan in the same file was read with, where that was chosen.
+    positions : str or Path, optional
+        The file (or 'FILE::DATASET') that the scan in the same file was read with,
+        where that was chosen.
 
     Returns
     -------
@@ -166,13 +167,14 @@ def _joined(
     tree: Tree,
     location: Location,
     layout: Layout | None = None,
-    positions: Path | None = None,
+    positions: str | Path | None = None,
 ) -> Joined | None:
     """How the scan of the same file numbers its points; None where there is no such scan."""
     if tree.attribute("", "creator") is not None and tree.exists("probe_position_x_m"):
         return None  # Files of our own list scan points already.
     try:
-        with gather(Location(file=location.file), layout, positions) as sources:
+        places = None if positions is None else Location.parse(positions)
+        with gather(Location(file=location.file), layout, places) as sources:
             return sources.join(sources.positions())
     except InputError:
         return None

@@ -34,7 +34,8 @@ def read_scan(
     bin : int
         Detector pixels along each axis to sum.
     positions : str or Path, optional
-        A text, .mda or HDF5 file with positions to use instead of the scan's own.
+        A table (text, .mda), or an HDF5, NumPy or MATLAB file with positions to use
+        instead of the scan's own; 'FILE::DATASET' names one in it.
 
     Returns
     -------
@@ -47,6 +48,6 @@ def read_scan(
     InputError
         One sentence: the file, what was expected, and what is there.
     """
-    places = None if positions is None else Path(positions)
+    places = None if positions is None else Location.parse(positions)
     with gather(Location.parse(path), layout, places) as sources:
         return reduced(admit(sources), crop, bin)

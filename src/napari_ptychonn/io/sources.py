@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,17 +18,20 @@ from napari_ptychonn.io.companion import (
     read_numbers,
     table_of_positions,
 )
-from napari_ptychonn.io.contents import Contents, match_entry
+from napari_ptychonn.io.contents import Contents, match, match_entry
 from napari_ptychonn.io.joining import Joined, join
 from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opening import open_tree
+from napari_ptychonn.io.places import count, fit, open_places
 from napari_ptychonn.io.positions import Positions, read_positions
+from napari_ptychonn.io.ptychosaxs import open_lines
 from napari_ptychonn.io.raster import unit_raster
 from napari_ptychonn.io.recognition import recognise, why_not_labels
 from napari_ptychonn.io.series import SeriesArray
-from napari_ptychonn.io.tables import ENDINGS, Table, read_table
+from napari_ptychonn.io.tables import Table
 from napari_ptychonn.io.tree import Array, Tree
+from napari_ptychonn.io.user_layouts import user_layouts
 
 _SMALLEST_FRAME = 4
 _MOST_FRAMES = 50_000_000
@@ -136,12 +138,12 @@ class Sources:
         if self.table is not None:
             numbers = self.table.numbers
         array = self.array
-        count = math.prod(self.lead)
+        frames = math.prod(self.lead)
         if _frame_axis_is_last(array, len(positions)):
-            count = array.shape[-1]
+            frames = array.shape[-1]
         return join(
             str(self.frames.tree.file),
-            count,
+            frames,
             positions.values,
             None if self.parts else read_numbers(self.frames, "frame_indexes"),
             numbers,
@@ -165,7 +167,7 @@ def _frame_axis_is_last(array: Array, positions: int) -> bool:
 
 @contextmanager
 def gather(
-    location: Location, layout: Layout | None = None, positions: Path | None = None
+    location: Location, layout: Layout | None = None, positions: Location | None = None
 ) -> Iterator[Sources]:
     """Open what a scan is read from; everything is closed on leaving.
 
@@ -175,8 +177,9 @@ def gather(
         A file, and perhaps a group in it.
     layout : Layout, optional
         How the file is laid out, where that is known better than by looking.
-    positions : Path, optional
-        A file whose positions are used instead of what would be found.
+    positions : Location, optional
+        A file, and perhaps a dataset in it, whose positions are used instead of
+        what would be found.
 
     Raises
     ------
@@ -192,21 +195,47 @@ def gather(
 
 @contextmanager
 def gather_from(
-    tree: Tree, group: str = "", layout: Layout | None = None, positions: Path | None = None
+    tree: Tree, group: str = "", layout: Layout | None = None, positions: Location | None = None
 ) -> Iterator[Sources]:
     """Find what a scan is read from, starting at an open file; see `gather`."""
-    contents = (
-        scan_contents(tree, group)
-        if layout is None
-        else Contents(tree=tree, layout=layout, notes=layout.notes)
-    )
-    sources = _with_neighbour(contents) if positions is None else _placed_by(contents, positions)
+    lines = _in_lines(tree, layout) if positions is None and not group else None
+    if lines is not None:
+        sources = lines
+    else:
+        contents = (
+            scan_contents(tree, group)
+            if layout is None
+            else Contents(tree=tree, layout=layout, notes=layout.notes)
+        )
+        sources = (
+            _with_neighbour(contents) if positions is None else _placed_by(contents, positions)
+        )
     try:
         yield sources
     finally:
         for part in (sources.frames, sources.places, *sources.parts):
             if part is not None and part.tree is not tree:
                 part.tree.close()
+
+
+def _in_lines(tree: Tree, layout: Layout | None) -> Sources | None:
+    """Recognise a scan by what lies beside the file and is named like it.
+
+    A layout without positions that somebody chose is one for each line; one of
+    the user's own comes first.
+    """
+    known = match(tree) if layout is None else None
+    is_own = known is not None and known.layout in user_layouts()
+    if is_own or (layout is not None and layout.has_positions):
+        return None
+    opened = open_lines(tree)
+    if opened is None:
+        return None
+    lines, table = opened
+    if layout is not None:
+        lines = tuple(replace(line, layout=layout, notes=layout.notes) for line in lines)
+    notes = (*lines[0].notes, *((_note_on_parts(lines),) if len(lines) > 1 else ()))
+    return Sources(frames=lines[0], table=table, parts=lines, notes=notes)
 
 
 def scan_contents(tree: Tree, group: str) -> Contents:
@@ -240,28 +269,59 @@ def _with_neighbour(contents: Contents) -> Sources:
     return _as_series(contents, notes) or Sources(frames=contents, notes=notes)
 
 
-def _placed_by(contents: Contents, file: Path) -> Sources:
+def _placed_by(contents: Contents, location: Location) -> Sources:
     """Take the positions of a file that somebody named."""
-    if not contents.has("frames"):
+    file = location.file
+    array = contents.array("frames")
+    if array is None:
         raise InputError(f"{contents.what}: holds no frames that {file.name} could place.")
-    note = f"{PLACED_BY} {file.name}, as chosen."
-    notes = (*contents.notes, note)
-    if file.suffix.lower() in ENDINGS:
-        table, count = read_table(file), _count(contents)
-        if table is None:
-            raise InputError(f"{file}: expected columns of positions, found none.")
-        if not table.fits(count):
-            raise InputError(
-                f"{file}: has {len(table.values)} positions, which are not those of the {count} "
-                f"frames of {contents.tree.file.name}."
-            )
-        return Sources(frames=contents, table=table, notes=notes)
-    tree = open_tree(Location(file=file))
-    places = match_entry(tree)
-    if places is None or not places.has_positions:
-        tree.close()
-        raise InputError(f"{file}: expected scan positions, found none.")
-    return Sources(frames=contents, places=places, notes=(*notes, *places.layout.notes))
+    places = open_places(location, array)
+    try:
+        parts = _parts_placed_by(contents, array, places)
+    except InputError:
+        if isinstance(places, Contents):
+            places.tree.close()
+        raise
+    notes = (*contents.notes, f"{PLACED_BY} {file.name}, as chosen.")
+    if parts:
+        notes = (*notes, _note_on_parts(parts))
+    if isinstance(places, Table):
+        return Sources(frames=contents, table=places, parts=parts, notes=notes)
+    notes = (*notes, *places.layout.notes)
+    return Sources(frames=contents, places=places, parts=parts, notes=notes)
+
+
+def _parts_placed_by(
+    contents: Contents, array: Array, places: Contents | Table
+) -> tuple[Contents, ...]:
+    """Files whose frames are placed together; none where those of the one file are.
+
+    Raises
+    ------
+    InputError
+        When there are more or fewer positions than frames.
+    """
+    lead, last = array.shape[:-2], array.shape[-1] if len(array.shape) == 3 else 0
+    if fit(places, lead, last):
+        return ()
+    parts = parts_of_series(contents)
+    if parts and fit(places, (sum(_count(part) for part in parts),)):
+        return tuple(parts)
+    for part in parts:
+        if part is not contents:
+            part.tree.close()
+    file = places.file if isinstance(places, Table) else places.tree.file
+    raise InputError(
+        f"{file}: has {count(places, lead)} positions, which are not those of the "
+        f"{math.prod(lead)} frames of {contents.tree.file.name}."
+    )
+
+
+def _note_on_parts(parts: Sequence[Contents]) -> str:
+    return (
+        f"The frames are in {len(parts)} files, {parts[0].tree.file.name} to "
+        f"{parts[-1].tree.file.name}."
+    )
 
 
 def _count(contents: Contents) -> int:
@@ -308,11 +368,7 @@ def _as_series(contents: Contents, notes: tuple[str, ...]) -> Sources | None:
             if part is not contents:
                 part.tree.close()
         return None
-    note = (
-        f"The frames are in {len(parts)} files, {parts[0].tree.file.name} to "
-        f"{parts[-1].tree.file.name}."
-    )
-    return replace(found, parts=tuple(parts), notes=(*found.notes, note))
+    return replace(found, parts=tuple(parts), notes=(*found.notes, _note_on_parts(parts)))
 
 
 def _with_frames(product: Contents) -> Sources:

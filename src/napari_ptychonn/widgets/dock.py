@@ -163,9 +163,7 @@ class PtychoNNDock(QWidget):
         """Open the scan once more with the positions of another file, in the background."""
         session = self.session
         if session.path is not None:
-            self._run(
-                "opening", partial(jobs.positions_job, session.path, session.layout, Path(path))
-            )
+            self._run("opening", partial(jobs.positions_job, session.path, session.layout, path))
 
     def simulate(self) -> None:
         """Make the simulated scan, in the background."""
