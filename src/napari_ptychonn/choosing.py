@@ -41,22 +41,39 @@ def below_job(file: Path, path: str, should_stop: ShouldStop) -> Iterator[Below]
     yield Below(path=path, branches=tuple(look_below(file, path)))
 
 
-def glimpse_job(file: Path, choice: Choice, should_stop: ShouldStop) -> Iterator[Glimpse]:
-    """Show what a choice comes to."""
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """What may be taken as positions from another file: 'FILE', or 'FILE::DATASET' of each."""
+
+    places: tuple[str, ...]
+
+
+def places_job(file: Path, lead: tuple[int, ...], should_stop: ShouldStop) -> Iterator[Elsewhere]:
+    """Look for the positions of so many frames in another file."""
+    from napari_ptychonn.io.places import named_places
+
+    del should_stop
+    yield Elsewhere(places=named_places(file, lead))
+
+
+def glimpse_job(
+    file: Path, choice: Choice, places: str | None, should_stop: ShouldStop
+) -> Iterator[Glimpse]:
+    """Show what a choice comes to, with the positions of another file where `places` names one."""
     from napari_ptychonn.io.glimpse import glimpse
 
     # That datasets were chosen by hand is no news to the one who chooses.
-    yield glimpse(file, replace(choice.layout(), notes=()), should_stop)
+    yield glimpse(file, replace(choice.layout(), notes=()), should_stop, positions=places)
 
 
 def open_job(
-    file: Path, layout: Layout, remember: bool, should_stop: ShouldStop
+    file: Path, layout: Layout, remember: bool, places: str | None, should_stop: ShouldStop
 ) -> Iterator[Opened]:
     """Open a file as chosen, and keep the layout once that has worked."""
     from napari_ptychonn.io.user_layouts import save_layout
 
     del should_stop
-    opened = open_scan(file, layout)
+    opened = open_scan(file, layout, places)
     if remember:
         save_layout(layout)
     yield opened

@@ -12,6 +12,9 @@ from scipy.io import savemat
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io import describe, read_scan
+from napari_ptychonn.io.glimpse import glimpse
+from napari_ptychonn.io.layout import Layout, at
+from napari_ptychonn.io.places import named_places
 
 Write = Callable[..., Path]
 
@@ -90,6 +93,34 @@ class TestKinds:
         scan = read_scan(path, positions=tmp_path / "elsewhere" / "stage.csv")
         assert len(scan) == 20
         assert "The frames are in 4 files, run_000.h5 to run_003.h5." in scan.notes
+
+
+class TestOffered:
+    """What the window for choosing datasets lists."""
+
+    def test_a_file_is_one_place(self, write_hdf5: Write, raster: Any, tmp_path: Path) -> None:
+        one = write_hdf5("one.h5", {"laser": raster, "other": np.zeros(7)})
+        assert named_places(one, (20,)) == (str(one),)
+        table = tmp_path / "stage.csv"
+        assert named_places(table, (20,)) == (str(table),), "tables are not opened"
+
+    def test_each_dataset_that_fits_is_one(self, write_hdf5: Write, raster: Any) -> None:
+        several = write_hdf5(
+            "several.h5",
+            {"a/pos": raster, "b/values": raster, "c/pos": raster[:9],
+             "d/mot_y": raster[:, 0], "d/mot_x": raster[:, 1]},
+        )  # fmt: skip
+        names = [f"{several}::/{path}" for path in ("a/pos", "b/values", "d/mot_y")]
+        assert list(named_places(several, (20,))) == names
+
+    def test_frames_are_seen_where_positions_do_not_fit(
+        self, frames: Path, raster: Any, tmp_path: Path
+    ) -> None:
+        np.savetxt(tmp_path / "few.csv", raster[:12], delimiter=",")
+        layout = Layout(name="", require=(), frames=at("exp/stack"))
+        seen = glimpse(frames, layout, positions=str(tmp_path / "few.csv"))
+        assert "has 12 positions" in seen.problem
+        assert seen.mean is not None
 
 
 class TestRefused:

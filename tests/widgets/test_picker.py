@@ -7,6 +7,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_ptychonn.demo import write_scan
 from napari_ptychonn.io import child, read_scan, user_layouts
@@ -158,6 +159,54 @@ def test_mirrored_positions_are_corrected_in_a_file_that_was_recognised(
     assert ready(qtbot, dock).form.flip_x.isChecked()
     window.window.remove_dock_widget(dock)
     assert dock.dialog is None, "without the dock nobody listens"
+
+
+def test_positions_of_another_file(qtbot, window, dock, strange, small, tmp_path, monkeypatch):
+    wanted, session = small.scan.positions, dock.session
+    with h5py.File(tmp_path / "interferometer.h5", "w") as file:
+        file["laser"], file["encoder"] = wanted, wanted * 1.1
+        file["short"] = wanted[:9]
+    np.savetxt(tmp_path / "few.csv", wanted[:9], delimiter=",")
+    named = []
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(named[-1]), ""))
+    dock.choose_datasets(strange("run.h5"))
+    dialog = ready(qtbot, dock)
+    form, row = dialog.form, dialog.form.rows["positions"]
+    form.flip_y.click()
+
+    named.append(tmp_path / "few.csv")
+    form.from_file.click()
+    said(qtbot, dialog, "has 9 positions, which are not those of the 196 frames of run.h5.")
+    assert not dialog.open_button.isEnabled()
+    assert row.box.currentText() == "few.csv (another file)"
+    assert not form.rows["position_x"].box.isEnabled(), "this file's own do not count now"
+    assert not form.flip_y.isChecked(), "how this file's own are turned does not either"
+
+    named.append(tmp_path / "missing.h5")
+    form.from_file.click()
+    said(qtbot, dialog, "does not exist")
+
+    named.append(tmp_path / "interferometer.h5")
+    form.from_file.click()
+    qtbot.waitUntil(lambda: "interferometer.h5" in str(form.place), timeout=60_000)
+    texts = [row.box.itemText(k) for k in range(1, 4)]
+    assert texts[:2] == ["interferometer.h5::/encoder", "interferometer.h5::/laser"]
+    assert "few.csv" not in texts[2], "of other files only the last is offered"
+    row.box.setCurrentIndex(2)
+    ready(qtbot, dock)
+    form.rows["pixel"].unit.setCurrentText("nm")
+    ready(qtbot, dock).open_button.click()
+    qtbot.waitUntil(lambda: session.scan is not None and not session.running, timeout=60_000)
+    np.testing.assert_allclose(session.scan.positions, wanted)
+    assert session.places == f"{tmp_path / 'interferometer.h5'}::/laser"
+
+    # Another look shows the same.
+    dock.scan_panel.choose.click()
+    assert ready(qtbot, dock).form.place == session.places
+    row = dock.dialog.form.rows["positions"]
+    row.box.setCurrentIndex(row.box.findData("exp/stage/samy"))
+    assert dock.dialog.form.place is None
+    dock.dialog.reject()
 
 
 def test_what_is_missing_is_one_sentence_and_there_is_nothing_to_open(qtbot, window, dock, strange):

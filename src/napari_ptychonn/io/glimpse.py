@@ -71,7 +71,11 @@ class Glimpse:
 
 
 def glimpse(
-    path: str | Path, layout: Layout, should_stop: Callable[[], bool] = lambda: False
+    path: str | Path,
+    layout: Layout,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    positions: str | None = None,
 ) -> Glimpse:
     """Read a scan as a layout has it, and look at some of its frames.
 
@@ -83,21 +87,23 @@ def glimpse(
         What was chosen.
     should_stop : callable
         Asked before every few frames; a mean of fewer is returned then.
+    positions : str, optional
+        See `read_scan`.
     """
     try:
-        scan = read_scan(path, layout)
+        scan = read_scan(path, layout, positions=positions)
     except InputError as error:
         return _partial(path, layout, str(error))
     try:
         mean, averaged = _mean(scan, should_stop)
     except InputError as error:
         return Glimpse(problem=str(error), frames=len(scan))
-    placed, positions, notes = _placed(path, layout, scan)
+    placed, where, notes = _placed(path, layout, scan, positions)
     return Glimpse(
         mean=mean,
         frames=len(scan),
         averaged=averaged,
-        positions=positions,
+        positions=where,
         unit=scan.unit,
         step=scan.step,
         pixel_size=scan.pixel_size if scan.unit == "m" else None,
@@ -131,13 +137,13 @@ def _finite(frames: NDArray[Any]) -> NDArray[Any]:
 
 
 def _placed(
-    path: str | Path, layout: Layout, scan: Scan
+    path: str | Path, layout: Layout, scan: Scan, places: str | None
 ) -> tuple[Reconstruction | None, NDArray[np.float64], tuple[str, ...]]:
     """Put the object under the scan, as opening it will."""
     if not layout.has_object:
         return None, scan.positions, ()
     try:
-        placed, positions = read_reconstruction(path, layout).under(scan)
+        placed, positions = read_reconstruction(path, layout, positions=places).under(scan)
     except InputError as error:
         return None, scan.positions, (f"The object is not used: {error}",)
     return placed, positions, ()

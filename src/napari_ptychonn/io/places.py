@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.companion import read_numbers
@@ -10,12 +11,12 @@ from napari_ptychonn.io.contents import Contents, match_entry
 from napari_ptychonn.io.location import SEPARATOR, Location
 from napari_ptychonn.io.opening import open_tree
 from napari_ptychonn.io.positions import read_positions
-from napari_ptychonn.io.recognition import recognise_positions
+from napari_ptychonn.io.recognition import paths_of_positions, recognise_positions
 from napari_ptychonn.io.tables import ENDINGS, Table, read_table
-from napari_ptychonn.io.tree import Array, Tree
+from napari_ptychonn.io.tree import Tree
 
 
-def open_places(location: Location, frames: Array) -> Contents | Table:
+def open_places(location: Location, lead: tuple[int, ...]) -> Contents | Table:
     """Open the positions of another file.
 
     Parameters
@@ -23,8 +24,9 @@ def open_places(location: Location, frames: Array) -> Contents | Table:
     location : Location
         A text or .mda table, or an HDF5, NumPy or MATLAB file, and perhaps a
         dataset or group in it.
-    frames : Array
-        What they are to place; decides between datasets where none is named.
+    lead : tuple of int
+        Scan axes of the frames that they are to place; their number decides
+        between datasets where none is named.
 
     Returns
     -------
@@ -48,10 +50,32 @@ def open_places(location: Location, frames: Array) -> Contents | Table:
         return table
     tree = open_tree(Location(file=file))
     try:
-        return _found_in(tree, location.group, frames)
+        return _found_in(tree, location.group, lead)
     except InputError:
         tree.close()
         raise
+
+
+def named_places(file: Path, lead: tuple[int, ...]) -> tuple[str, ...]:
+    """List what may be given as the positions of a file: it, or each dataset that fits.
+
+    Parameters
+    ----------
+    file : Path
+        See `open_places`.
+    lead : tuple of int
+        Scan axes of the frames.
+    """
+    if file.suffix.lower() in ENDINGS:
+        return (str(file),)
+    with open_tree(Location(file=file)) as tree:
+        known = match_entry(tree)
+        if known is not None and known.has_positions:
+            return (str(file),)
+        paths = paths_of_positions(tree, lead)
+    if len(paths) < 2:
+        return (str(file),)
+    return tuple(f"{file}{SEPARATOR}/{path}" for path in paths)
 
 
 def fit(places: Contents | Table, lead: tuple[int, ...], last: int = 0) -> bool:
@@ -78,7 +102,7 @@ def count(places: Contents | Table, lead: tuple[int, ...] = ()) -> int:
     return len(places.values) if isinstance(places, Table) else len(read_positions(places, lead))
 
 
-def _found_in(tree: Tree, name: str, frames: Array) -> Contents:
+def _found_in(tree: Tree, name: str, lead: tuple[int, ...]) -> Contents:
     if name and not tree.exists(name):
         raise InputError(f"{tree.file}: there is no dataset or group /{name}.")
     named = tree.array(name) if name else None
@@ -86,4 +110,4 @@ def _found_in(tree: Tree, name: str, frames: Array) -> Contents:
         known = match_entry(tree, name)
         if known is not None and known.has_positions:
             return known
-    return recognise_positions(tree, frames, name)
+    return recognise_positions(tree, lead, name)

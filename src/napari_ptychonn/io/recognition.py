@@ -76,7 +76,7 @@ def recognise(tree: Tree, group: str = "") -> Contents:
     if frames is None:
         raise InputError(_nothing(tree, arrays))
     lead = frames.shape[:-2]
-    positions = _positions(arrays, frames)
+    positions = _positions(arrays, lead, frames.path.rpartition("/")[0])
     probe, mask = _probe(arrays, frames), _mask(arrays, frames)
     layout = Layout(
         name=f"{tree.container} as recognised",
@@ -101,15 +101,15 @@ def recognise(tree: Tree, group: str = "") -> Contents:
     return Contents(tree=tree, layout=layout, notes=tuple(notes))
 
 
-def recognise_positions(tree: Tree, frames: Array, name: str = "") -> Contents:
+def recognise_positions(tree: Tree, lead: tuple[int, ...], name: str = "") -> Contents:
     """Find positions for the frames of another file.
 
     Parameters
     ----------
     tree : Tree
         Where to look.
-    frames : Array
-        How many there are decides between datasets.
+    lead : tuple of int
+        Scan axes of the frames: how many there are decides between datasets.
     name : str
         The dataset that is meant, one of y and x where they are apart, or a
         group that it is in; '' to look everywhere.
@@ -121,7 +121,7 @@ def recognise_positions(tree: Tree, frames: Array, name: str = "") -> Contents:
     """
     arrays = [a for a in tree.arrays() if _is_below(a.path, name)]
     named = tree.array(name) if name else None
-    found = _positions(arrays, frames) if named is None else _positions_named(tree, named, frames)
+    found = _positions(arrays, lead) if named is None else _positions_named(tree, named, lead)
     if not found:
         seen = ", ".join(f"{a.path} {a.shape}" for a in arrays[:4]) or "nothing"
         raise InputError(f"{tree.file}: expected scan positions (n, 2), found only {seen}.")
@@ -139,7 +139,19 @@ def recognise_positions(tree: Tree, frames: Array, name: str = "") -> Contents:
     return Contents(tree=tree, layout=layout, notes=layout.notes)
 
 
-def _positions_named(tree: Tree, named: Array, frames: Array) -> list[Array]:
+def paths_of_positions(tree: Tree, lead: tuple[int, ...]) -> list[str]:
+    """List the datasets that hold as many points as there are frames, the likeliest first.
+
+    Of coordinates in two arrays, y.
+    """
+    arrays = list(tree.arrays())
+    count = math.prod(lead)
+    ranked = sorted(_position_guesses(arrays, lead), key=lambda g: -g.score)
+    found = [g.array.path for g in ranked if _coordinates(g.array) == count]
+    return [*found, *(a.path for a in _pair(arrays, lead)[:1])]
+
+
+def _positions_named(tree: Tree, named: Array, lead: tuple[int, ...]) -> list[Array]:
     """The dataset itself, or y and x where it holds one of them."""
     if named.dtype.kind not in "iuf":
         raise InputError(
@@ -148,7 +160,7 @@ def _positions_named(tree: Tree, named: Array, frames: Array) -> list[Array]:
     if len(named.shape) > 1:
         return [named]
     others = [a for a in tree.arrays() if len(a.shape) == 1 and a.path != named.path]
-    pairs = (_pair([named, other], frames) for other in others)
+    pairs = (_pair([named, other], lead) for other in others)
     found = next((pair for pair in pairs if pair), None)
     if found is None:
         raise InputError(
@@ -239,9 +251,18 @@ def _coordinates(array: Array) -> int | None:
     return shape[0] if shape[1] in _DIMENSIONS else shape[1]
 
 
-def _positions(arrays: Sequence[Array], frames: Array) -> list[Array]:
-    n = math.prod(frames.shape[:-2])
-    home = frames.path.rpartition("/")[0]
+def _positions(
+    arrays: Sequence[Array], lead: tuple[int, ...], home: str | None = None
+) -> list[Array]:
+    best = _best(_position_guesses(arrays, lead, home))
+    return [best] if best is not None else _pair(arrays, lead)
+
+
+def _position_guesses(
+    arrays: Sequence[Array], lead: tuple[int, ...], home: str | None = None
+) -> list[Guess]:
+    """Arrays of both coordinates; `home` is the group that the frames are in."""
+    n = math.prod(lead)
     guesses = []
     for array in arrays:
         points = _coordinates(array)
@@ -251,13 +272,11 @@ def _positions(arrays: Sequence[Array], frames: Array) -> list[Array]:
         near = array.path.rpartition("/")[0] == home
         score = 4 * (points == n) + 2 * named + near - 0.1 * array.path.count("/")
         guesses.append(Guess(array=array, score=score))
-    best = _best(guesses)
-    return [best] if best is not None else _pair(arrays, frames)
+    return guesses
 
 
-def _pair(arrays: Sequence[Array], frames: Array) -> list[Array]:
+def _pair(arrays: Sequence[Array], lead: tuple[int, ...]) -> list[Array]:
     """Find y and x that lie in two arrays whose names differ in one letter."""
-    lead = frames.shape[:-2]
     n = math.prod(lead)
     by_path = {a.path: a for a in arrays}
     for x in arrays:

@@ -275,7 +275,7 @@ def _placed_by(contents: Contents, location: Location) -> Sources:
     array = contents.array("frames")
     if array is None:
         raise InputError(f"{contents.what}: holds no frames that {file.name} could place.")
-    places = open_places(location, array)
+    places = open_places(location, array.shape[:-2])
     try:
         parts = _parts_placed_by(contents, array, places)
     except InputError:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QPushButton,
     QWidget,
 )
 from superqt.utils import signals_blocked
@@ -23,6 +24,7 @@ from superqt.utils import signals_blocked
 from napari_ptychonn.io.branch import Branch
 from napari_ptychonn.io.choice import Choice, Pick
 from napari_ptychonn.io.layout import Flip, Layout
+from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.ranking import Ranking
 from napari_ptychonn.io.roles import NAMES, ROLES, TYPED_UNITS, UNITS, Role
 
@@ -45,7 +47,9 @@ _NOTHING: Mapping[Role, str] = {"positions": "beside this file, or a raster"}
 FROM_FILE = "as the file says"
 TYPED = "typed:"
 _TYPED_DATA = "\0typed"
-"""What the box holds for a typed number: no path has a zero byte in it."""
+_ELSEWHERE = "\0elsewhere "
+"""What a box holds for a typed number and before the name of another file: no path of a dataset has
+a zero byte in it."""
 
 _UNIT_TIP = "A unit that is chosen here holds whatever the file says."
 _ZERO = {"detect": "found by looking", "centre": "in the centre", "corner": "at the corner"}
@@ -84,8 +88,30 @@ class RoleRow:
             self.number = QLineEdit()
             self.number.setPlaceholderText("number")
             self.number.setVisible(False)
+        self.elsewhere: tuple[str, ...] = ()
         for widget in (self.label, self.box):
             widget.setToolTip(_TIPS.get(role, ""))
+
+    @property
+    def place(self) -> str | None:
+        """The other file, or 'FILE::DATASET', that is chosen."""
+        data = self.box.currentData()
+        is_elsewhere = isinstance(data, str) and data.startswith(_ELSEWHERE)
+        return data.removeprefix(_ELSEWHERE) if is_elsewhere else None
+
+    def offer_elsewhere(self, places: tuple[str, ...]) -> None:
+        """Offer what another file has, and choose the first."""
+        with signals_blocked(self.box):
+            for _ in self.elsewhere:
+                self.box.removeItem(1)
+            self.elsewhere = places
+            self._add_elsewhere()
+            self.box.setCurrentIndex(1 if places else 0)
+
+    def _add_elsewhere(self) -> None:
+        for k, place in enumerate(self.elsewhere, start=1):
+            self.box.insertItem(k, _place_text(place), _ELSEWHERE + place)
+            self.box.setItemData(k, place, Qt.ItemDataRole.ToolTipRole)
 
     @property
     def is_typed(self) -> bool:
@@ -96,7 +122,7 @@ class RoleRow:
     def pick(self) -> Pick | None:
         """What is chosen."""
         path = self.box.currentData()
-        if path is None:
+        if path is None or self.place is not None:
             return None
         unit = self.unit.currentText() if self.unit is not None else FROM_FILE
         if self.is_typed and self.number is not None:
@@ -139,7 +165,7 @@ class RoleRow:
 
     def fill(self, ranking: Ranking, picks: Mapping[Role, Pick]) -> None:
         """Offer what can have this role; what is chosen stays."""
-        chosen = self.pick
+        chosen, place = self.pick, self.box.currentData() if self.place else None
         found = ranking.candidates(self.role, picks)
         self._units = {c.branch.path: c.unit for c in found}
         with signals_blocked(self.box):
@@ -151,7 +177,11 @@ class RoleRow:
                 path = candidate.branch.path
                 self.box.addItem(_text(candidate.branch), path)
                 self.box.setItemData(self.box.count() - 1, path, Qt.ItemDataRole.ToolTipRole)
+            self._add_elsewhere()
         self.pick = chosen
+        if place is not None:
+            with signals_blocked(self.box):
+                self.box.setCurrentIndex(self.box.findData(place))
 
     def unit_by_name(self) -> str:
         """What the name of the chosen dataset says about its unit."""
@@ -164,6 +194,8 @@ class ChoiceForm(QWidget):
     """All roles, and which way round frames and positions are."""
 
     changed = Signal()
+    place_wanted = Signal()
+    """Emitted when positions are to come from another file."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,8 +216,34 @@ class ChoiceForm(QWidget):
         )
         self.swap.setToolTip("Exchanged first, then flipped.")
         self.transpose.setToolTip("Transposed first, then flipped.")
+        self.from_file = QPushButton("File…")
+        self.from_file.setToolTip(
+            "Positions of another file: a table (.csv .txt .dat .mda), HDF5, NumPy or MATLAB."
+        )
         self._lay_out()
         self._connect()
+
+    @property
+    def place(self) -> str | None:
+        """The other file that positions come from, or 'FILE::DATASET'; None for none."""
+        return self.rows["positions"].place
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """Scan axes of the frames; () where none are chosen."""
+        pick = self.rows["frames"].pick
+        return () if pick is None else self._ranking.shapes.get(pick.path, ())[:-2]
+
+    def take_place(self, *places: str) -> None:
+        """Take the positions of another file; of several datasets, the first."""
+        was_within = "positions" in self.choice.picks
+        self.rows["positions"].offer_elsewhere(places)
+        with self.changed.blocked():
+            # How those of this file are turned says nothing about others.
+            for box in (self.flip_y, self.flip_x, self.swap) if was_within else ():
+                box.setChecked(False)
+        self._enable()
+        self.changed.emit()
 
     @property
     def choice(self) -> Choice:
@@ -263,7 +321,8 @@ class ChoiceForm(QWidget):
             completed = self._ranking.completed(replace(self._start, picks=picks)).picks
             for other in _REFILLED:
                 is_asked_for = other == "position_x" or role == "frames"
-                if other != role and is_asked_for and other not in picks:
+                is_free = other not in picks and self.rows[other].place is None
+                if other != role and is_asked_for and is_free:
                     self.rows[other].pick = completed.get(other)
             for other in _REFILLED:
                 self.rows[other].fill(self._ranking, self.choice.picks)
@@ -291,6 +350,7 @@ class ChoiceForm(QWidget):
                 row.unit.currentIndexChanged.connect(self._on_change)
             if row.number is not None:
                 row.number.textChanged.connect(self._on_change)
+        self.from_file.clicked.connect(lambda _on: self.place_wanted.emit())
         for box in (self.zero, self.marks):
             box.currentIndexChanged.connect(self._on_change)
         for check, _ in self._boxes(self._start):
@@ -311,6 +371,8 @@ class ChoiceForm(QWidget):
             beside.addWidget(row.box, 1)
             if row.number is not None:
                 beside.addWidget(row.number, 1)
+            if role == "positions":
+                beside.addWidget(self.from_file)
             grid.addLayout(beside, line, 1)
             if (extra := row.unit or extras.get(role)) is not None:
                 grid.addWidget(extra, line, 2)
@@ -337,6 +399,12 @@ def _number(text: str) -> float:
         return float(text.strip().replace(",", "."))
     except ValueError:
         return math.nan
+
+
+def _place_text(place: str) -> str:
+    location = Location.parse(place)
+    name = location.file.name
+    return f"{name}::/{location.group}" if location.group else f"{name} (another file)"
 
 
 def _text(branch: Branch) -> str:

@@ -16,6 +16,7 @@ from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -28,7 +29,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptychonn import choosing
-from napari_ptychonn.choosing import Below
+from napari_ptychonn.choosing import Below, Elsewhere
 from napari_ptychonn.io.choice import Choice
 from napari_ptychonn.io.glimpse import Glimpse
 from napari_ptychonn.io.layout import Layout
@@ -60,20 +61,28 @@ class DatasetDialog(QDialog):
         Why it could not be opened by itself; '' to correct one that could.
     layout : Layout or None
         How it was read before, where that was chosen by hand.
+    place : str or None
+        The other file that its positions were read from, where that was chosen.
     theme : str
         Of napari.
     parent : QWidget
         The window.
     """
 
-    chosen = Signal(object, bool)
-    """Emitted with the `Layout`, and whether it is to be remembered."""
+    chosen = Signal(object, bool, object)
+    """Emitted with the `Layout`, whether to remember it, and another file of positions or None."""
 
     def __init__(
-        self, file: Path, why: str, layout: Layout | None, theme: str, parent: QWidget | None
+        self,
+        file: Path,
+        why: str,
+        layout: Layout | None,
+        place: str | None,
+        theme: str,
+        parent: QWidget | None,
     ) -> None:
         super().__init__(parent)
-        self.file, self._why = file, why
+        self.file, self._why, self._place = file, why, place
         self.survey: Survey | None = None
         self.seen: Glimpse | None = None
         self._workers: set[Worker] = set()
@@ -165,6 +174,29 @@ class DatasetDialog(QDialog):
         self.name.setText(value.name)
         self.form.setEnabled(True)
         self.form.start(value.ranking, value.choice)
+        if self._place is not None:
+            self.form.take_place(self._place)
+
+    def ask_for_place(self) -> None:
+        """Let the user name a file of positions."""
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Positions of another file", str(self.file.parent)
+        )
+        if name:
+            self.look_for_place(Path(name))
+
+    def look_for_place(self, file: Path) -> None:
+        """Take the positions of another file; where several datasets fit, offer them all."""
+
+        def received(value: Elsewhere | Failure) -> None:
+            if isinstance(value, Failure):
+                self.say(value.sentence)
+            else:
+                self.form.take_place(*value.places)
+
+        lead = self.form.lead
+        self.say(f"Looking through {file.name}…")
+        self._start(lambda should_stop: choosing.places_job(file, lead, should_stop), received)
 
     def _unfold(self, path: str) -> None:
         def received(value: Below | Failure) -> None:
@@ -191,14 +223,15 @@ class DatasetDialog(QDialog):
         self._enable()
 
     def _look(self) -> None:
-        choice = self.form.choice
+        choice, place = self.form.choice, self.form.place
 
         def received(value: Glimpse | Failure) -> None:
             self._preview_worker = None
             self._on_glimpse(value)
 
         self._preview_worker = self._start(
-            lambda should_stop: choosing.glimpse_job(self.file, choice, should_stop), received
+            lambda should_stop: choosing.glimpse_job(self.file, choice, place, should_stop),
+            received,
         )
 
     def _on_glimpse(self, value: Glimpse | Failure) -> None:
@@ -218,7 +251,7 @@ class DatasetDialog(QDialog):
         if self.is_ready:
             choice: Choice = self.form.choice
             name = self.name.text().strip()
-            self.chosen.emit(choice.layout(name), bool(name))
+            self.chosen.emit(choice.layout(name), bool(name), self.form.place)
 
     def _enable(self) -> None:
         self.open_button.setEnabled(self.is_ready)
@@ -247,6 +280,7 @@ class DatasetDialog(QDialog):
         self.tree.below_wanted.connect(self._unfold)
         self.tree.itemSelectionChanged.connect(self._on_selection)
         self.form.changed.connect(self._on_change)
+        self.form.place_wanted.connect(self.ask_for_place)
         self.name.textChanged.connect(self._on_name)
         self.buttons.accepted.connect(self._take)
         self.buttons.rejected.connect(self.reject)

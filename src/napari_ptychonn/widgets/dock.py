@@ -124,7 +124,12 @@ class PtychoNNDock(QWidget):
             return
         self._close_dialog()
         dialog = DatasetDialog(
-            file, why, self._layout_of(file), str(self.viewer.theme), self.window()
+            file,
+            why,
+            self._layout_of(file),
+            self._place_of(file),
+            str(self.viewer.theme),
+            self.window(),
         )
         dialog.chosen.connect(partial(self._open_chosen, file))
         dialog.finished.connect(self._forget_dialog)
@@ -136,8 +141,8 @@ class PtychoNNDock(QWidget):
         if not found.partly or self.session.scan is None:
             self.choose_datasets(found.path, found.sentence)
 
-    def _open_chosen(self, file: Path, layout: Layout, remember: bool) -> None:
-        if self._run("opening", partial(choosing.open_job, file, layout, remember)):
+    def _open_chosen(self, file: Path, layout: Layout, remember: bool, place: str | None) -> None:
+        if self._run("opening", partial(choosing.open_job, file, layout, remember, place)):
             self._close_dialog()
         elif self.dialog is not None:
             self.dialog.say(f"Something is {self.session.running}; stop it first.")
@@ -151,9 +156,15 @@ class PtychoNNDock(QWidget):
 
     def _layout_of(self, file: Path) -> Layout | None:
         """How a file was read, where that was chosen by hand."""
+        return self.session.layout if self._is_scan(file) else None
+
+    def _place_of(self, file: Path) -> str | None:
+        """Where its positions are from, where that was chosen by hand."""
+        return self.session.places if self._is_scan(file) else None
+
+    def _is_scan(self, file: Path) -> bool:
         scan = self.session.scan
-        is_scan = scan is not None and scan.source is not None and scan.source == file
-        return self.session.layout if is_scan else None
+        return scan is not None and scan.source is not None and scan.source == file
 
     def read(self, crop: int | None, bin: int) -> None:
         """Start over with more or less of each frame."""
@@ -280,11 +291,10 @@ class PtychoNNDock(QWidget):
 
         session, file = self.session, Location.parse(path).file
         layout = self._layout_of(file)
-        is_scan = session.scan is not None and session.scan.source == file
-        places = session.places if is_scan else None
+        place = self._place_of(file)
         self._try(
             lambda: session.choose_reconstruction(
-                read_reconstruction(path, layout, positions=places)
+                read_reconstruction(path, layout, positions=place)
             )
         )
 
