@@ -182,11 +182,15 @@ def reconstruct(
     if missing := why_not():
         raise InputError(missing)
     must_be_writable(output, scan, positions, None if _is_reconstruction(start) else start)
-    measured = read_scan_aloud(
-        scan, mask_contrast if mask else None, positions=positions, crop=crop, bin=bin
-    )
+    from napari_ptychonn.core.reduction import reduced, reduced_reconstruction
+
+    whole = read_scan_aloud(scan, mask_contrast if mask else None, positions=positions)
+    measured = reduced(whole, crop, bin)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
-    before = None if start is None else read_aloud(start, scan=scan, positions=positions)
+    before = None
+    if start is not None:
+        made = read_aloud(start, scan=scan, positions=positions)
+        before = reduced_reconstruction(made, whole, crop, bin)
     options = EngineOptions(
         algorithm=algorithm.value,
         iterations=iterations,
