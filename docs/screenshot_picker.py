@@ -16,7 +16,12 @@ import numpy as np
 from screenshots import Photographer
 
 from napari_ptychonn import read_reconstruction, read_scan
+from napari_ptychonn.io import user_layouts
+from napari_ptychonn.widgets.choice_form import TYPED
 from napari_ptychonn.widgets.dataset_dialog import DatasetDialog
+
+DISTANCE = 1.92
+"""Metres, which no dataset of the made-up file has."""
 
 SPOILT = 8
 """Rows and columns of the detector that the made-up beamline does not trust."""
@@ -29,6 +34,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        # What is remembered here is not for the next file that somebody opens.
+        user_layouts.layouts_folder = lambda: Path(folder) / "layouts"
         _photograph(
             write_strange(options.scan, Path(folder) / "endstation_0042.h5"), options.folder
         )
@@ -68,6 +75,9 @@ def _photograph(strange: Path, folder: Path) -> None:
     shown.wait(lambda: dialog.is_ready, 60)
     dialog.form.rows["positions"].unit.setCurrentText("object pixel")
     dialog.form.flip_y.setChecked(True)
+    distance = dialog.form.rows["distance"]
+    distance.box.setCurrentIndex(distance.box.findText(TYPED))
+    distance.number.setText(str(DISTANCE))
     for path in ("run", "run/camera", "run/stage", "results", "results/epie"):
         shown.wait(lambda path=path: dialog.tree.item(path) is not None, 10)
         dialog.tree.item(path).setExpanded(True)

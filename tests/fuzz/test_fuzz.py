@@ -47,6 +47,11 @@ from napari_ptychonn.io import (
     read_scan,
     write_result,
 )
+from napari_ptychonn.io.glimpse import glimpse
+from napari_ptychonn.io.places import named_places
+from napari_ptychonn.io.roles import ROLES
+from napari_ptychonn.io.survey import holds_datasets, look_below, missing_from_scan, survey
+from napari_ptychonn.io.user_layouts import as_json, from_json
 
 IN_TEST_SUITE = 500
 LONGEST = 10.0
@@ -320,7 +325,7 @@ class Contained(logging.Handler):
 def judge(path: Path, what: str, number: int, verdict: Verdict) -> None:
     """Do with a file what a user would, and note what becomes of it."""
     is_model = path.suffix == ".safetensors"
-    ways = (_look, _load) if is_model else (_look, _open, _reconstructed)
+    ways = MODEL_WAYS if is_model else WAYS
     begun = time.perf_counter()
     try:
         ways[number % len(ways)](path)
@@ -361,6 +366,29 @@ def _reconstructed(path: Path) -> None:
         read_reconstruction(path if name == "/" else f"{path}::{name}")
 
 
+def _choose(path: Path) -> None:
+    """What the window for choosing datasets does with a file."""
+    holds_datasets(path)
+    missing_from_scan(path)
+    found = survey(path)
+    for branch in found.top:
+        if not branch.leaf:
+            look_below(path, branch.path)
+    for role in ROLES:
+        for candidate in found.ranking.candidates(role, found.choice.picks):
+            assert candidate.pick.path
+    named_places(path, (POINTS,))
+    if found.choice.missing(found.ranking.shapes) is not None:
+        raise InputError(found.problem or f"{path}: nothing to choose.")
+    layout = found.choice.layout("fuzz")
+    assert from_json(json.loads(json.dumps(as_json(layout))), "fuzz") == layout
+    seen = glimpse(path, layout)
+    if seen.problem:
+        raise InputError(seen.problem)
+    assert seen.mean is not None
+    assert np.isfinite(seen.mean).all()
+
+
 def _load(path: Path) -> None:
     model = TrainedModel.load(path)
     scan = Scan(frames=_counts(), positions=_positions(), unit="m", pixel_size=(1e-8, 1e-8))
@@ -369,6 +397,11 @@ def _load(path: Path) -> None:
             scan.positions, model.patch_shape, model.pixel_size_in(scan), model.weight
         )
         mosaic.add(batch, scan.positions[batch.indices])
+
+
+WAYS = (_look, _open, _choose, _reconstructed)
+MODEL_WAYS = (_look, _load)
+"""What a user does with a file; file number k goes the way k, counted on."""
 
 
 def files(count: int, first: int = 0, only: str = "") -> Iterator[tuple[Seed, int]]:
@@ -419,10 +452,10 @@ def test_healthy_files_are_read(seed: Seed, tmp_path: Path) -> None:
     seed.write(tmp_path / seed.name)
     path = tmp_path / (seed.opened or seed.name)
     verdict = Verdict()
-    for number in range(3):
+    for number in range(len(WAYS)):
         judge(path, seed.name, number, verdict)
     assert not verdict.failures
-    assert verdict.outcome["read"] >= 2  # not every file holds a reconstruction
+    assert verdict.outcome["read"] >= len(WAYS) - 1  # not every file holds a reconstruction
     describe(path)
 
 
@@ -445,7 +478,7 @@ def test_files_that_once_did_harm(
     seed.beside(tmp_path)
     (tmp_path / name).write_bytes(lzma.decompress(file.read_bytes()))
     verdict = Verdict()
-    for number in range(3):
+    for number in range(len(WAYS)):
         judge(tmp_path / (seed.opened or name), name, number, verdict)
     assert not verdict.failures
 

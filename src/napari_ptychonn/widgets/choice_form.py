@@ -87,6 +87,7 @@ class RoleRow:
         if role in TYPED_UNITS:
             self.number = QLineEdit()
             self.number.setPlaceholderText("number")
+            self.number.setMinimumWidth(110)
             self.number.setVisible(False)
         self.elsewhere: tuple[str, ...] = ()
         for widget in (self.label, self.box):

@@ -18,6 +18,8 @@ from napari_ptychonn.widgets.section import sentence_label
 _MOST_PIXELS = 512
 _MOST_POINTS = 4000
 _LIMITS = (1.0, 99.0)
+_BELOW = 8
+"""Pixels left below the lower axis."""
 
 
 class Picture(pg.PlotWidget):  # type: ignore[misc]
@@ -41,6 +43,8 @@ class Picture(pg.PlotWidget):  # type: ignore[misc]
         item.getViewBox().invertY(True)
         for side in ("bottom", "left"):
             item.getAxis(side).enableAutoSIPrefix(False)
+        # pyqtgraph puts the label some pixels below the axis that it belongs to.
+        item.layout.setContentsMargins(1, 1, 1, _BELOW)
         self.image = pg.ImageItem(axisOrder="row-major")
         self.image.setColorMap(pg.colormap.get(colours))
         self.path = pg.PlotDataItem(pen=pg.mkPen(MARKER, width=1))
@@ -170,7 +174,7 @@ def _about(seen: Glimpse) -> str:
     if seen.pixel_size is not None:
         parts.append(f"object pixel {seen.pixel_size[0] * 1e9:.3g} nm")
     if seen.energy_kev is not None:
-        parts.append(f"{seen.energy_kev:.4g} keV")
+        parts.append(f"{seen.energy_kev:.4g}\N{NO-BREAK SPACE}keV")
     if seen.reconstruction is not None:
         parts.append("over the phase of the object")
     return ", ".join(parts) + "; □ is the first."

@@ -301,7 +301,7 @@ class DatasetDialog(QDialog):
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(left)
         split.addWidget(self._form_page())
-        split.setSizes([SIZE[0] * 11 // 20, SIZE[0] * 9 // 20])
+        split.setSizes([SIZE[0] // 2, SIZE[0] // 2])
         layout = QVBoxLayout(self)
         layout.addWidget(self.why)
         layout.addWidget(split, 1)

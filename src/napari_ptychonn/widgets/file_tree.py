@@ -15,7 +15,7 @@ from napari_ptychonn.io.branch import Branch
 COLUMNS = ("Name", "Shape", "Type", "Chunks", "Compression", "Value, link or problem")
 NAME, SHAPE, TYPE, CHUNKS, COMPRESSION, VALUE = range(len(COLUMNS))
 BROKEN = QColor("#ff6b6b")
-_WIDTHS = (175, 120, 85, 105, 110, 300)
+_WIDTHS = (150, 112, 76, 102, 86, 300)
 _BRANCH = Qt.ItemDataRole.UserRole
 _READING = "reading…"
 
