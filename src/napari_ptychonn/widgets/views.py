@@ -99,13 +99,14 @@ class Views:
         """Take this session's layers out of the viewer and stop listening to them."""
         self._stop_listening()
         mine, self._layers, self._scene = self._layers, {}, None
-        if mine:
-            unlink_layers(list(mine.values()))
-            # With the grid on, each layer that goes rearranges all that are left.
-            self.viewer.canvas.grid.enabled = False
-        for layer in mine.values():
-            if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+        if not mine:
+            return
+        unlink_layers(list(mine.values()))
+        layers = self.viewer.layers
+        with layers.batched_update():
+            for layer in mine.values():
+                if layer in layers:
+                    layers.remove(layer)
 
     def close(self) -> None:
         """Stop listening for good; the layers stay, as pictures."""
@@ -257,24 +258,27 @@ class Views:
     # -- inside ----------------------------------------------------------------------------
 
     def _arrange(self) -> None:
-        """Put the layers into their cells; other people's go behind, so that ours keep theirs."""
+        """Put the layers into their cells, before other people's, so that ours keep theirs.
+
+        All at once: by itself napari arranges and draws the whole canvas anew,
+        and builds the controls of the layer, each time that one more is added.
+        """
         grid, layers = self.viewer.canvas.grid, self.viewer.layers
-        grid.enabled = False
-        others = len(layers)
-        for layer in self._layers.values():
-            self.viewer.add_layer(layer)
-        for _ in range(others):
-            layers.move(0, len(layers))
         for role in _TITLED:
             title = self._layers[role].name_overlay
             title.visible, title.font_size = True, TITLE_SIZE
         self._entitle()
         for roles in (AMPLITUDES, PHASES):
             link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
-        grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04
-        grid.enabled = True
-        self.viewer.canvas.overlays.scale_bar.visible = True
+        layers.selection.clear()
+        with layers.batched_update():
+            with layers.selection.events.blocker_all():
+                for k, layer in enumerate(self._layers.values()):
+                    layers.insert(k, layer)
+            grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04
+            grid.enabled = True
         layers.selection.active = self._layers["diffraction"]
+        self.viewer.canvas.overlays.scale_bar.visible = True
         self.viewer.fit_to_view()
 
     def _entitle(self) -> None:
