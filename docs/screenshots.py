@@ -21,7 +21,6 @@ import napari
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_ptychonn.layers import KEY
 from napari_ptychonn.widgets.column import Column
 from napari_ptychonn.widgets.dock import PtychoNNDock
 
@@ -105,9 +104,7 @@ def main() -> None:
         shown.wait(lambda: session.report is not None, 60)
         shown.scroll_to(dock.compare_panel)
         shown.picture("compare")
-        for layer in shown.viewer.layers:
-            if layer.metadata.get(KEY) == "phase difference":
-                layer.visible = True
+        dock.compare_panel.show_difference.click()
         shown.picture("differences")
     shown.viewer.close()
 

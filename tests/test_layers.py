@@ -16,14 +16,16 @@ from napari_ptychonn.core.result import Result
 from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.jobs import Opened
 from napari_ptychonn.layers import (
+    ALWAYS,
     AMPLITUDES,
+    DIFFERENCE,
     FRAME_IMAGES,
-    HIDDEN,
     MAP_IMAGES,
     OPENED,
     PHASES,
     RESULT,
     ROLES,
+    TRUST,
     point_colours,
     point_features,
 )
@@ -43,8 +45,11 @@ def by_name(layers):
 
 def test_every_role_has_one_layer_in_cell_order(scene):
     made = scene.layers(None)
-    assert [options["name"] for _, options, _ in made] == list(ROLES)
-    assert [kind for _, _, kind in made[::2]] == ["image"] * 12
+    columns = scene.trust_layers(), scene.difference_layers()
+    for expected, part in zip((ALWAYS, TRUST, DIFFERENCE), (made, *columns), strict=True):
+        assert [options["name"] for _, options, _ in part] == list(expected)
+        assert {kind for _, _, kind in part[::2]} == {"image"}
+    assert {*ALWAYS, *TRUST, *DIFFERENCE} == set(ROLES)
 
 
 def test_all_layers_agree_on_units(scene):
@@ -243,13 +248,6 @@ def test_the_residual_is_not_shown_where_there_is_none(result, trust):
             "PtychoNN phase",
             "PtychoNN spread",
         ]
-
-
-def test_trust_and_differences_are_hidden_until_somebody_asks(scene):
-    hidden = [
-        options["name"] for _, options, _ in scene.layers(None) if not options.get("visible", True)
-    ]
-    assert sorted(hidden) == sorted(HIDDEN)
 
 
 def test_scan_points_know_how_far_to_trust_them(trust):

@@ -5,8 +5,8 @@ image and what is drawn over it.  Cells fill row by row, left to right, in the
 order of the layers, so `ROLES` is that order.  All cells share one camera:
 images of single frames get a display scale that fills the extent of the maps.
 
-Two more columns, `TRUST` and `DIFFERENCE`, are hidden until somebody asks for them:
-napari gives no cell to two layers that are both hidden, so the other cells do not move.
+Two more columns, `TRUST` and `DIFFERENCE`, come when somebody asks for them.  Hidden they
+stay in the list: napari gives no cell to two layers that are both hidden.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Role = Literal[
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
-"""Every layer of the canvas, in cell order: image, overlay, image, overlay, ..."""
+"""Every layer that the canvas can have, in cell order: image, overlay, image, overlay, ..."""
 
 GRID_SHAPE = (2, 4)
 """Rows and columns that are always there."""
@@ -65,8 +65,8 @@ FRAME_OVERLAYS, MAP_OVERLAYS = ROLES[1:8:2], ROLES[13:20:2]
 TRUST, DIFFERENCE = (*ROLES[8:10], *ROLES[20:22]), (*ROLES[10:12], *ROLES[22:24])
 TRUST_IMAGES, TRUST_OVERLAYS = TRUST[0::2], TRUST[1::2]
 DIFFERENCE_IMAGES, DIFFERENCE_OVERLAYS = DIFFERENCE[0::2], DIFFERENCE[1::2]
-HIDDEN = (*TRUST, *DIFFERENCE)
-"""Layers that start invisible."""
+ALWAYS: tuple[Role, ...] = tuple(r for r in ROLES if r not in {*TRUST, *DIFFERENCE})
+"""Layers that every scan has from the start."""
 
 AMPLITUDES: tuple[Role, ...] = ("single-shot amplitude", "PtychoNN amplitude", "ePIE amplitude")
 PHASES: tuple[Role, ...] = (
@@ -151,16 +151,16 @@ def trust_layer(
     pixel_size: tuple[float, float] = (1.0, 1.0),
     origin: tuple[float, float] = (0.0, 0.0),
 ) -> LayerData:
-    """A map of doubt where it lies, hidden: bright is where not to trust."""
+    """A map of doubt where it lies: bright is where not to trust."""
     made, options, kind = map_layer(role, image, field, Contrast(), pixel_size, origin)
-    shown = {"contrast_limits": limits_of(made, 0.0), "colormap": "inferno", "visible": False}
+    shown = {"contrast_limits": limits_of(made, 0.0), "colormap": "inferno"}
     return made, options | shown, kind
 
 
 def difference_layer(role: Role, field: Field) -> LayerData:
-    """A map of mosaic minus reconstruction, hidden and empty as yet: white is no difference."""
+    """A map of mosaic minus reconstruction, empty as yet: white is no difference."""
     made, options, kind = map_layer(role, None, field, Contrast())
-    shown = {"contrast_limits": (-1.0, 1.0), "colormap": "coolwarm", "visible": False}
+    shown = {"contrast_limits": (-1.0, 1.0), "colormap": "coolwarm"}
     return made, options | shown, kind
 
 
@@ -215,7 +215,6 @@ def marker_layer(role: Role, field: Field, diameter: float, symbol: str, note: s
             "border_width_is_relative": True,
             "features": {"note": ["", note]},
             "text": {"string": "{note}", "size": 9, "color": NOTE, "anchor": "center"},
-            "visible": role not in HIDDEN,
         },
         "points",
     )

@@ -97,7 +97,7 @@ class Scene:
         )
 
     def layers(self, region: TrainingRegion | None) -> list[LayerData]:
-        """Every layer, in cell order."""
+        """Every layer that is there from the start, in cell order."""
         made = [
             diffraction_layer(self.scan, self.field),
             *self.prediction_layers(),
@@ -111,7 +111,7 @@ class Scene:
         return sorted(made, key=lambda data: ROLES.index(data[1]["name"]))
 
     def prediction_layers(self) -> list[LayerData]:
-        """Patches, mosaics, how far to trust them and what they differ in, all empty as yet."""
+        """Patches and mosaics, all empty as yet."""
         channels: dict[Role, Channel] = {
             "single-shot amplitude": "amplitude",
             "single-shot phase": "phase",
@@ -120,8 +120,25 @@ class Scene:
         return [
             *(self._patches(role, self._none(channel)) for role, channel in channels.items()),
             *(map_layer(role, None, self.field, self.contrast) for role in maps),
-            *(trust_layer(role, None, self.field) for role in TRUST_IMAGES),
-            *(difference_layer(role, self.field) for role in DIFFERENCE_IMAGES),
+        ]
+
+    def trust_layers(self) -> list[LayerData]:
+        """How far to trust the mosaics, with overlays, in cell order; empty as yet."""
+        spread, residual = (trust_layer(role, None, self.field) for role in TRUST_IMAGES)
+        return [
+            spread,
+            self._here("here (spread)", UNTRAINED),
+            residual,
+            self._here("here (residual)", UNLIT),
+        ]
+
+    def difference_layers(self) -> list[LayerData]:
+        """What mosaic and reconstruction differ in, with overlays, in cell order; empty as yet."""
+        pairs = zip(DIFFERENCE_IMAGES, DIFFERENCE_OVERLAYS, strict=True)
+        return [
+            data
+            for image, here in pairs
+            for data in (difference_layer(image, self.field), self._here(here, UNCOMPARED))
         ]
 
     def reconstruction_layers(self) -> list[LayerData]:
@@ -173,21 +190,18 @@ class Scene:
 
     def _marks(self) -> list[LayerData]:
         beam = self._beam() * min(self.field.size)
-        patch = max(self.patch_extent)
         return [
             self.detector_marks(),
             marker_layer("beam on amplitude", self.field, beam, "disc", UNTRAINED),
             marker_layer("beam on phase", self.field, beam, "disc", UNTRAINED),
             marker_layer("beam on ePIE", self.field, beam, "disc", UNRECONSTRUCTED),
-            marker_layer("here (amplitude)", self.field, patch, "square", UNTRAINED),
-            marker_layer("here (phase)", self.field, patch, "square", UNTRAINED),
-            marker_layer("here (spread)", self.field, patch, "square", UNTRAINED),
-            marker_layer("here (residual)", self.field, patch, "square", UNLIT),
-            *(
-                marker_layer(r, self.field, patch, "square", UNCOMPARED)
-                for r in DIFFERENCE_OVERLAYS
-            ),
+            self._here("here (amplitude)", UNTRAINED),
+            self._here("here (phase)", UNTRAINED),
         ]
+
+    def _here(self, role: Role, note: str) -> LayerData:
+        """A square around the patch of the current point, on a map."""
+        return marker_layer(role, self.field, max(self.patch_extent), "square", note)
 
     def _beam(self) -> float:
         """Diameter of a disc as large as the area above half the beam's intensity; patch = 1."""
@@ -235,6 +249,7 @@ def result_layers(result: Result) -> list[LayerData]:
     ]
     for _, options, _ in made:
         options["metadata"] = {**options["metadata"], RESULT: result}
+        options["visible"] = options["name"] not in TRUST_IMAGES
     return made
 
 

@@ -12,7 +12,7 @@ from napari_ptychonn.core.mosaic import Mosaic
 from napari_ptychonn.core.patches import cut_patches
 from napari_ptychonn.core.result import Result
 from napari_ptychonn.jobs import Opened
-from napari_ptychonn.layers import DIFFERENCE, DIFFERENCE_IMAGES, KEY
+from napari_ptychonn.layers import DIFFERENCE, DIFFERENCE_IMAGES, KEY, ROLES
 
 ERROR = 0.1
 
@@ -84,8 +84,11 @@ def window_colour(theme):
     return get_theme(theme).background.as_hex()[:7]
 
 
-def test_the_eye_of_a_difference_map_adds_a_column(compared, window):
-    pair = compared.session.report.whole
+def test_differences_are_shown_in_a_column_when_asked_for(compared, window):
+    pair, panel = compared.session.report.whole, compared.compare_panel
+    title = by_role(window, "diffraction").name_overlay
+    before = title.font_size
+    panel.show_difference.click()
     amplitude, phase = (by_role(window, role) for role in DIFFERENCE_IMAGES)
     np.testing.assert_array_equal(phase.data, pair.difference("phase"))
     low, high = phase.contrast_limits
@@ -93,10 +96,6 @@ def test_the_eye_of_a_difference_map_adds_a_column(compared, window):
     np.testing.assert_allclose(
         phase.scale, by_role(window, "PtychoNN phase").scale, err_msg="same place, same pixels"
     )
-    assert not phase.visible
-    title = by_role(window, "diffraction").name_overlay
-    before = title.font_size
-    phase.visible = True
     assert amplitude.visible
     assert tuple(window.canvas.grid.shape) == (2, 5)
     assert title.font_size < before
@@ -105,11 +104,14 @@ def test_the_eye_of_a_difference_map_adds_a_column(compared, window):
         for k, layer in enumerate(window.layers)
     }
     assert [cells[role] for role in DIFFERENCE_IMAGES] == [(0, 4), (1, 4)]
-    by_role(window, "PtychoNN spread").visible = True
+    panel.show_trust.click()
     assert tuple(window.canvas.grid.shape) == (2, 6)
+    layers = [layer.metadata[KEY] for layer in window.layers]
+    assert layers == list(ROLES), "trust comes before the differences, whatever came first"
     by_role(window, DIFFERENCE[1]).visible = False
     assert not phase.visible
     assert tuple(window.canvas.grid.shape) == (2, 5)
+    assert (panel.show_trust.isChecked(), panel.show_difference.isChecked()) == (True, False)
 
 
 def shown_line(window):

@@ -16,16 +16,16 @@ import pytest
 from napari_ptychonn import drafts
 from napari_ptychonn.jobs import Opened
 from napari_ptychonn.layers import (
+    ALWAYS,
     FRAME_IMAGES,
     KEY,
     MAP_IMAGES,
     RESULT,
-    ROLES,
     TRUST,
     TRUST_IMAGES,
 )
 
-NAMES = list(ROLES)
+NAMES = list(ALWAYS)
 
 
 def quick(dock, steps=60, epochs=0):
@@ -138,25 +138,30 @@ def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(qtbot, window, doc
     cells = {layer.metadata[KEY]: grid.position(k, layers) for k, layer in enumerate(layers)}
     assert [cells[role] for role in FRAME_IMAGES] == [(0, k) for k in range(4)]
     assert [cells[role] for role in MAP_IMAGES] == [(1, k) for k in range(4)]
-    assert all(cells[ROLES[k]] == cells[ROLES[k + 1]] for k in range(0, len(ROLES), 2))
+    assert all(cells[NAMES[k]] == cells[NAMES[k + 1]] for k in range(0, len(NAMES), 2))
 
 
-def test_the_eye_of_a_trust_map_adds_a_column_with_both(qtbot, window, dock, small_file):
+def test_trust_is_shown_in_a_column_when_asked_for(qtbot, window, dock, small_file):
     session = opened(qtbot, window, dock, small_file)
     grid, layers = window.canvas.grid, window.layers
     dock.train()
     finish(qtbot, dock)
     trust = session.result.trust
-    assert dock.compare_panel.trust.text() == trust.sentence
+    panel = dock.compare_panel
+    assert panel.trust.text() == trust.sentence
+    features = by_role(window, "scan points").features
+    np.testing.assert_array_equal(features["spread"][trust.indices], trust.spread)
+    assert names(window) == NAMES
+
+    window.layers.selection.active = by_role(window, "PtychoNN phase")
+    panel.show_trust.click()
+    assert [name for name in names(window) if name not in TRUST] == NAMES
+    assert window.layers.selection.active is by_role(window, "PtychoNN phase")
     spread, residual = (by_role(window, role) for role in TRUST_IMAGES)
     np.testing.assert_array_equal(spread.data, session.result.mosaic.spread)
     np.testing.assert_array_equal(residual.data, trust.residual_map)
     np.testing.assert_allclose(residual.scale, by_role(window, "PtychoNN phase").scale)
     assert residual.metadata[RESULT] is session.result
-    features = by_role(window, "scan points").features
-    np.testing.assert_array_equal(features["spread"][trust.indices], trust.spread)
-
-    residual.visible = True
     assert all(by_role(window, role).visible for role in TRUST)
     cells = {layer.metadata[KEY]: grid.position(k, layers) for k, layer in enumerate(layers)}
     for row, images in enumerate((FRAME_IMAGES, MAP_IMAGES)):
@@ -168,8 +173,20 @@ def test_the_eye_of_a_trust_map_adds_a_column_with_both(qtbot, window, dock, sma
     np.testing.assert_allclose(by_role(window, TRUST[1]).data[0], session.positions[30] * 1e9)
 
     spread.visible = False
-    assert not residual.visible
+    assert not residual.visible, "the eye of one hides both"
     assert tuple(grid.shape) == (2, 4)
+    assert not panel.show_trust.isChecked()
+    panel.show_trust.click()
+    assert residual.visible
+    assert tuple(grid.shape) == (2, 5)
+
+    # Deleted layers come back when they are asked for again.
+    for role in TRUST:
+        window.layers.remove(by_role(window, role))
+    panel.show_trust.setChecked(False)
+    panel.show_trust.click()
+    assert by_role(window, TRUST_IMAGES[0]) is not spread
+    assert grid.position(window.layers.index(by_role(window, TRUST[3])), window.layers) == (1, 4)
 
 
 def test_units_are_nanometres_and_pairs_share_contrast(qtbot, window, dock, small_file):

@@ -15,7 +15,7 @@ from napari_ptychonn.io.branch import Branch
 from napari_ptychonn.io.choice import Choice, Pick
 from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.ranking import Ranking
-from napari_ptychonn.layers import KEY, ROLES
+from napari_ptychonn.layers import ALWAYS, KEY
 from napari_ptychonn.widgets.choice_form import FROM_FILE, TYPED, ChoiceForm
 from napari_ptychonn.widgets.file_tree import BROKEN, VALUE, FileTree
 
@@ -119,7 +119,7 @@ def test_an_unknown_file_is_chosen_opened_and_remembered(
     np.testing.assert_allclose(session.scan.positions, wanted, atol=1e-15)
     assert session.scan.pixel_size == pytest.approx(small.reconstruction.pixel_size)
     assert session.reconstruction is not None
-    assert [layer.metadata.get(KEY) for layer in window.layers] == list(ROLES)
+    assert [layer.metadata.get(KEY) for layer in window.layers] == list(ALWAYS)
     points = next(one for one in window.layers if one.metadata.get(KEY) == "scan points")
     np.testing.assert_allclose(points.data[: len(wanted)], session.positions * 1e9, rtol=1e-6)
     assert "Our endstation" in dock.scan_panel.notes.text()

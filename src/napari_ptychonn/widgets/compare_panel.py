@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.compare_table import errors_table, mosaic_table
@@ -44,6 +53,8 @@ class ComparePanel(QWidget):
 
     line_requested = Signal()
     export_requested = Signal(str)
+    trust_requested = Signal(bool)
+    difference_requested = Signal(bool)
 
     def __init__(self, session: Session, theme: str = "dark") -> None:
         super().__init__()
@@ -64,6 +75,8 @@ class ComparePanel(QWidget):
         self.trust.setToolTip(TRUST_EXPLANATION)
         for label in (self.sentence, self.table, self.mosaic, self.speed, self.trust):
             self._layout.addWidget(label)
+        self.columns = self._make_columns()
+        self._layout.addWidget(self.columns)
         self._curves = QVBoxLayout()
         self._layout.addLayout(self._curves)
         self.controls = self._make_controls()
@@ -78,6 +91,8 @@ class ComparePanel(QWidget):
         trust = None if result is None else result.trust
         self.trust.setVisible(trust is not None)
         self.trust.setText("" if trust is None else trust.sentence)
+        self.columns.setVisible(result is not None)
+        self.show_difference.setEnabled(report is not None or self.show_difference.isChecked())
         speed = None if report is None else report.speed
         self.speed.setVisible(speed is not None)
         self.speed.setText("" if speed is None else speed.sentence)
@@ -107,6 +122,11 @@ class ComparePanel(QWidget):
         profile = report.whole.profile(self._session.line or report.line, channel)
         self.profile.show_profile(profile, channel, report.reference)
 
+    def tick_columns(self, trust: bool, difference: bool) -> None:
+        """Tick the columns that the canvas shows."""
+        self.show_trust.setChecked(trust)
+        self.show_difference.setChecked(difference)
+
     def say(self, text: str) -> None:
         """Tell what was written."""
         self.said.setVisible(bool(text))
@@ -130,6 +150,23 @@ class ComparePanel(QWidget):
         self.rings.show_pair(report.comparison.pair)
         self.show_line()
 
+    def _make_columns(self) -> QWidget:
+        columns = QWidget()
+        row = QHBoxLayout(columns)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.show_trust = QCheckBox("trust")
+        self.show_trust.setToolTip(
+            "Maps of where not to trust the mosaics, bright: spread, and residual."
+        )
+        self.show_difference = QCheckBox("differences")
+        self.show_difference.setToolTip("Maps of mosaic minus reconstruction, once aligned.")
+        self.show_trust.clicked.connect(self._on_trust)
+        self.show_difference.clicked.connect(self._on_difference)
+        for widget in (QLabel("Also show"), self.show_trust, self.show_difference):
+            row.addWidget(widget)
+        row.addStretch()
+        return columns
+
     def _make_controls(self) -> QWidget:
         controls = QWidget()
         row = QHBoxLayout(controls)
@@ -152,6 +189,12 @@ class ComparePanel(QWidget):
         for widget in (self.channel, self.line, self.export):
             row.addWidget(widget)
         return controls
+
+    def _on_trust(self, shown: bool) -> None:
+        self.trust_requested.emit(shown)
+
+    def _on_difference(self, shown: bool) -> None:
+        self.difference_requested.emit(shown)
 
     def _on_channel(self, _text: str) -> None:
         self.show_line()

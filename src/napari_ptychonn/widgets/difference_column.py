@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
-
 import numpy as np
-from napari.layers import Layer
 
 from napari_ptychonn.canvas import Field
 from napari_ptychonn.core.pair import CHANNELS, AlignedPair
-from napari_ptychonn.layers import (
-    DIFFERENCE,
-    DIFFERENCE_IMAGES,
-    DIFFERENCE_OVERLAYS,
-    Role,
-    empty_map,
-)
+from napari_ptychonn.layers import DIFFERENCE_IMAGES, DIFFERENCE_OVERLAYS, empty_map
 from napari_ptychonn.widgets.hidden_column import HiddenColumn
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 class DifferenceColumn(HiddenColumn):
     """Mosaic minus reconstruction after alignment, contrast symmetric about 0."""
-
-    def __init__(
-        self,
-        viewer: napari.viewer.Viewer,
-        layers: Mapping[Role, Layer],
-        arrange: Callable[[], None],
-    ) -> None:
-        super().__init__(viewer, layers, DIFFERENCE, arrange)
 
     def show(self, pair: AlignedPair | None, field: Field) -> None:
         """Show the differences of a pair; nothing for None."""

@@ -609,6 +609,9 @@ class PtychoNNDock(QWidget):
             (self.views.line_drawn, session.choose_line),
             (self.compare_panel.line_requested, self.views.draw_line),
             (self.compare_panel.export_requested, self.export),
+            (self.compare_panel.trust_requested, self.views.show_trust),
+            (self.compare_panel.difference_requested, self.views.show_difference),
+            (self.views.columns_changed, self.compare_panel.tick_columns),
         ]
 
     def disconnect_all(self) -> None:

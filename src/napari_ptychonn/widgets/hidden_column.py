@@ -1,4 +1,4 @@
-"""A column of the canvas that is hidden until somebody wants to know."""
+"""A column of the canvas that comes when somebody wants to know."""
 
 from __future__ import annotations
 
@@ -20,33 +20,31 @@ Place = Mapping[str, Any]
 
 
 class HiddenColumn:
-    """Two maps with their overlays; the eye of any of the four shows or hides all.
+    """Two maps with their overlays, which have no layers before they are asked for.
 
-    All or none, because a lone cell would push the cells behind it out of
-    their columns.
+    The eye of any of the four shows or hides all, because a lone cell would push
+    the cells behind it out of their columns.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         That has the layers.
-    layers : mapping
-        All layers by role.
-    roles : tuple of str
-        Image, overlay, image, overlay.
     arrange : callable
-        Told when the column comes or goes.
+        Told when the eye of one of the layers was used.
     """
 
     def __init__(
         self,
         viewer: napari.viewer.Viewer,
-        layers: Mapping[Role, Layer],
-        roles: tuple[Role, ...],
         arrange: Callable[[], None],
     ) -> None:
         self.viewer = viewer
-        self._layers: dict[Role, Layer] = {role: layers[role] for role in roles}
+        self._layers: dict[Role, Layer] = {}
         self._arrange = arrange
+
+    def take(self, layers: Mapping[Role, Layer]) -> None:
+        """Use these layers from now on: image, overlay, image, overlay."""
+        self._layers = dict(layers)
         link_layers(list(self._layers.values()), ("visible",))
         for layer in self._layers.values():
             layer.events.visible.connect(self._on_visible)
@@ -57,9 +55,20 @@ class HiddenColumn:
             layer.events.visible.disconnect(self._on_visible)
 
     @property
+    def taken(self) -> bool:
+        """Whether it has layers that the user did not delete; they may be hidden."""
+        return any(layer in self.viewer.layers for layer in self._layers.values())
+
+    @property
     def visible(self) -> bool:
-        """Whether somebody asked for it."""
-        return any(layer.visible for layer in self._layers.values())
+        """Whether it is on the canvas."""
+        here = self.viewer.layers
+        return any(layer.visible and layer in here for layer in self._layers.values())
+
+    @visible.setter
+    def visible(self, shown: bool) -> None:
+        for layer in self._layers.values():
+            layer.visible = shown
 
     def show_map(
         self,
@@ -68,8 +77,8 @@ class HiddenColumn:
         place: Place,
         limits: tuple[float, float],
     ) -> None:
-        """Show an image, unless the user deleted its layer."""
-        layer = self._layers[role]
+        """Show an image, unless its layer was not made yet or the user deleted it."""
+        layer = self._layers.get(role)
         if layer in self.viewer.layers:
             assert isinstance(layer, Image)
             layer.data = image.copy()
@@ -78,7 +87,7 @@ class HiddenColumn:
 
     def note(self, role: Role, *, shown: bool) -> None:
         """Show or hide what a cell says while it is empty."""
-        layer = self._layers[role]
+        layer = self._layers.get(role)
         if layer in self.viewer.layers:
             assert isinstance(layer, Points)
             layer.text.visible = shown

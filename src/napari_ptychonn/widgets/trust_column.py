@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from napari.layers import Layer, Points
 
 from napari_ptychonn.canvas import Field, limits_of
 from napari_ptychonn.core.result import Result
-from napari_ptychonn.layers import TRUST, TRUST_IMAGES, TRUST_OVERLAYS, Role, point_features
+from napari_ptychonn.layers import TRUST_IMAGES, TRUST_OVERLAYS, point_features
 from napari_ptychonn.scene import trust_maps
 from napari_ptychonn.widgets.hidden_column import HiddenColumn
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class TrustColumn(HiddenColumn):
-    """The two maps, and the same numbers as features of the scan points."""
+    """The two maps, and the same numbers as features of the `count` scan points."""
 
     def __init__(
         self,
         viewer: napari.viewer.Viewer,
-        layers: Mapping[Role, Layer],
+        points: Layer,
+        count: int,
         arrange: Callable[[], None],
     ) -> None:
-        super().__init__(viewer, layers, TRUST, arrange)
-        self._points = layers["scan points"]
-        self._count = len(layers["diffraction"].data)
+        super().__init__(viewer, arrange)
+        self._points, self._count = points, count
 
     def show(self, result: Result | None, field: Field) -> None:
         """Show how far to trust a result; nothing for None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from napari_ptychonn.layers import (
     MAP_OVERLAYS,
     PHASES,
     RESULT,
+    ROLES,
     TRUST,
     TRUST_IMAGES,
     TRUST_OVERLAYS,
@@ -35,6 +37,7 @@ from napari_ptychonn.scene import PATCH_SHAPE, Scene, result_layers
 from napari_ptychonn.session import Session
 from napari_ptychonn.stacks import LogFrames, PredictedPatches
 from napari_ptychonn.widgets.difference_column import DifferenceColumn
+from napari_ptychonn.widgets.hidden_column import HiddenColumn
 from napari_ptychonn.widgets.picker import Picker
 from napari_ptychonn.widgets.region_shapes import RegionShapes
 from napari_ptychonn.widgets.trust_column import TrustColumn
@@ -52,6 +55,8 @@ _TITLED = (*FRAME_IMAGES, *MAP_IMAGES, *TRUST_IMAGES, *DIFFERENCE_IMAGES)
 class Views:
     """One canvas of eight cells to twelve (see `napari_ptychonn.layers`), and its events.
 
+    `columns_changed` tells whether the columns of trust and of differences are shown.
+
     Layers that the user deletes stay away until the next scan, but for the
     region's, which comes back when something is to be drawn.  Nothing is ever
     written into a layer that is not in the viewer.
@@ -59,6 +64,7 @@ class Views:
 
     region_drawn = Signal()
     line_drawn = Signal(object)
+    columns_changed = Signal(bool, bool)
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         self.viewer, self.session = viewer, session
@@ -80,10 +86,7 @@ class Views:
             return
         shape = session.model.patch_shape if session.model is not None else PATCH_SHAPE
         self._scene = Scene.of(session.scan, session.reconstruction, session.positions, shape)
-        for data in self._scene.layers(session.region):
-            layer = Layer.create(*data)
-            self._layers[layer.metadata[KEY]] = layer
-        self._arrange()
+        self._arrange(self._scene.layers(session.region))
         self._listen()
         self.show_predictions()
         self.show_result()
@@ -135,6 +138,7 @@ class Views:
             self._region.extent = self._scene.patch_extent
         self.show_predictions()
         self.show_result()
+        self.show_report()
         self.move_to(session.point)
         self.viewer.fit_to_view()
 
@@ -202,6 +206,16 @@ class Views:
             self._difference.show(None if report is None else report.whole, self._scene.field)
         self.show_line()
 
+    def show_trust(self, shown: bool) -> None:
+        """Show or hide the column of where not to trust the mosaics."""
+        if self._trust is not None and self._scene is not None:
+            self._show_column(self._trust, self._scene.trust_layers, shown)
+
+    def show_difference(self, shown: bool) -> None:
+        """Show or hide the column of what the mosaics and the reconstruction differ in."""
+        if self._difference is not None and self._scene is not None:
+            self._show_column(self._difference, self._scene.difference_layers, shown)
+
     def show_line(self) -> None:
         """Show the chosen line, or the one that the report offers."""
         report, line = self.session.report, self.session.line
@@ -257,29 +271,61 @@ class Views:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _arrange(self) -> None:
-        """Put the layers into their cells, before other people's, so that ours keep theirs.
-
-        All at once: by itself napari arranges and draws the whole canvas anew,
-        and builds the controls of the layer, each time that one more is added.
-        """
+    def _arrange(self, made: list[LayerData]) -> None:
+        """Put the layers of a scan into their cells."""
         grid, layers = self.viewer.canvas.grid, self.viewer.layers
-        for role in _TITLED:
-            title = self._layers[role].name_overlay
-            title.visible, title.font_size = True, TITLE_SIZE
-        self._entitle()
-        for roles in (AMPLITUDES, PHASES):
-            link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
         layers.selection.clear()
         with layers.batched_update():
-            with layers.selection.events.blocker_all():
-                for k, layer in enumerate(self._layers.values()):
-                    layers.insert(k, layer)
+            self._insert(made)
+            self._entitle()
+            for roles in (AMPLITUDES, PHASES):
+                link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
             grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04
             grid.enabled = True
         layers.selection.active = self._layers["diffraction"]
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.viewer.fit_to_view()
+
+    def _insert(self, made: list[LayerData]) -> dict[Role, Layer]:
+        """Make layers in cell order, before other people's, so that ours keep their cells.
+
+        napari selects each layer that it is given, and shows its controls; that
+        takes long, so nobody hears of it.  The caller selects one in the end.
+        """
+        layers = self.viewer.layers
+        new: dict[Role, Layer] = {}
+        with layers.selection.events.blocker_all():
+            for data in made:
+                layer = Layer.create(*data)
+                role: Role = layer.metadata[KEY]
+                if role in _TITLED:
+                    layer.name_overlay.visible = True
+                    layer.name_overlay.font_size = TITLE_SIZE
+                earlier = ROLES[: ROLES.index(role)]
+                before = [k for k, known in enumerate(layers) if known.metadata.get(KEY) in earlier]
+                layers.insert(max(before, default=-1) + 1, layer)
+                new[role] = layer
+        self._layers |= new
+        return new
+
+    def _show_column(
+        self, column: HiddenColumn, made: Callable[[], list[LayerData]], shown: bool
+    ) -> None:
+        layers = self.viewer.layers
+        active = layers.selection.active
+        if column.visible == shown:
+            return
+        with layers.batched_update():
+            if column.taken:
+                column.visible = shown
+                return
+            layers.selection.clear()
+            column.take(self._insert(made()))
+            self._fit_columns()
+        layers.selection.active = active
+        self.show_result()
+        self.show_report()
+        self.move_to(self.session.point)
 
     def _entitle(self) -> None:
         """Call the reconstruction's images by what it is: not everything is an ePIE."""
@@ -291,8 +337,9 @@ class Views:
     def _listen(self) -> None:
         assert self._scene is not None
         self._listen_to_region()
-        self._trust = TrustColumn(self.viewer, self._layers, self._fit_columns)
-        self._difference = DifferenceColumn(self.viewer, self._layers, self._fit_columns)
+        points, count = self._layers["scan points"], len(self._scene.scan)
+        self._trust = TrustColumn(self.viewer, points, count, self._fit_columns)
+        self._difference = DifferenceColumn(self.viewer, self._fit_columns)
         self._picker = Picker(
             self._scene.field.shown(self.session.positions), self._is_map, self.session.move_to
         )
@@ -313,6 +360,7 @@ class Views:
             if column is not None:
                 column.disconnect()
         self._trust = self._difference = None
+        self._tell_columns()
         if self._picker is not None:
             self.viewer.mouse_drag_callbacks.remove(self._picker)
             self._picker = None
@@ -350,6 +398,13 @@ class Views:
             if (layer := self.layer(role)) is not None:
                 layer.name_overlay.font_size = TITLE_SIZE * columns / shape[1]
         self.viewer.fit_to_view()
+        self._tell_columns()
+
+    def _tell_columns(self) -> None:
+        trust, difference = self._trust, self._difference
+        self.columns_changed.emit(
+            trust is not None and trust.visible, difference is not None and difference.visible
+        )
 
     def _update(self, data: LayerData) -> None:
         """Give an image layer new data, place and contrast; overlays stay as they are."""
