@@ -37,7 +37,7 @@ from napari_ptychonn.stacks import Channel, PredictedPatches, ReconstructedPatch
 PATCH_SHAPE = (64, 64)
 """Before there is a model: the patch of the default network."""
 
-UNTRAINED, UNRECONSTRUCTED, UNLIT = "press Train", "no reconstruction", "needs a probe"
+UNTRAINED, UNRECONSTRUCTED, UNLIT = "press Train", "no reconstruction here", "needs a probe"
 MOST_MARKED = 500
 """Faulty pixels that are marked at most: more would hide the frame."""
 

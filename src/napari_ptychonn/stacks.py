@@ -122,10 +122,14 @@ class ReconstructedPatches(Stack):
         self._channel, self._phase_offset = channel, phase_offset
         self._there = on_object(reconstruction, positions, shape)
 
+    def covers(self, index: int) -> bool:
+        """Whether there is a patch at this scan point."""
+        return bool(self._there[index])
+
     def image(self, index: int) -> NDArray[np.float32]:
         """One patch."""
         _, py, px = self.shape
-        if not self._there[index]:
+        if not self.covers(index):
             return np.full((py, px), np.nan, np.float32)
         patches = cut_patches(
             self._reconstruction,

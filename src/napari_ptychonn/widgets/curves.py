@@ -15,6 +15,9 @@ from napari_ptychonn.core.scan import Unit
 from napari_ptychonn.widgets.plot import Plot
 
 PREDICTED = "#ff922b"
+LEGEND = 0.5
+"""Height of a legend of two lines, in heights of the curves below it."""
+
 COLOURS: dict[Channel, str] = {"phase": "#4dabf7", "amplitude": "#c77dff"}
 
 
@@ -73,7 +76,7 @@ class RingPlot(StillPlot):
 
 
 class ProfilePlot(StillPlot):
-    """Mosaic and reconstruction along one line."""
+    """Mosaic and reconstruction along one line, with room for the legend above them."""
 
     def __init__(self, theme: str) -> None:
         super().__init__(theme, "along the line", "phase, rad")
@@ -89,6 +92,10 @@ class ProfilePlot(StillPlot):
         self._predicted.setData(distance, profile.predicted, connect="finite")
         self._name(self._plain, reference)
         item = self.getPlotItem()
+        both = np.concatenate([profile.wanted, profile.predicted])
+        if np.isfinite(both).any():
+            low, high = float(np.nanmin(both)), float(np.nanmax(both))
+            item.setYRange(low, high + LEGEND * max(high - low, 1e-6), padding=0.05)
         item.setLabel("bottom", f"along the line, {unit}")
         item.setLabel("left", "phase, rad" if channel == "phase" else channel)
 

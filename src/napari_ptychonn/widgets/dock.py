@@ -354,8 +354,11 @@ class PtychoNNDock(QWidget):
         """Take over what this plugin's reader put into the viewer, before or after the dock."""
         found = [layer for layer in self.viewer.layers if OPENED in layer.metadata]
         values = {id(layer.metadata[OPENED]): layer.metadata[OPENED] for layer in found}
-        for layer in found:
-            self.viewer.layers.remove(layer)
+        if not found:
+            return
+        with self.viewer.layers.batched_update():
+            for layer in found:
+                self.viewer.layers.remove(layer)
         for opened in values.values():
             self.adopt(opened)
 

@@ -35,7 +35,7 @@ from napari_ptychonn.layers import (
 )
 from napari_ptychonn.scene import PATCH_SHAPE, Scene, result_layers
 from napari_ptychonn.session import Session
-from napari_ptychonn.stacks import LogFrames, PredictedPatches
+from napari_ptychonn.stacks import LogFrames, PredictedPatches, ReconstructedPatches
 from napari_ptychonn.widgets.difference_column import DifferenceColumn
 from napari_ptychonn.widgets.hidden_column import HiddenColumn
 from napari_ptychonn.widgets.picker import Picker
@@ -167,7 +167,6 @@ class Views:
             self._update(data)
             if layer := self.layer(data[1]["name"]):
                 layer.name = str(layer.metadata[KEY]).replace("ePIE", placed.title)
-        self._note("beam on ePIE", shown=False)
 
     def show_region(self) -> None:
         """Colour the scan points by what they are for."""
@@ -187,7 +186,6 @@ class Views:
         self._note("beam on phase", shown=session.predictions is None)
         self._note("here (amplitude)", shown=session.mosaic is None)
         self._note("here (phase)", shown=session.mosaic is None)
-        self._note("beam on ePIE", shown=session.reconstruction is None)
 
     def show_result(self) -> None:
         """Show how far to trust it, and let its maps carry it, so that saving them writes it."""
@@ -238,6 +236,10 @@ class Views:
         for role in marks:
             self._mark(role, 0, here)
         self._mark("scan points", -1, here)
+        patches = self.layer("ePIE phase here")
+        stack = patches.data if patches is not None else None
+        there = isinstance(stack, ReconstructedPatches) and stack.covers(point)
+        self._note("beam on ePIE", shown=not there)
         if self._region is not None and self.layer("training region") is not None:
             self._region.move_to(here)
 
