@@ -1,0 +1,166 @@
+"""Stop, close, come back: what runs ends at once, and nothing that was trained is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from napari_ptychonn import drafts
+
+
+def quick(dock, steps=60, epochs=0):
+    options = dock.train_panel.options.widgets
+    options["steps"].value, options["epochs"].value = steps, epochs
+
+
+def opened(qtbot, window, dock, path):
+    window.open(path, plugin="napari-ptychonn")
+    qtbot.waitUntil(lambda: dock.session.scan is not None, timeout=10_000)
+    return dock.session
+
+
+def finish(qtbot, dock, timeout=60_000):
+    qtbot.waitUntil(lambda: dock.session.comparison is not None, timeout=timeout)
+    qtbot.waitUntil(lambda: not dock.session.running, timeout=timeout)
+
+
+def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
+    qtbot, window, dock, small_file
+):
+    session = opened(qtbot, window, dock, small_file)
+    quick(dock, epochs=10_000)
+    dock.train()
+    qtbot.waitUntil(lambda: bool(session.losses), timeout=30_000)
+    began = time.monotonic()
+    dock.train_panel.stop.click()
+    qtbot.waitUntil(lambda: session.running != "training", timeout=10_000)
+    assert time.monotonic() - began < 3
+    finish(qtbot, dock)
+    assert session.model is not None
+    assert dock.train_panel.train.isEnabled()
+
+    dock.train()
+    assert not session.losses
+    qtbot.waitUntil(lambda: bool(session.losses), timeout=30_000)
+    window.window.remove_dock_widget(dock)
+    from superqt.utils import GeneratorWorker
+
+    qtbot.waitUntil(lambda: not GeneratorWorker._worker_set, timeout=5_000)  # noqa: SLF001
+    window.dims.set_current_step(0, 3)
+    assert session.point != 3, "a closed dock listens to nothing"
+    (draft,) = drafts.drafts()
+    assert "was left unsaved" in draft.sentence
+    assert draft.epochs == len(session.model.history)
+
+
+def test_what_was_not_saved_is_offered_until_it_is(
+    qtbot, window, small_file, tmp_path, screenshots
+):
+    dock = open_dock(window)
+    assert not dock.draft_offer.isVisibleTo(dock)
+    session = opened(qtbot, window, dock, small_file)
+    quick(dock, epochs=1)
+    dock.train()
+    finish(qtbot, dock)
+    made = session.model
+    window.window.remove_dock_widget(dock)
+
+    dock = open_dock(window)
+    assert dock.draft_offer.isVisibleTo(dock)
+    assert "(1 epoch) was left unsaved" in dock.draft_offer.sentence.text()
+    window.screenshot(screenshots / "draft.png", canvas_only=False, flash=False)
+    dock.draft_offer.use.click()
+    qtbot.waitUntil(lambda: dock.session.model is not None, timeout=30_000)
+    assert dock.session.model.history == made.history
+    assert not dock.draft_offer.isVisibleTo(dock)
+    window.window.remove_dock_widget(dock)
+
+    dock = open_dock(window)
+    assert len(drafts.drafts()) == 1, "used, but still not saved"
+    dock.draft_offer.use.click()
+    qtbot.waitUntil(lambda: dock.session.model is not None, timeout=30_000)
+    dock.save_model(str(tmp_path / "model.safetensors"))
+    assert not drafts.drafts()
+    window.window.remove_dock_widget(dock)
+    assert not drafts.drafts()
+
+    # Two more, and a user who wants neither.
+    drafts.keep(made)
+    drafts.keep(made)
+    dock = open_dock(window)
+    dock.draft_offer.discard.click()
+    assert dock.draft_offer.isVisibleTo(dock), "the older one"
+    dock.draft_offer.discard.click()
+    assert not dock.draft_offer.isVisibleTo(dock)
+    assert not drafts.drafts()
+
+
+def open_dock(window):
+    _, dock = window.window.add_plugin_dock_widget("napari-ptychonn", "PtychoNN")
+    dock.train_panel.network.widgets["size"].value = 32
+    dock.train_panel.network.widgets["width"].value = 4
+    return dock
+
+
+def test_opening_the_dock_is_quick_and_imports_no_torch(tmp_path):
+    program = (
+        "import sys, time, napari\n"
+        "viewer = napari.Viewer(show=False)\n"
+        "began = time.perf_counter()\n"
+        "from napari_ptychonn.widgets.dock import PtychoNNDock\n"
+        "imported = time.perf_counter() - began\n"
+        "dock = PtychoNNDock(viewer)\n"
+        "made = time.perf_counter() - began - imported\n"
+        "print(imported, made, sorted({'torch', 'pyqtgraph', 'h5py'} & set(sys.modules)))\n"
+        "viewer.close()\n"
+    )
+    imported, made, heavy = run(program, tmp_path).stdout.split(" ", 2)
+    assert heavy.strip() == "[]"
+    assert float(made) < 3, "0.15 s on an idle machine"
+    assert float(imported) < 10
+
+
+CLOSE_WHILE_TRAINING = """
+import sys, time, napari, torch
+from qtpy.QtCore import QTimer
+torch.set_num_threads(1)
+from napari_ptychonn.jobs import simulated
+from napari_ptychonn.widgets.dock import PtychoNNDock
+viewer = napari.Viewer()
+dock = PtychoNNDock(viewer)
+viewer.window.add_dock_widget(dock, name="PtychoNN")
+dock.adopt(simulated((10, 10)))
+dock.train_panel.network.widgets["width"].value = 4
+dock.train_panel.options.widgets["epochs"].value = 10_000
+dock.train()
+def close():
+    if not dock.session.losses:
+        QTimer.singleShot(100, close)
+        return
+    global closed
+    closed = time.monotonic()
+    viewer.close()
+QTimer.singleShot(100, close)
+napari.run()
+print("closed in", time.monotonic() - closed)
+"""
+
+
+def test_closing_the_window_while_training_exits_at_once_and_cleanly(tmp_path):
+    ended = run(CLOSE_WHILE_TRAINING, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert float(ended.stdout.split("closed in")[1]) < 3
+    state = Path(os.environ["XDG_STATE_HOME"], "napari-ptychonn", "drafts")
+    assert [*state.glob("*.safetensors")] or sys.platform != "linux", "the model is kept"
+
+
+def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = folder / "program.py"
+    script.write_text(program)
+    return subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120
+    )
