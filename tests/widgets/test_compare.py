@@ -53,7 +53,7 @@ def by_role(window, role):
     return next(layer for layer in window.layers if layer.metadata.get(KEY) == role)
 
 
-def test_numbers_curves_and_speed_are_shown(compared, window, screenshots):
+def test_numbers_curves_and_speed_are_shown(qtbot, compared, window, small):
     panel = compared.compare_panel
     report = compared.session.report
     assert report.selection == "held out"
@@ -77,6 +77,13 @@ def test_numbers_curves_and_speed_are_shown(compared, window, screenshots):
     for part in ("speed", "table", "mosaic", "controls", "rings", "profile"):
         assert getattr(panel, part).isVisibleTo(panel), part
 
+    # Another reconstruction gives another comparison.
+    session = compared.session
+    session.choose_reconstruction(small.reconstruction)
+    qtbot.waitUntil(lambda: session.report not in (None, report), timeout=60_000)
+    assert session.report.speed is None, "that one was not timed"
+    assert not panel.speed.isVisibleTo(panel)
+
 
 def window_colour(theme):
     from napari.utils.theme import get_theme
@@ -84,7 +91,9 @@ def window_colour(theme):
     return get_theme(theme).background.as_hex()[:7]
 
 
-def test_differences_are_shown_in_a_column_when_asked_for(compared, window):
+def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
+    qtbot, compared, window, tmp_path, monkeypatch
+):
     pair, panel = compared.session.report.whole, compared.compare_panel
     title = by_role(window, "diffraction").name_overlay
     before = title.font_size
@@ -112,6 +121,32 @@ def test_differences_are_shown_in_a_column_when_asked_for(compared, window):
     assert not phase.visible
     assert tuple(window.canvas.grid.shape) == (2, 5)
     assert (panel.show_trust.isChecked(), panel.show_difference.isChecked()) == (True, False)
+
+    # Exported by extension.
+    said = []
+    monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", said.append)
+    for name in ("c.png", "c.pdf", "c.json", "c.csv"):
+        asked = [str(tmp_path / name), ""]
+        monkeypatch.setattr(
+            "napari_ptychonn.widgets.compare_panel.QFileDialog.getSaveFileName",
+            lambda *_, asked=asked: asked,
+        )
+        panel.export.click()
+        qtbot.waitUntil(lambda name=name: panel.said.text().endswith(f"{name}."), timeout=60_000)
+        qtbot.waitUntil(lambda: compared._export is None, timeout=5_000)  # noqa: SLF001
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
+    numbers = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
+    assert numbers["frames"] == 98
+    with (tmp_path / "c.csv").open(encoding="utf-8", newline="") as file:
+        assert next(csv.reader(file)) == ["quantity", "at", "value"]
+    assert not said
+
+    compared.export(str(tmp_path / "c.txt"))
+    qtbot.waitUntil(lambda: bool(said), timeout=10_000)
+    assert "expected a name that ends in" in said[0]
+    qtbot.waitUntil(lambda: compared._export is None, timeout=5_000)  # noqa: SLF001
+    assert not (tmp_path / "c.txt").exists()
 
 
 def shown_line(window):
@@ -160,54 +195,14 @@ def test_a_line_is_offered_and_another_can_be_drawn(compared, window):
     np.testing.assert_allclose(shown_line(window), ends)
     assert compared.views.region_polygons == []
 
-
-def test_moving_the_line_by_hand_moves_the_profile(compared, window):
-    session = compared.session
-    layer = window.layers["training region"]
+    # Moved by hand, it moves the profile.
     layer.mode = "select"
     data = list(layer.data)
     row = layer.shape_type.index("line")
     data[row] = data[row] + [[5.0, 0.0], [5.0, 0.0]]
     layer.data = data
     layer.events.data(value=layer.data, action="changed", data_indices=(row,), vertex_indices=((),))
-    np.testing.assert_allclose(session.line, np.asarray(session.report.line) + np.array([5e-9, 0]))
-
-
-def test_the_comparison_is_exported_by_extension(qtbot, compared, tmp_path, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", said.append)
-    panel = compared.compare_panel
-    for name in ("c.png", "c.pdf", "c.json", "c.csv"):
-        asked = [str(tmp_path / name), ""]
-        monkeypatch.setattr(
-            "napari_ptychonn.widgets.compare_panel.QFileDialog.getSaveFileName",
-            lambda *_, asked=asked: asked,
-        )
-        panel.export.click()
-        qtbot.waitUntil(lambda name=name: panel.said.text().endswith(f"{name}."), timeout=60_000)
-        qtbot.waitUntil(lambda: compared._export is None, timeout=5_000)  # noqa: SLF001
-    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
-    numbers = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
-    assert numbers["frames"] == 98
-    with (tmp_path / "c.csv").open(encoding="utf-8", newline="") as file:
-        assert next(csv.reader(file)) == ["quantity", "at", "value"]
-    assert not said
-
-    compared.export(str(tmp_path / "c.txt"))
-    qtbot.waitUntil(lambda: bool(said), timeout=10_000)
-    assert "expected a name that ends in" in said[0]
-    qtbot.waitUntil(lambda: compared._export is None, timeout=5_000)  # noqa: SLF001
-    assert not (tmp_path / "c.txt").exists()
-
-
-def test_another_reconstruction_gives_another_comparison(qtbot, compared, small):
-    session = compared.session
-    before = session.report
-    session.choose_reconstruction(replace(small.reconstruction, object=small.reconstruction.object))
-    qtbot.waitUntil(lambda: session.report not in (None, before), timeout=60_000)
-    assert session.report.speed is None, "that one was not timed"
-    assert not compared.compare_panel.speed.isVisibleTo(compared.compare_panel)
+    np.testing.assert_allclose(session.line, ends + np.array([5e-9, 0]))
 
 
 def test_without_a_reconstruction_there_is_nothing_to_compare(qtbot, dock, small, result):

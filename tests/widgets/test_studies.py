@@ -40,9 +40,17 @@ def test_the_section_is_folded_away_and_says_what_is_missing(dock):
     assert panel.run.toolTip() == "Open a scan first."
 
 
-def test_training_size_from_run_to_saved_table(qtbot, loaded, tmp_path):
+def test_training_size_from_stop_to_saved_table(qtbot, loaded, tmp_path):
     panel = loaded.studies_panel
     panel.which.setCurrentIndex(SIZE)
+    panel.values.setText("60, 100")
+    panel.run.click()
+    qtbot.waitUntil(lambda: panel.study is not None, timeout=60_000)
+    panel.stop.click()
+    qtbot.waitUntil(lambda: not loaded.session.running, timeout=60_000)
+    assert 1 <= len(panel.study.points) <= 2, "what is finished is kept"
+    assert panel.save.isEnabled()
+
     run(qtbot, loaded, "60, 100")
     assert [p.frames for p in panel.study.points] == [60, 100]
     assert "60" in panel.table.text() and "mosaic, rad" in panel.table.text()
@@ -56,42 +64,21 @@ def test_training_size_from_run_to_saved_table(qtbot, loaded, tmp_path):
     assert not panel.save.isEnabled()
 
 
-def test_stop_keeps_what_is_finished(qtbot, loaded):
-    panel = loaded.studies_panel
-    panel.which.setCurrentIndex(SIZE)
-    panel.values.setText("60, 100")
-    panel.run.click()
-    qtbot.waitUntil(lambda: panel.study is not None, timeout=60_000)
-    panel.stop.click()
-    qtbot.waitUntil(lambda: not loaded.session.running, timeout=60_000)
-    assert 1 <= len(panel.study.points) <= 2
-    assert panel.save.isEnabled()
-    assert panel.run.isEnabled()
-
-
-@pytest.mark.parametrize("values", ["a, b", "0, 100", "100 200"])
-def test_what_is_no_list_is_said(loaded, values, monkeypatch):
+def test_what_cannot_be_studied_is_said(qtbot, loaded, monkeypatch):
     told = []
     monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", told.append)
     panel = loaded.studies_panel
     panel.which.setCurrentIndex(SIZE)
-    panel.values.setText(values)
-    panel.run.click()
-    assert told == [f"expected whole numbers such as 1, 2, 5, got '{values}'."]
-    assert not loaded.session.running
-
-
-def test_sizes_that_do_not_fit_end_with_a_sentence(qtbot, loaded, monkeypatch):
-    monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", lambda text: None)
-    panel = loaded.studies_panel
-    panel.which.setCurrentIndex(SIZE)
+    for values in ("a, b", "0, 100", "100 200"):
+        panel.values.setText(values)
+        panel.run.click()
+        assert told.pop() == f"expected whole numbers such as 1, 2, 5, got '{values}'."
+        assert not loaded.session.running
     run(qtbot, loaded, "5000")
     assert "expected training sizes from 10" in panel.said.text()
     assert panel.run.isEnabled()
 
-
-def test_studies_with_reconstructions_need_a_model_and_the_engine(loaded, monkeypatch):
-    panel = loaded.studies_panel
+    # Studies with reconstructions need a model and the engine.
     for kind in (0, WARM):
         panel.which.setCurrentIndex(kind)
         assert panel.run.toolTip() == "Train a model, or load one, first."
@@ -101,9 +88,6 @@ def test_studies_with_reconstructions_need_a_model_and_the_engine(loaded, monkey
     assert panel.run.toolTip() == "there is no engine."
     assert not panel.run.isEnabled()
 
-
-def test_progress_is_shown(loaded):
-    panel = loaded.studies_panel
     panel.show_value(Stage(what="×2: ePIE", done=3, total=10))
     assert (panel.progress.value(), panel.progress.maximum()) == (3, 10)
     assert panel.progress.format() == "×2: ePIE: %v of %m"
