@@ -74,6 +74,10 @@ def test_numbers_curves_and_speed_are_shown(qtbot, compared, window, small):
     for theme in ("light", "dark"):
         window.theme = theme
         assert panel.profile.backgroundBrush().color().name() == window_colour(theme)
+    plot = panel.profile.getPlotItem()
+    highest = max(np.nanmax(c.getData()[1]) for c in plot.listDataItems())
+    below = plot.vb.mapSceneToView(plot.legend.sceneBoundingRect().bottomLeft())
+    assert below.y() > highest, "the legend hides no curve"
     for part in ("speed", "table", "mosaic", "controls", "rings", "profile"):
         assert getattr(panel, part).isVisibleTo(panel), part
 

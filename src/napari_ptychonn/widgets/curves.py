@@ -16,7 +16,7 @@ from napari_ptychonn.widgets.plot import Plot
 
 PREDICTED = "#ff922b"
 LEGEND = 0.5
-"""Height of a legend of two lines, in heights of the curves below it."""
+"""Height of a legend of one line, in heights of the curves below it."""
 
 COLOURS: dict[Channel, str] = {"phase": "#4dabf7", "amplitude": "#c77dff"}
 
@@ -26,12 +26,12 @@ class StillPlot(Plot):
 
     _plain: Any = None
 
-    def __init__(self, theme: str, bottom: str, left: str) -> None:
+    def __init__(self, theme: str, bottom: str, left: str, legend_columns: int = 1) -> None:
         super().__init__(theme, bottom, left)
         item = self.getPlotItem()
         item.setMouseEnabled(x=False, y=False)
         item.hideButtons()
-        item.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6)
+        item.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6, colCount=legend_columns)
         for side in ("bottom", "left"):
             item.getAxis(side).enableAutoSIPrefix(False)
 
@@ -46,6 +46,7 @@ class StillPlot(Plot):
     def _name(self, curve: pg.PlotDataItem, name: str) -> None:
         legend = self.getPlotItem().legend
         legend.getLabel(curve).setText(name)
+        legend.updateSize()
 
 
 class RingPlot(StillPlot):
@@ -79,7 +80,7 @@ class ProfilePlot(StillPlot):
     """Mosaic and reconstruction along one line, with room for the legend above them."""
 
     def __init__(self, theme: str) -> None:
-        super().__init__(theme, "along the line", "phase, rad")
+        super().__init__(theme, "along the line", "phase, rad", legend_columns=2)
         self._plain = self.plot(pen=pg.mkPen("w", width=1), name="reconstruction")
         self._predicted = self.plot(pen=pg.mkPen(PREDICTED, width=2), name="PtychoNN")
         self.set_theme(theme)
