@@ -55,8 +55,9 @@ demo: install
 	$(BIN)/napari-ptychonn demo $(HEADLESS) -o demo
 
 # One process for each core, of one thread each: threads that share a core wait for each other.
+# Tests move to a core that is idle, so that no long file is left for the end.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 # Damaged files by the thousand; the test suite takes 500.
 fuzz: install
