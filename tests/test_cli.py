@@ -623,6 +623,12 @@ class TestPositionsOfAnotherFile:
         )
         assert not (tmp_path / "out").exists()
 
+    def test_what_has_no_frames_cannot_be_placed(self, folder, stage):
+        for name in ("RESULT.h5", "model"):
+            told = run("info", folder / name, "--positions", stage)
+            assert told.code == 1
+            assert "holds no frames that stage.h5 could place" in told.err
+
     def test_without_a_scan_there_is_nothing_to_place(self, folder, stage, tmp_path):
         told = run("convert", folder / "RESULT.h5", "-o", tmp_path / "a.cxi", "--positions", stage)
         assert told.code == 1

@@ -18,7 +18,14 @@ import pytest
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction, read_scan
+from napari_ptychonn.io import (
+    describe,
+    list_reconstructions,
+    read_reconstruction,
+    read_scan,
+    user_layouts,
+)
+from napari_ptychonn.io.layout import Layout, at
 from napari_ptychonn.io.layouts import LAYOUTS
 from napari_ptychonn.io.survey import survey
 
@@ -311,6 +318,24 @@ class TestEiger:
             del file.attrs["beam_center_YX"]
         assert "does not say which of the three columns" in notes(read_scan(line))
         assert len(read_scan(line)) == 5
+
+    def test_ptychosaxs_processed_gives_way_to_a_layout_of_the_user(
+        self, processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(user_layouts, "layouts_folder", lambda: tmp_path / "config")
+        user_layouts.user_layouts.cache_clear()
+        own = Layout(
+            name="ours",
+            require=(("dp",), ("positions",)),
+            frames=at("dp"),
+            position_y=at("positions", index=2, scale=1e-9),
+            position_x=at("positions", index=1, scale=1e-9),
+        )
+        user_layouts.save_layout(own)
+        try:
+            assert describe(processed.with_name("star_0042_00002.h5")).layout == "ours"
+        finally:
+            user_layouts.user_layouts.cache_clear()
 
     def test_ptychosaxs_processed_lines_that_do_not_fit_are_named(self, processed: Path) -> None:
         with h5py.File(processed.with_name("star_0042_00002.h5"), "r+") as file:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.tree import Array, Tree
 
 _NAMES = ("axes", "columns", "column_names", "names", "labels", "order", "fields")
@@ -89,6 +90,9 @@ def _counts(array: Array) -> bool:
     """Whether the first of three columns is 0, 1, 2, … or 1, 2, 3, …."""
     if math.prod(array.shape) > _MOST or array.dtype.kind not in "iuf" or len(array.shape) != 2:
         return False
-    values = np.asarray(array.read(), dtype=np.float64)
+    try:
+        values = np.asarray(array.read(), dtype=np.float64)
+    except InputError:  # a damaged array is told of where it is used
+        return False
     first = values[:, 0] if values.shape[1] == 3 else values[0]
     return len(first) > 2 and first[0] in (0, 1) and bool((np.diff(first) == 1).all())

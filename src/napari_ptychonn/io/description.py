@@ -147,10 +147,12 @@ def describe(
     location = Location.parse(path)
     file = location.must_exist()
     if container_of(file) == "safetensors":
+        _must_have_frames(file, positions)
         return _model(str(path), file, read_model_header(file))
     with open_tree(location) as tree:
         result = is_result(tree)
     if result:
+        _must_have_frames(file, positions)
         return _result(str(path))
     names = list_reconstructions(path)
     try:
@@ -159,6 +161,12 @@ def describe(
         if not names or positions is not None:
             raise
         return _reconstruction(str(path), names, (str(error),))
+
+
+def _must_have_frames(file: Path, positions: str | Path | None) -> None:
+    if positions is not None:
+        name = Location.parse(positions).file.name
+        raise InputError(f"{file}: holds no frames that {name} could place.")
 
 
 def _scan(

@@ -224,14 +224,18 @@ def _in_lines(tree: Tree, layout: Layout | None) -> Sources | None:
     A layout without positions that somebody chose is one for each line; one of
     the user's own comes first.
     """
-    known = match(tree) if layout is None else None
-    is_own = known is not None and known.layout in user_layouts()
-    if is_own or (layout is not None and layout.has_positions):
+    if layout is not None and layout.has_positions:
         return None
     opened = open_lines(tree)
     if opened is None:
         return None
     lines, table = opened
+    known = match(tree) if layout is None else None
+    if known is not None and known.layout in user_layouts():
+        for line in lines:
+            if line.tree is not tree:
+                line.tree.close()
+        return None
     if layout is not None:
         lines = tuple(replace(line, layout=layout, notes=layout.notes) for line in lines)
     notes = (*lines[0].notes, *((_note_on_parts(lines),) if len(lines) > 1 else ()))
