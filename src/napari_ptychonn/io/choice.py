@@ -227,10 +227,7 @@ class Choice:
             for role, pick in self.picks.items()
             if pick.number is not None
         ]
-        if not told:
-            return ()
-        listed = ", ".join(told)
-        return (f"Typed by hand, not in the file: {listed}.",)
+        return (f"Typed by hand, not in the file: {', '.join(told)}.",) if told else ()
 
     def _is_new(self, role: Role) -> bool:
         """Whether a role was given a dataset that it was not recognised with."""
