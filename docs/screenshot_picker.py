@@ -17,8 +17,8 @@ from screenshots import Photographer
 
 from napari_ptychonn import read_reconstruction, read_scan
 from napari_ptychonn.io import user_layouts
-from napari_ptychonn.widgets.choice_form import TYPED
 from napari_ptychonn.widgets.dataset_dialog import DatasetDialog
+from napari_ptychonn.widgets.role_row import TYPED
 
 DISTANCE = 1.92
 """Metres, which no dataset of the made-up file has."""

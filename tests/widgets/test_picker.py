@@ -16,8 +16,9 @@ from napari_ptychonn.io.choice import Choice, Pick
 from napari_ptychonn.io.layout import Layout
 from napari_ptychonn.io.ranking import Ranking
 from napari_ptychonn.layers import ALWAYS, KEY
-from napari_ptychonn.widgets.choice_form import FROM_FILE, TYPED, ChoiceForm
+from napari_ptychonn.widgets.choice_form import ChoiceForm
 from napari_ptychonn.widgets.file_tree import BROKEN, VALUE, FileTree
+from napari_ptychonn.widgets.role_row import FROM_FILE, TYPED
 
 CRASHES = """
 import os
