@@ -18,7 +18,7 @@ from napari_ptychonn.core.training import train
 from napari_ptychonn.core.training_data import TrainingData
 
 PREPARE = Preparation.read
-SMALL = NetworkOptions(width=4)
+SMALL = NetworkOptions(width=4, size=32)
 PLAIN = TrainingOptions(epochs=3, rescans=0, batch_size=32)
 
 
@@ -207,11 +207,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best(run, monkeypatch):
 
 
 def test_frames_whose_patch_is_not_on_the_object_are_left_out_and_counted(toy, run):
-    cropped = replace(toy.reconstruction, object=toy.reconstruction.object[10:])
+    cropped = replace(toy.reconstruction, object=toy.reconstruction.object[26:])
     first = run(
         replace(PLAIN, epochs=1),
         reconstruction=replace(
-            cropped, origin=(cropped.origin[0] + 10 * cropped.pixel_size[0], cropped.origin[1])
+            cropped, origin=(cropped.origin[0] + 26 * cropped.pixel_size[0], cropped.origin[1])
         ),
     )[0]
     assert any("frames are left out" in m for m in first.messages)

@@ -194,8 +194,8 @@ def test_trust_is_shown_in_a_column_when_asked_for(qtbot, window, dock, small_fi
     assert tuple(grid.shape) == (2, 5)
 
     # Deleted layers come back when they are asked for again.
-    for role in TRUST:
-        window.layers.remove(by_role(window, role))
+    window.layers.selection = {by_role(window, role) for role in TRUST}
+    window.layers.remove_selected()
     panel.show_trust.setChecked(False)
     panel.show_trust.click()
     assert by_role(window, TRUST_IMAGES[0]) is not spread
@@ -279,9 +279,12 @@ def test_layers_deleted_while_training_do_no_harm(qtbot, window, dock, small_fil
     session = opened(qtbot, window, dock, small_file)
     quick(dock, steps=300)
     dock.train()
-    for name in (*NAMES[::2], "here (phase)", "scan points", "training region"):
+    others = "here (phase)", "scan points", "training region"
+    for deleted in (FRAME_IMAGES, MAP_IMAGES, others):
         qtbot.wait(60)
-        window.layers.remove(by_role(window, name))
+        window.layers.selection = {by_role(window, role) for role in deleted}
+        window.layers.remove_selected()
+        assert not {*deleted} & {*names(window)}
         session.move_to((session.point + 1) % len(session.scan))
     dock.region_panel.rectangle.click()
     assert "training region" in names(window)
