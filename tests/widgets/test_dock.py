@@ -19,6 +19,7 @@ from napari_ptychonn.layers import (
     TRUST,
     TRUST_IMAGES,
 )
+from napari_ptychonn.widgets.column import Column
 
 NAMES = list(ALWAYS)
 
@@ -148,6 +149,10 @@ def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(qtbot, window, doc
         session.move_to(point)
         assert note.visible is not there[point]
 
+    # No section of the dock is lower than what it says.
+    sections = dock.findChild(Column).widget()
+    needed = sections.layout().minimumSize
+    qtbot.waitUntil(lambda: sections.height() >= needed().height(), timeout=10_000)
     for theme in ("light", "dark"):
         window.theme = theme
         qtbot.wait(50)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 
 class Column(QScrollArea):
@@ -31,6 +31,10 @@ class Column(QScrollArea):
         layout.addStretch(1)
         self.setWidget(content)
         content.installEventFilter(self)
+        self._needed = 0
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.timeout.connect(self._settle)
 
     def eventFilter(self, watched: QObject | None, event: Any) -> bool:  # noqa: N802 - Qt's name
         """Follow the content's least width, which napari's style sheet decides late."""
@@ -39,4 +43,17 @@ class Column(QScrollArea):
             bar = self.verticalScrollBar()
             room = bar.sizeHint().width() if bar is not None else 0
             self.setMinimumWidth(content.minimumSizeHint().width() + room)
+            self._again.start(50)
         return bool(super().eventFilter(watched, event))
+
+    def _settle(self) -> None:
+        """Lay out once more: labels that wrap learn their width, and so their height, late."""
+        content = self.widget()
+        layout = content.layout() if content is not None else None
+        if content is None or layout is None:
+            return
+        layout.activate()
+        needed = layout.minimumSize().height()
+        if needed != self._needed:
+            self._needed = needed
+            QApplication.postEvent(content, QEvent(QEvent.Type.LayoutRequest))
