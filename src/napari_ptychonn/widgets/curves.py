@@ -15,7 +15,7 @@ from napari_ptychonn.core.scan import Unit
 from napari_ptychonn.widgets.plot import Plot
 
 PREDICTED = "#ff922b"
-LEGEND = 0.5
+LEGEND = 0.9
 """Height of a legend of one line, in heights of the curves below it."""
 
 COLOURS: dict[Channel, str] = {"phase": "#4dabf7", "amplitude": "#c77dff"}
