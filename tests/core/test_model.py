@@ -155,11 +155,11 @@ def renumbered(number, **network):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (renumbered(3), "number 3 and .* builds number 2; update napari-ptychonn"),
-        (renumbered(3, colour="red"), "update napari-ptychonn"),
-        (renumbered(1), "number 1 and .* builds number 2; train it again"),
+        (renumbered(4), "number 4 and .* builds number 3; update napari-ptychonn"),
+        (renumbered(4, colour="red"), "update napari-ptychonn"),
+        (renumbered(2), "number 2 and .* builds number 3; train it again"),
         (renumbered(None, width=8), "saved before networks were numbered"),
-        (renumbered(2, width=8), "damaged"),
+        (renumbered(3, width=8), "damaged"),
     ],
 )
 def test_a_network_of_another_version_is_not_called_damaged(model, tmp_path, change, says):

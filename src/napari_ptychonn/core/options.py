@@ -189,7 +189,7 @@ class TrainingOptions:
             "max": 1_000_000,
             "step": 100,
         },
-    ] = 600
+    ] = 700
     epochs: Annotated[
         int,
         {

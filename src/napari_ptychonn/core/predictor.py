@@ -94,13 +94,13 @@ class Predictor:
             # Patch and update side by side, as the refinement reads them: channels last.
             both = torch.empty((m, size, size, 4), device=frames.device).permute(0, 3, 1, 2)
             patch, update = both[:, :2], both[:, 2:]
-            update.copy_(self.beam.first_update(measured))
+            self.beam.first_update(measured, out=update)
             code = self.encoder(update.to(self._type, memory_format=torch.channels_last))
             for k, decoder in enumerate(self.decoders):
                 put_together(decoder(code), out=patch[:, k])
             for _ in range(self.options.refinements):
                 assert self.refinement is not None
-                update.copy_(self.beam.update(*self._physical(patch), measured))
+                self.beam.update(*self._physical(patch), measured, out=update)
                 correction = self.refinement(both.to(self._type)).float()
                 for k in range(2):
                     step = torch.empty((m, size, size), device=frames.device)

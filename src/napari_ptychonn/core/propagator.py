@@ -59,15 +59,17 @@ class Propagator:
         shifted: Tensor = torch.fft.ifftshift(frames[:, 0], (-2, -1))
         return shifted
 
-    def first_update(self, measured: Tensor) -> Tensor:
+    def first_update(self, measured: Tensor, out: Tensor | None = None) -> Tensor:
         """Return the update of the mean object, (m, 2, py, px), from `measured` frames."""
         mean = self.mean.expand(1, *self.shape)
         waves = [torch.fft.fft2(mean * mode, norm="ortho") for mode in self.probe]
         missing = self._missing(self._counts(waves), measured)
         turn = torch.polar(torch.ones_like(self.mean.real), -self.mean.angle())
-        return _planes(self._returned(missing, waves) * turn)
+        return _planes(self._returned(missing, waves).mul_(turn), out)
 
-    def update(self, amplitude: Tensor, phase: Tensor, measured: Tensor) -> Tensor:
+    def update(
+        self, amplitude: Tensor, phase: Tensor, measured: Tensor, out: Tensor | None = None
+    ) -> Tensor:
         """Return the update (m, 2, py, px) that patches lack, from `measured` frames.
 
         Parameters
@@ -76,11 +78,13 @@ class Propagator:
             (m, py, px).
         measured : Tensor
             (m, ky, kx).
+        out : Tensor, optional
+            Where to put it; may have any order in memory.
         """
         cosine, sine = phase.cos(), phase.sin()
         waves = self._waves(amplitude, cosine, sine)
         missing = self._missing(self._counts(waves), measured)
-        return _planes(self._returned(missing, waves) * torch.complex(cosine, -sine))
+        return _planes(self._returned(missing, waves).mul_(torch.complex(cosine, -sine)), out)
 
     def residual(self, amplitude: Tensor, phase: Tensor, measured: Tensor) -> Tensor:
         """Return the diffraction residual (m,) of patches; parameters as for `update`."""
@@ -126,5 +130,10 @@ class Propagator:
         return update
 
 
-def _planes(values: Tensor) -> Tensor:
-    return torch.stack([values.real, values.imag], dim=1)
+def _planes(values: Tensor, out: Tensor | None) -> Tensor:
+    """Real and imaginary part (m, 2, py, px) of values (m, py, px)."""
+    if out is None:
+        m, *size = values.shape
+        out = torch.empty((m, 2, *size), dtype=values.real.dtype, device=values.device)
+    out[:, 0], out[:, 1] = values.real, values.imag
+    return out
