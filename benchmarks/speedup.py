@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -70,10 +71,12 @@ def prediction(scan: Scan, model: TrainedModel, threads: int) -> float:
 
 
 def iteration(scan: Scan, batch: int, threads: int, count: int) -> float:
-    """Seconds of one iteration, the first not counted."""
+    """Seconds of one iteration, the first not counted; infinite where the error rises."""
     options = EngineOptions(iterations=WARM_UP + count, batch_size=batch, threads=threads)
-    seconds = [i.seconds for i in reconstruct(scan, options, device="cpu")]
-    return (seconds[-1] - seconds[WARM_UP - 1]) / count
+    done = list(reconstruct(scan, options, device="cpu"))
+    if done[-1].error > done[0].error:
+        return math.inf  # that many updates at once overshoot, and reconstruct nothing
+    return (done[-1].seconds - done[WARM_UP - 1].seconds) / count
 
 
 def _model(options: argparse.Namespace, simulated: Any) -> TrainedModel:
@@ -116,7 +119,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--frame-size", type=int, default=64)
     parser.add_argument("--preset", default="default")
     parser.add_argument("--model", type=Path, help="trained on frames of the same size")
-    parser.add_argument("--batches", type=int, nargs="+", default=(32, 100, 400))
+    parser.add_argument("--batches", type=int, nargs="+", default=(32, 100, 200, 400))
     parser.add_argument("--iterations", type=int, default=3, help="measured each time")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE")
