@@ -81,7 +81,7 @@ class NetworkOptions:
             "max": 128,
             "step": 4,
         },
-    ] = 8
+    ] = 4
     normalisation: Annotated[
         Literal["batch", "none"],
         {
@@ -101,7 +101,7 @@ class NetworkOptions:
             "min": 1,
             "max": 2,
         },
-    ] = 1
+    ] = 2
     heads: Annotated[
         Literal["standardised", "sigmoid-tanh", "linear"],
         {
@@ -125,8 +125,13 @@ class NetworkOptions:
         return self.scaling == "amplitude"
 
     def without_beam(self) -> "NetworkOptions":
-        """Return the options that come nearest for a scan without a probe."""
-        return replace(self, scaling="sqrt", refinements=0) if self.knows_beam else self
+        """Return the options that come nearest for a scan without a probe.
+
+        Twice as wide, for nothing refines what it predicts.
+        """
+        if not self.knows_beam:
+            return self
+        return replace(self, scaling="sqrt", refinements=0, width=2 * self.width, last_width=1)
 
     @classmethod
     def preset(cls, name: Preset) -> "NetworkOptions":
@@ -142,8 +147,8 @@ class NetworkOptions:
             return cls()
         published = cls(scaling="raw", refinements=0, width=32, normalisation="none")
         if name == "paper":
-            return replace(published, last_width=2, heads="sigmoid-tanh")
-        return replace(published, upsampling="nearest", heads="linear")
+            return replace(published, heads="sigmoid-tanh")
+        return replace(published, last_width=1, upsampling="nearest", heads="linear")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +194,7 @@ class TrainingOptions:
             "max": 1_000_000,
             "step": 100,
         },
-    ] = 700
+    ] = 1000
     epochs: Annotated[
         int,
         {

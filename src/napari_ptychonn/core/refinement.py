@@ -23,7 +23,7 @@ class Refinement(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        near, far = width, 2 * width
+        near, far = 2 * width, 4 * width
         self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
         self.near = nn.Sequential(*convolution(16, near), *convolution(near, near))
         self.far = nn.Sequential(nn.MaxPool2d(2), *convolution(near, far), *convolution(far, near))
