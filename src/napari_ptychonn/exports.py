@@ -69,11 +69,6 @@ def write_report(path: str | Path, report: Report, line: Line | None = None) -> 
     return path
 
 
-def export_job(path: str | Path, report: Report, line: Line | None = None) -> Iterator[Path]:
-    """Write a report in the background, and yield its path."""
-    yield write_report(path, report, line)
-
-
 def _rows(report: Report, line: Line | None) -> Iterator[tuple[str, Any, Any]]:
     """One number to a row; of a curve, `at` is the frequency or the distance along the line."""
     yield from ((name, None, value) for name, value in _flat(report.numbers()))

@@ -108,6 +108,7 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
 
     dock.save_model(str(tmp_path / "model.safetensors"))
     dock.save_result(str(tmp_path / "result.h5"))
+    qtbot.waitUntil(lambda: "Saved the result as result.h5" in dock.save_panel.said.text())
     numbers = session.comparison.as_dict()
 
     other = make_napari_viewer(show=True)

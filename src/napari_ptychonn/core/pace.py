@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 ENOUGH = 4096
 """Frames from which on measuring is worth its time: less than a second."""
 
-ON_CPU, ON_GPU = (16, 32, 64), (256, 512, 1024, 2048)
+ON_CPU, ON_GPU = (32, 64, 16), (256, 512, 1024, 2048)
 """Batches that are tried; the second one is taken where nothing was measured."""
 
 REPEATS = 3

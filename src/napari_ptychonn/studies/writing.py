@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +49,6 @@ def write_study(path: str | Path, study: Study) -> Path:
 
             save_figure(study.figure(), temporary, kind[1:])
     return path
-
-
-def write_job(path: str | Path, study: Study) -> Iterator[Path]:
-    """Write a study in the background, and yield its path."""
-    yield write_study(path, study)
 
 
 def as_values(study: Study) -> dict[str, Any]:

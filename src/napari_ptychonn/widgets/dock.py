@@ -27,7 +27,7 @@ from napari_ptychonn.io.offers import offers_job
 from napari_ptychonn.jobs import ObjectPreview, Opened, Predicted, Preview, Progress, Unrecognised
 from napari_ptychonn.layers import OPENED
 from napari_ptychonn.session import Session
-from napari_ptychonn.studies.writing import write_job
+from napari_ptychonn.studies.writing import write_study
 from napari_ptychonn.widgets.column import Column
 from napari_ptychonn.widgets.compare_panel import ComparePanel
 from napari_ptychonn.widgets.draft_offer import DraftOffer
@@ -299,12 +299,14 @@ class PtychoNNDock(QWidget):
         )
 
     def save_reconstruction(self, path: str) -> None:
-        """Write the object, its probe and its positions."""
+        """Write the object, its probe and its positions, in the background."""
         from napari_ptychonn.io import write_reconstruction
 
         made = self.session.reconstruction
-        if made is not None and self._try(lambda: write_reconstruction(path, made)):
-            self.save_panel.say(f"Saved the reconstruction as {Path(path).name}.")
+        if made is not None:
+            self._write(
+                path, lambda: write_reconstruction(path, made), self.save_panel, "reconstruction"
+            )
 
     def save_model(self, path: str) -> None:
         """Write the model."""
@@ -317,24 +319,25 @@ class PtychoNNDock(QWidget):
                 self._draft = None
 
     def save_result(self, path: str) -> None:
-        """Write predictions and mosaic."""
+        """Write predictions and mosaic, in the background: they may be gigabytes."""
         from napari_ptychonn.io import write_result
 
         result = self.session.result
-        if result is not None and self._try(lambda: write_result(path, result)):
-            self.save_panel.say(f"Saved the result as {Path(path).name}.")
+        if result is not None:
+            self._write(path, lambda: write_result(path, result), self.save_panel, "result")
 
     def export(self, path: str) -> None:
         """Write the comparison as a figure or a table, by extension, in the background."""
         report, line = self.session.report, self.session.line
         if report is not None:
-            self._write(exports.export_job(path, report, line), self.compare_panel, "comparison")
+            write = partial(exports.write_report, path, report, line)
+            self._write(path, write, self.compare_panel, "comparison")
 
     def save_study(self, path: str) -> None:
         """Write the study as a figure or a table, by extension, in the background."""
         study = self.studies_panel.study
         if study is not None:
-            self._write(write_job(path, study), self.studies_panel, "study")
+            self._write(path, partial(write_study, path, study), self.studies_panel, "study")
 
     def always_open_here(self) -> None:
         """Let napari open .h5 and .hdf5 files with this plugin from now on."""
@@ -539,18 +542,34 @@ class PtychoNNDock(QWidget):
     def _end_search(self) -> None:
         self._search = None
 
-    def _write(self, job: Iterator[Path], panel: ComparePanel | StudiesPanel, what: str) -> None:
+    def _write(
+        self,
+        path: str,
+        write: Callable[[], object],
+        panel: SavePanel | ComparePanel | StudiesPanel,
+        what: str,
+    ) -> None:
         """Write a file beside what else runs, one at a time; the panel says when it is there."""
         if self._export is not None:
+            show_error(
+                f"The {what} is not saved: another file is being written. Save it after that."
+            )
             return
+        name = Path(path).name
+
+        def job(_should_stop: Callable[[], bool]) -> Iterator[str]:
+            write()
+            yield f"Saved the {what} as {name}."
 
         def received(value: Any) -> None:
             if isinstance(value, Failure):
+                panel.say("")
                 show_error(value.sentence)
             else:
-                panel.say(f"Saved the {what} as {value.name}.")
+                panel.say(value)
 
-        self._export = Worker(lambda _should_stop: job, received=received, ended=self._end_export)
+        panel.say(f"Saving the {what} as {name}…")
+        self._export = Worker(job, received=received, ended=self._end_export)
         self._export.start()
 
     def _end_export(self) -> None:
