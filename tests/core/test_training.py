@@ -155,7 +155,7 @@ def test_going_on_with_another_network_is_refused(run):
 
 
 def test_plateau_halves_the_rate_and_early_stop_ends(run):
-    flat = replace(PLAIN, epochs=40, schedule="plateau", patience=1, stop_after=6)
+    flat = replace(PLAIN, epochs=40, schedule="plateau", patience=1, stop_after=3)
     epochs = run(replace(flat, learning_rate=1e-6))
     assert epochs[-1].learning_rate >= 1e-7
     noisy = run(replace(flat, learning_rate=0.1))

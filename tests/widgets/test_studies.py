@@ -56,7 +56,7 @@ def test_training_size_from_stop_to_saved_table(qtbot, loaded, tmp_path):
     assert "60" in panel.table.text() and "mosaic, rad" in panel.table.text()
     assert panel.said.text() == panel.study.sentence
     panel.save_requested.emit(str(tmp_path / "size.csv"))
-    qtbot.waitUntil(lambda: "size.csv" in panel.said.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "Saved the study" in panel.said.text(), timeout=30_000)
     with (tmp_path / "size.csv").open(newline="") as file:
         assert [row["frames"] for row in csv.DictReader(file)] == ["60", "100"]
     loaded.adopt(Opened(path=Path("again"), scan=loaded.session.scan))
