@@ -84,3 +84,37 @@ def dock(window: Any) -> PtychoNNDock:
     network["size"].value = 32
     network["width"].value = 4
     return widget
+
+
+@pytest.fixture
+def opened(qtbot: Any) -> Callable[..., Any]:
+    """Open a file in a window as a user does; gives the session of its dock."""
+
+    def open_file(window: Any, dock: PtychoNNDock, path: Path) -> Any:
+        window.open(path, plugin="napari-ptychonn")
+        qtbot.waitUntil(lambda: dock.session.scan is not None, timeout=10_000)
+        return dock.session
+
+    return open_file
+
+
+@pytest.fixture
+def finish(qtbot: Any) -> Callable[..., None]:
+    """Wait until a training or a prediction has been compared."""
+
+    def wait(dock: PtychoNNDock, timeout: int = 60_000) -> None:
+        qtbot.waitUntil(lambda: dock.session.comparison is not None, timeout=timeout)
+        qtbot.waitUntil(lambda: not dock.session.running, timeout=timeout)
+
+    return wait
+
+
+@pytest.fixture
+def quick() -> Callable[..., None]:
+    """Choose how long the next training is."""
+
+    def choose(dock: PtychoNNDock, steps: int = 60, epochs: int = 0) -> None:
+        options = dock.train_panel.options.widgets
+        options["steps"].value, options["epochs"].value = steps, epochs
+
+    return choose

@@ -11,26 +11,10 @@ from pathlib import Path
 from napari_ptychonn import drafts
 
 
-def quick(dock, steps=60, epochs=0):
-    options = dock.train_panel.options.widgets
-    options["steps"].value, options["epochs"].value = steps, epochs
-
-
-def opened(qtbot, window, dock, path):
-    window.open(path, plugin="napari-ptychonn")
-    qtbot.waitUntil(lambda: dock.session.scan is not None, timeout=10_000)
-    return dock.session
-
-
-def finish(qtbot, dock, timeout=60_000):
-    qtbot.waitUntil(lambda: dock.session.comparison is not None, timeout=timeout)
-    qtbot.waitUntil(lambda: not dock.session.running, timeout=timeout)
-
-
 def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
-    qtbot, window, dock, small_file
+    qtbot, window, dock, small_file, quick, opened, finish
 ):
-    session = opened(qtbot, window, dock, small_file)
+    session = opened(window, dock, small_file)
     quick(dock, epochs=10_000)
     dock.train()
     qtbot.waitUntil(lambda: bool(session.losses), timeout=30_000)
@@ -38,7 +22,7 @@ def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
     dock.train_panel.stop.click()
     qtbot.waitUntil(lambda: session.running != "training", timeout=10_000)
     assert time.monotonic() - began < 3
-    finish(qtbot, dock)
+    finish(dock)
     assert session.model is not None
     assert dock.train_panel.train.isEnabled()
 
@@ -57,14 +41,14 @@ def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
 
 
 def test_what_was_not_saved_is_offered_until_it_is(
-    qtbot, window, small_file, tmp_path, screenshots
+    qtbot, window, small_file, tmp_path, screenshots, quick, opened, finish
 ):
     dock = open_dock(window)
     assert not dock.draft_offer.isVisibleTo(dock)
-    session = opened(qtbot, window, dock, small_file)
+    session = opened(window, dock, small_file)
     quick(dock, epochs=1)
     dock.train()
-    finish(qtbot, dock)
+    finish(dock)
     made = session.model
     window.window.remove_dock_widget(dock)
 

@@ -24,22 +24,6 @@ from napari_ptychonn.widgets.column import Column
 NAMES = list(ALWAYS)
 
 
-def quick(dock, steps=60, epochs=0):
-    options = dock.train_panel.options.widgets
-    options["steps"].value, options["epochs"].value = steps, epochs
-
-
-def opened(qtbot, window, dock, path):
-    window.open(path, plugin="napari-ptychonn")
-    qtbot.waitUntil(lambda: dock.session.scan is not None, timeout=10_000)
-    return dock.session
-
-
-def finish(qtbot, dock, timeout=60_000):
-    qtbot.waitUntil(lambda: dock.session.comparison is not None, timeout=timeout)
-    qtbot.waitUntil(lambda: not dock.session.running, timeout=timeout)
-
-
 def names(window):
     return [layer.metadata.get(KEY, layer.name) for layer in window.layers]
 
@@ -63,9 +47,9 @@ def click(window, position, cell, *, drag=False):
 
 
 def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
-    qtbot, window, dock, small_file, make_napari_viewer, tmp_path, screenshots
+    qtbot, window, dock, small_file, make_napari_viewer, tmp_path, screenshots, opened, finish
 ):
-    session = opened(qtbot, window, dock, small_file)
+    session = opened(window, dock, small_file)
     assert names(window) == NAMES
     assert "simulated truth phase" in window.layers, "what is no ePIE is not called one"
     assert session.region.counts.split(" ")[1] == "train"
@@ -82,7 +66,7 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
     assert 0 < len(session.region.held_out) < len(session.scan)
 
     dock.train_panel.train.click()
-    finish(qtbot, dock)
+    finish(dock)
     assert len(session.losses) > 1
     assert np.isfinite(window.layers["PtychoNN phase"].data).any()
     assert "phase correlation" in dock.compare_panel.table.text()
@@ -113,7 +97,7 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
 
     other = make_napari_viewer(show=True)
     _, again = other.window.add_plugin_dock_widget("napari-ptychonn", "PtychoNN")
-    opened(qtbot, other, again, small_file)
+    opened(other, again, small_file)
     other.open(tmp_path / "result.h5", plugin="napari-ptychonn")
     qtbot.waitUntil(lambda: again.session.comparison is not None, timeout=10_000)
     assert again.session.comparison.as_dict()["single_shot"] == pytest.approx(
@@ -123,14 +107,16 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
     qtbot.waitUntil(lambda: again.session.model is not None, timeout=10_000)
     again.session.adopt_report(None)
     again.predict_panel.predict.click()
-    finish(qtbot, again)
+    finish(again)
     assert again.session.comparison.as_dict()["single_shot"] == pytest.approx(
         numbers["single_shot"], rel=1e-5
     )
 
 
-def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(qtbot, window, dock, small_file):
-    session = opened(qtbot, window, dock, small_file)
+def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(
+    qtbot, window, dock, small_file, opened
+):
+    session = opened(window, dock, small_file)
     grid, layers = window.canvas.grid, window.layers
     cells = {layer.metadata[KEY]: grid.position(k, layers) for k, layer in enumerate(layers)}
     assert [cells[role] for role in FRAME_IMAGES] == [(0, k) for k in range(4)]
@@ -160,11 +146,11 @@ def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(qtbot, window, doc
         assert window.screenshot(canvas_only=False, flash=False)[..., :3].std() > 5
 
 
-def test_trust_is_shown_in_a_column_when_asked_for(qtbot, window, dock, small_file):
-    session = opened(qtbot, window, dock, small_file)
+def test_trust_is_shown_in_a_column_when_asked_for(window, dock, small_file, opened, finish):
+    session = opened(window, dock, small_file)
     grid, layers = window.canvas.grid, window.layers
     dock.train()
-    finish(qtbot, dock)
+    finish(dock)
     trust = session.result.trust
     panel = dock.compare_panel
     assert panel.trust.text() == trust.sentence
@@ -217,11 +203,11 @@ def test_a_dock_opened_later_adopts_what_was_dropped(qtbot, window, small_file):
 
 
 def test_a_training_that_fails_is_started_again_and_another_scan_keeps_the_model(
-    qtbot, window, dock, small_file, small, monkeypatch
+    qtbot, window, dock, small_file, small, monkeypatch, opened, finish
 ):
     import torch
 
-    session, panel = opened(qtbot, window, dock, small_file), dock.train_panel
+    session, panel = opened(window, dock, small_file), dock.train_panel
     said: list[str] = []
     monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", said.append)
 
@@ -242,7 +228,7 @@ def test_a_training_that_fails_is_started_again_and_another_scan_keeps_the_model
     panel.train.click()
     panel.train.click()
     dock.train()
-    finish(qtbot, dock)
+    finish(dock)
     assert started.count("training") == 1
 
     model = session.model
@@ -254,7 +240,7 @@ def test_a_training_that_fails_is_started_again_and_another_scan_keeps_the_model
 
 
 def test_a_network_is_ready_before_anything_is_reconstructed(
-    qtbot, window, dock, small, screenshots
+    qtbot, window, dock, small, screenshots, quick, finish
 ):
     dock.adopt(Opened(path=Path("alone"), scan=small.scan))
     session, panel = dock.session, dock.train_panel
@@ -276,13 +262,15 @@ def test_a_network_is_ready_before_anything_is_reconstructed(
     panel.teacher.setCurrentText("the reconstruction")
     panel.resume.click()
     qtbot.waitUntil(lambda: session.model is not practised, timeout=60_000)
-    finish(qtbot, dock)
+    finish(dock)
     assert len(session.model.history) > len(practised.history)
     assert session.model.provenance["scan"] == small.scan.name
 
 
-def test_layers_deleted_while_training_do_no_harm(qtbot, window, dock, small_file):
-    session = opened(qtbot, window, dock, small_file)
+def test_layers_deleted_while_training_do_no_harm(
+    qtbot, window, dock, small_file, quick, opened, finish
+):
+    session = opened(window, dock, small_file)
     quick(dock, steps=300)
     dock.train()
     others = "here (phase)", "scan points", "training region"
@@ -295,7 +283,7 @@ def test_layers_deleted_while_training_do_no_harm(qtbot, window, dock, small_fil
     dock.region_panel.rectangle.click()
     assert "training region" in names(window)
     window.layers.clear()
-    finish(qtbot, dock)
+    finish(dock)
 
 
 def test_a_bad_file_says_one_sentence_and_adds_nothing(window, dock, tmp_path, monkeypatch):

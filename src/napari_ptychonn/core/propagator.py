@@ -60,7 +60,10 @@ class Propagator:
         return shifted
 
     def first_update(self, measured: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return the update of the mean object, (m, 2, py, px), from `measured` frames."""
+        """Return the update of the mean object, (m, 2, py, px), from `measured` frames.
+
+        Parameters as for `update`.
+        """
         mean = self.mean.expand(1, *self.shape)
         waves = [torch.fft.fft2(mean * mode, norm="ortho") for mode in self.probe]
         missing = self._missing(self._counts(waves), measured)

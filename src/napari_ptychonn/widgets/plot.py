@@ -24,6 +24,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         item.setMenuEnabled(False)
         item.setLabel("bottom", bottom)
         item.setLabel("left", left)
+        # pyqtgraph lets the axis label hang 5 pixels out of its axis.
+        item.layout.setContentsMargins(1, 1, 1, 6)
         item.showGrid(x=False, y=True, alpha=0.2)
         self.set_theme(theme)
 
