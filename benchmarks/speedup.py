@@ -42,12 +42,12 @@ def main() -> None:
     predictions: dict[Any, list[float]] = {n: [] for n in threads}
     iterations: dict[Any, list[float]] = {(b, n): [] for b in options.batches for n in threads}
     for count in threads:
-        prediction(scan, model, count)
+        prediction(scan, model, count, options.device)
     for _ in range(options.repeats):
         for count, found in predictions.items():
-            found.append(prediction(scan, model, count))
+            found.append(prediction(scan, model, count, options.device))
         for (batch, count), found in iterations.items():
-            found.append(iteration(scan, batch, count, options.iterations))
+            found.append(iteration(scan, batch, count, options.iterations, options.device))
     _print(len(scan), predictions, iterations)
     if options.json:
         told = {
@@ -61,19 +61,19 @@ def main() -> None:
         options.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
-def prediction(scan: Scan, model: TrainedModel, threads: int) -> float:
+def prediction(scan: Scan, model: TrainedModel, threads: int, device: str) -> float:
     """Seconds from frames to predictions and mosaic."""
     torch.set_num_threads(threads)
     began = time.perf_counter()
-    *_, last = predict_job(scan, model, None, None, "cpu", lambda: False)
+    *_, last = predict_job(scan, model, None, None, device, lambda: False)
     assert isinstance(last, Predicted)
     return time.perf_counter() - began
 
 
-def iteration(scan: Scan, batch: int, threads: int, count: int) -> float:
+def iteration(scan: Scan, batch: int, threads: int, count: int, device: str) -> float:
     """Seconds of one iteration, the first not counted; infinite where the error rises."""
     options = EngineOptions(iterations=WARM_UP + count, batch_size=batch, threads=threads)
-    done = list(reconstruct(scan, options, device="cpu"))
+    done = list(reconstruct(scan, options, device=device))
     if done[-1].error > done[0].error:
         return math.inf  # that many updates at once overshoot, and reconstruct nothing
     return (done[-1].seconds - done[WARM_UP - 1].seconds) / count
@@ -118,6 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--points", type=int, nargs=2, default=(40, 40), metavar=("NY", "NX"))
     parser.add_argument("--frame-size", type=int, default=64)
     parser.add_argument("--preset", default="default")
+    parser.add_argument("--device", default="cpu", help="of both sides")
     parser.add_argument("--model", type=Path, help="trained on frames of the same size")
     parser.add_argument("--batches", type=int, nargs="+", default=(32, 100, 200, 400))
     parser.add_argument("--iterations", type=int, default=3, help="measured each time")

@@ -14,6 +14,9 @@ from sections.models import model
 
 BATCHES = (32, 100, 200, 400)
 
+BATCHES_ON_GPU = (200, 800, 1600)
+PAPER = (161, 161)
+
 
 def measure(setting: Setting) -> Table:
     title = f"{PAPER_ITERATIONS} iterations of ePIE against a prediction"
@@ -22,20 +25,22 @@ def measure(setting: Setting) -> Table:
     except ImportError:
         missing = "not measured: pip install 'napari-ptychonn[epie]'"
         return Table(title=title, columns=[""], rows=[[missing]])
-    points = (10, 10) if setting.quick else (40, 40)
-    batches = (100,) if setting.quick else BATCHES
-    threads = (1,) if setting.quick else tuple(sorted({1, os.cpu_count() or 1}))
-    count, repeats = (1, 1) if setting.quick else (3, 3)
+    on_cpu = setting.device == "cpu"
+    points = (10, 10) if setting.quick else (40, 40) if on_cpu else PAPER
+    batches = (100,) if setting.quick else BATCHES if on_cpu else BATCHES_ON_GPU
+    cores = os.cpu_count() or 1
+    threads = (1,) if setting.quick else tuple(sorted({1, cores})) if on_cpu else (cores,)
+    count, repeats = (1, 1) if setting.quick else (3, 3 if on_cpu else 2)
     scan, trained = Simulation(points=points).run().scan, model("default")
     predictions: dict[int, list[float]] = {n: [] for n in threads}
     iterations: dict[tuple[int, int], list[float]] = {(b, n): [] for b in batches for n in threads}
     for turn in range(repeats + 1):
         for n in threads:
-            seconds = prediction(scan, trained, n)
+            seconds = prediction(scan, trained, n, setting.device)
             if turn:  # the first warms up
                 predictions[n].append(seconds)
         for (batch, n), found in iterations.items() if turn else ():
-            found.append(iteration(scan, batch, n, count))
+            found.append(iteration(scan, batch, n, count, setting.device))
     setting_of_ours = min(predictions, key=lambda n: middle(predictions[n]))
     (batch, n), found = min(iterations.items(), key=lambda item: middle(item[1]))
     one, ours = middle(found), middle(predictions[setting_of_ours])
@@ -53,8 +58,9 @@ def measure(setting: Setting) -> Table:
         f"batch {b} with {t} threads {_told(middle(s))}" for (b, t), s in iterations.items()
     )
     notes = [
-        f"{len(scan):,} frames of 64x64, pty-chi {ptychi.__version__}, both on the processor; "
-        "imports, set-up and warm-up are not counted on either side.",
+        f"{len(scan):,} frames of 64x64, pty-chi {ptychi.__version__}, both on "
+        f"{'the processor' if on_cpu else 'the GPU'}; imports, set-up and warm-up are not counted "
+        "on either side.",
         f"{PAPER_ITERATIONS} iterations are scaled from {count}, which all take the same time; "
         "the fastest setting of each side is told, of ePIE's that reconstruct.",
         f"One iteration: {tried}.",

@@ -14,11 +14,11 @@ from sections.measuring import timed
 EDGE = 1024
 
 
-def matmul_rate(device: str, repeats: int = 5) -> float:
-    """Floating-point operations a second of the best float32 matrix product, all cores at work."""
+def matmul_rate(device: str, kind: torch.dtype = torch.float32, repeats: int = 5) -> float:
+    """Floating-point operations a second of the best matrix product, all cores at work."""
     edge = 8192 if device.startswith("cuda") else EDGE
     if device != "cpu":
-        a = torch.rand(edge, edge, device=device)
+        a = torch.rand(edge, edge, device=device).to(kind)
         return 2 * edge**3 / min(timed(lambda: a @ a, device) for _ in range(repeats))
     cores = torch.get_num_threads()
     pairs = [torch.rand(edge, edge) for _ in range(cores)]

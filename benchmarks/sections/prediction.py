@@ -8,18 +8,22 @@ import numpy as np
 import torch
 
 from napari_ptychonn import TrainedModel
+from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
 from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.precision import TYPES
 from sections.limits import convolution_flops, fourier_flops, matmul_rate
 from sections.measuring import Setting, Table, in_turns
 from sections.models import model, scan_of
 
+ON_GPU = 32_768
 USUAL_BATCH = 64
 BEFORE = 128
 """Batch of the network run plainly, which is how this package predicted at first."""
 
 
 def measure(setting: Setting) -> Table:
-    scan = scan_of(64 if setting.quick else 1024)
+    on_cpu = setting.device == "cpu"
+    scan = scan_of(64 if setting.quick else 1024 if on_cpu else ON_GPU)
     indices = np.arange(len(scan))
     shape = scan.frame_shape
     paper, default = model("paper"), model("default")
@@ -31,15 +35,23 @@ def measure(setting: Setting) -> Table:
     def ours(trained: TrainedModel) -> Patches:
         return Patches.join(list(trained.predict(scan, indices, device=setting.device)))
 
+    def stitched(trained: TrainedModel) -> MosaicImage:
+        mosaic = Mosaic.covering(scan.positions, trained.patch_shape, trained.pixel_size)
+        for batch in trained.predict(scan, indices, device=setting.device):
+            mosaic.add(batch, scan.positions[batch.indices])
+        return mosaic.image()
+
     names = {
         "published network, the usual way": lambda: _plainly(usual, frames, USUAL_BATCH, setting),
         "published network, ours": lambda: ours(paper),
         "default network, run plainly": lambda: _plainly(plain, amplitudes, BEFORE, setting),
         "default network, ours": lambda: ours(default),
+        "default network, ours, to the mosaic": lambda: stitched(default),
     }
     seconds = in_turns(names, 1 if setting.quick else setting.repeats, setting.device)
-    rate = matmul_rate(setting.device)
-    networks = (usual, usual, plain, plain)
+    precision = default.predictor(setting.device, scan, indices).precision
+    rate = matmul_rate(setting.device, TYPES[precision])
+    networks = (usual, usual, plain, plain, plain)
     flops = [convolution_flops(n.cpu(), shape) for n in networks]
     fourier = fourier_flops(plain, shape)
     found = {name: len(scan) / s.seconds for name, s in seconds.items()}
@@ -52,7 +64,7 @@ def measure(setting: Setting) -> Table:
             f"{1e3 * seconds[name].processor_seconds / len(scan):.2f}",
             f"{count / 1e6:.0f}",
             f"{rate / count:,.0f}",
-            f"{per_second * count / rate:.0%}",
+            f"{100 * per_second * count / rate:.2g}%",
         ]
         for (name, per_second), count in zip(found.items(), flops, strict=True)
     ]
@@ -60,8 +72,10 @@ def measure(setting: Setting) -> Table:
     notes = [
         f"{len(scan):,} frames of {shape[0]}x{shape[1]}, from counts in memory to NumPy patches; "
         f"the usual way is float32, contiguous, batch {USUAL_BATCH}.",
-        "The limit is the rate of a float32 matrix product with all cores at work, "
-        f"{rate / 1e9:.0f} GFLOP/s, over the convolutions alone.",
+        f"The limit is the rate of a matrix product in {precision} with all cores at work, "
+        f"{rate / 1e9:,.0f} GFLOP/s, over the convolutions alone.",
+        "To the mosaic: every patch is stitched, and reaches the host's memory, but is not kept; "
+        "the others are kept in one array.",
         f"Ours differs from the published network run the usual way by {difference:.1e} of the "
         "spread of its predictions.",
         f"The Fourier transforms of the default network, {fourier / 1e6:.1f} MFLOP a frame, and "

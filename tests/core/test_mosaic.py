@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,6 +214,24 @@ def test_large_patches_are_moved_a_few_at_a_time():
     for k in range(3):
         alone.add(patches[k : k + 1], positions[k : k + 1])
     np.testing.assert_allclose(together.image().phase, alone.image().phase, atol=1e-4)
+
+
+@given(ANYWHERE, st.integers(1, 3))
+def test_patches_that_are_on_a_device_already_are_stitched_there_alike(positions, batches):
+    positions = np.asarray(positions)
+    patches = cut_patches(SMOOTH, positions, np.arange(len(positions)), (16, 20))
+    patches.phase[len(patches) // 2, 3, 3] = np.nan
+    there, here = (Mosaic.covering(positions, (16, 20), (1.0, 1.0)) for _ in range(2))
+    for rows in np.array_split(np.arange(len(positions)), batches):
+        batch = patches[rows]
+        here.add(batch, positions[rows])
+        images = torch.from_numpy(batch.amplitude), torch.from_numpy(batch.phase)
+        for _ in range(2):  # what comes again is not counted again
+            there.add(replace(batch, on_device=images), positions[rows])
+    a, b = here.image(), there.image()
+    np.testing.assert_allclose(b.weight, a.weight, rtol=1e-5)
+    np.testing.assert_allclose(b.amplitude, a.amplitude, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(1j * b.phase), np.exp(1j * a.phase), atol=1e-5)
 
 
 def test_patches_outside_the_grid_are_a_defect_of_the_caller(toy):

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from napari_ptychonn.core.far_field import FarField
+from napari_ptychonn.core.mosaic import Mosaic
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.options import NetworkOptions
 from napari_ptychonn.core.patches import Patches
@@ -109,15 +110,30 @@ def test_batches_come_in_order_however_many_cores_work_on_them(toy, quick):
     np.testing.assert_allclose(found.residual, one.residual, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("total", "largest", "threads", "sizes"),
+    [(100, 64, 2, [50, 50]), (100, 30, 3, [17] * 5 + [15]), (1, 64, 2, [1]), (0, 64, 2, [])],
+)
+def test_cores_share_frames_evenly(toy, quick, total, largest, threads, sizes):
+    predictor, preparation = quick
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        batches = list(predictor.over(toy.scan, preparation, np.arange(total), largest))
+    finally:
+        torch.set_num_threads(before)
+    assert [len(batch) for batch in batches] == sizes
+
+
 def test_reading_goes_only_a_little_ahead(toy, quick, monkeypatch):
     predictor, preparation = quick
     read = []
 
     def noted(self, scan, indices):
         read.append(len(indices))
-        return torch.zeros(len(indices), 1, 64, 64)
+        return torch.zeros(len(indices), 64, 64)
 
-    monkeypatch.setattr(Preparation, "read", noted)
+    monkeypatch.setattr(Preparation, "counts", noted)
     batches = predictor.over(toy.scan, preparation, np.arange(100), 5)
     next(batches)
     assert 5 < sum(read) <= 5 * (2 * torch.get_num_threads() + 1)
@@ -145,3 +161,26 @@ def test_what_fails_in_a_thread_reaches_whoever_iterates(toy, quick, monkeypatch
     monkeypatch.setattr(Predictor, "__call__", broken)
     with pytest.raises(RuntimeError, match="no such kernel"):
         list(predictor.over(toy.scan, preparation, np.arange(20), 5))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_predicts_and_stitches_what_the_processor_does(toy, quick):
+    _, preparation = quick
+    network = trained(NetworkOptions(width=4, refinements=2), FarField(toy.truth.probe))
+    wanted = np.arange(len(toy.scan))
+    patches, images = [], []
+    for device in ("cpu", "cuda"):
+        mosaic = Mosaic.covering(toy.scan.positions, (64, 64), toy.truth.pixel_size)
+        batches = []
+        for batch in Predictor(network, device).over(toy.scan, preparation, wanted, 20):
+            assert (batch.on_device is not None) == (device == "cuda")
+            mosaic.add(batch, toy.scan.positions[batch.indices])
+            batches.append(batch)
+        patches.append(Patches.join(batches))
+        images.append(mosaic.image())
+    for name in ("amplitude", "phase", "residual"):
+        a, b = (getattr(p, name) for p in patches)
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    for name in ("amplitude", "weight", "spread"):
+        a, b = (getattr(image, name) for image in images)
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-3)

@@ -15,7 +15,7 @@ from napari_ptychonn.core.region import Split, TrainingRegion
 from napari_ptychonn.core.simulate import SimulatedScan, Simulation
 from napari_ptychonn.core.training import train
 
-STEPS = 60
+STEPS = 90
 TRAINING = slice(0, 40 * 64)
 HELD_OUT = np.arange(60 * 64, 64 * 64)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from napari_ptychonn.core.labels import LabelledFrames
 from napari_ptychonn.core.model import TrainedModel
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.core.recorded_step import RecordedStep
 from napari_ptychonn.core.shared_norm import share_statistics
 from napari_ptychonn.core.team import Team
 from napari_ptychonn.core.training_data import TrainingData
@@ -80,11 +83,15 @@ class Fit:
         self.network.on(device)
         self.weight = _beam(options, network, data, device)
         self.micro_batch = options.batch_size
+        on_gpu = device.startswith("cuda")
         self.optimiser = torch.optim.Adam(
             self.network.parameters(),
             lr=options.learning_rate,
-            fused=device.startswith(("cpu", "cuda")),  # all weights in one go
+            fused=device == "cpu" or on_gpu,  # all weights in one go
+            capturable=on_gpu,
         )
+        self._recorded = RecordedStep(self._eager_step) if on_gpu and team.size == 1 else None
+        self._rate = torch.zeros((), device=device) if on_gpu else None
         if resume is not None and resume.optimiser:
             self._restore(resume)
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -119,14 +126,10 @@ class Fit:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.options.learning_rate * fall
         self.network.train()
-        while True:
-            try:
-                loss = self._gradient(batch, share)
-                break
-            except torch.OutOfMemoryError as error:
-                self._halve(error)
-        self.optimiser.step()
-        return loss
+        with self._rate_on_device():
+            if self._recorded is not None and len(batch) == self.micro_batch:
+                return self._recorded(batch)
+            return self._eager_step(batch, share)
 
     def losses(self, frames: LabelledFrames) -> tuple[float, float, float]:
         """Loss, amplitude error and phase error (rad) of frames, without learning from them."""
@@ -180,6 +183,33 @@ class Fit:
             for number, state in self.optimiser.state_dict()["state"].items()
             for moment, value in state.items()
         }
+
+    def _eager_step(self, batch: LabelledFrames, share: float = 1.0) -> Tensor:
+        while True:
+            try:
+                loss = self._gradient(batch, share)
+                break
+            except torch.OutOfMemoryError as error:
+                self._halve(error)
+        self.optimiser.step()
+        return loss
+
+    @contextmanager
+    def _rate_on_device(self) -> Iterator[None]:
+        """Let Adam read its rate on the GPU: a number would be recorded with the step."""
+        if self._rate is None:
+            yield
+            return
+        groups = self.optimiser.param_groups
+        rates = [group["lr"] for group in groups]  # one group only
+        self._rate.fill_(rates[0])
+        for group in groups:
+            group["lr"] = self._rate
+        try:
+            yield
+        finally:
+            for group, rate in zip(groups, rates, strict=True):
+                group["lr"] = rate
 
     def _gradient(self, batch: LabelledFrames, share: float) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+FEW = 16
+"""Channels from which on torch has a quick way of enlarging on a GPU."""
+
 
 def folded(part: nn.Sequential) -> nn.Sequential:
     """Return the same function with fewer and quicker steps, for prediction alone.
@@ -34,6 +37,8 @@ def folded(part: nn.Sequential) -> nn.Sequential:
             steps.append(fuse_conv_bn_eval(before, step))
         elif isinstance(step, nn.MaxPool2d):
             steps.append(Halve())
+        elif isinstance(step, nn.Upsample) and step.mode == "bilinear":
+            steps.append(Double())
         elif not isinstance(step, nn.PixelShuffle):
             steps.append(step)
     return nn.Sequential(*steps)
@@ -64,6 +69,32 @@ class Halve(nn.Module):
             return functional.max_pool2d(images, 2)
         rows = torch.maximum(images[:, :, ::2], images[:, :, 1::2])
         return torch.maximum(rows[..., ::2], rows[..., 1::2])
+
+
+class Double(nn.Module):
+    """Bilinear enlarging by two.
+
+    Below `FEW` channels torch enlarges on a GPU with one thread for each pixel and
+    all images of the batch one after the other: two thirds of a prediction's time.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(m, c, h, w) → (m, c, 2h, 2w)."""
+        if images.device.type == "cpu" or images.shape[1] >= FEW:
+            return functional.interpolate(
+                images, scale_factor=2.0, mode="bilinear", align_corners=False
+            )
+        channels_last = images.permute(0, 2, 3, 1)
+        return doubled(doubled(channels_last, 1), 2).permute(0, 3, 1, 2)
+
+
+def doubled(images: Tensor, axis: int) -> Tensor:
+    """Enlarge by two along one axis: each pixel becomes two, a quarter pixel to either side."""
+    first, last = images.narrow(axis, 0, 1), images.narrow(axis, images.shape[axis] - 1, 1)
+    padded = torch.cat([first, images, last], axis)
+    before, after = (padded.narrow(axis, k, images.shape[axis]) for k in (0, 2))
+    halves = torch.lerp(images, before, 0.25), torch.lerp(images, after, 0.25)
+    return torch.stack(halves, axis + 1).flatten(axis, axis + 1)
 
 
 def put_together(parts: Tensor, out: Tensor) -> None:

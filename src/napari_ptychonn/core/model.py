@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "napari-ptychonn model 1"
 
-SAMPLE = 64
-"""Frames that precisions are tried on."""
+SAMPLE, SAMPLE_ON_GPU = 64, 512
+"""Frames that precisions are tried on; a GPU has to be busy to show a difference."""
 
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
            ValueError)  # fmt: skip
@@ -177,7 +177,8 @@ class TrainedModel:
             return kept
         precision: Precision = "float32"
         if many:
-            chosen = indices[np.linspace(0, len(indices) - 1, SAMPLE).astype(int)]
+            sample = SAMPLE if device == "cpu" else SAMPLE_ON_GPU
+            chosen = indices[np.linspace(0, len(indices) - 1, sample).astype(int)]
             frames = self.preparation.read(scan, chosen).to(device)
             trials = try_out(
                 lambda p: Predictor(self._network_for(scan), device, p), device, frames

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +14,16 @@ from napari_ptychonn.core.patches import Patches
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 BATCH = 32
 """Patches moved at once: enough to make calls cheap, few enough to stay in the cache."""
 
 PIXELS = BATCH * 64 * 64
 """Most pixels moved at once: of patches larger than 64x64 there are fewer."""
+
+PIXELS_ON_GPU = 1024 * 64 * 64
+"""The same on a GPU, which has to be kept busy."""
 
 BEFORE, AFTER = 2, 1
 """Pixels that a moved pixel is made from lie so far before and after it."""
@@ -83,6 +88,7 @@ class Mosaic:
         self._sums = np.zeros((4, *shape))  # weight, and weighted amplitude, cosine, sine
         self._added: set[int] = set()
         self._spare: list[_Bench] = []
+        self._device: _DeviceSums | None = None
         self._together = max(1, min(BATCH, PIXELS // self._patch_weight.size))
 
     @classmethod
@@ -138,6 +144,9 @@ class Mosaic:
         ValueError
             When a patch does not fit on the grid.
         """
+        if patches.on_device is not None:
+            self._add_on_device(patches, *patches.on_device, positions)
+            return
         finite = np.isfinite(patches.amplitude).all((1, 2)) & np.isfinite(patches.phase).all((1, 2))
         new = [k for k in np.flatnonzero(finite) if self._is_new(int(patches.indices[k]))]
         if not new:
@@ -163,7 +172,8 @@ class Mosaic:
 
     def image(self) -> MosaicImage:
         """Return the mosaic as it stands."""
-        total, amplitude, cosine, sine = self._sums
+        sums = self._sums if self._device is None else self._sums + self._device.sums()
+        total, amplitude, cosine, sine = sums
         covered = total > 1e-6 * self._patch_weight.max()
         weight = np.where(covered, total, np.nan)
         resultant = np.clip(np.hypot(cosine, sine) / weight, 1e-6, 1.0)
@@ -193,13 +203,25 @@ class Mosaic:
             raise ValueError("a patch lies outside the mosaic's grid")
         return whole, corner - whole
 
+    def _add_on_device(
+        self, patches: Patches, amplitude: Tensor, phase: Tensor, positions: NDArray[np.float64]
+    ) -> None:
+        new = np.array([self._is_new(int(k)) for k in patches.indices], dtype=bool)
+        whole, fraction = self._places(positions)
+        if self._device is None:
+            self._device = _DeviceSums(self._sums.shape, self._patch_weight, amplitude.device)
+        self._device.add(amplitude, phase, whole, fraction, new)
+
     def _tile(
         self, patches: Patches, whole: NDArray[np.int64], fraction: NDArray[np.float64]
     ) -> _Tile:
         """Sums of some patches, on the part of the grid that they cover."""
+        import torch
+
         py, px = self._patch_weight.shape
         bench = self._spare.pop() if self._spare else _Bench(self._patch_weight, self._together)
-        moved = bench.moved(patches, fraction)
+        images = torch.from_numpy(patches.amplitude), torch.from_numpy(patches.phase)
+        moved = bench.moved(*images, _Shift.by(fraction)).numpy()
         first, last = whole.min(axis=0), whole.max(axis=0)
         # A few dozen patches lose nothing in float32; the grid sums thousands in float64.
         sums = np.zeros((4, *(last - first + (py, px))), np.float32)
@@ -221,6 +243,102 @@ class _Tile:
     corner: tuple[int, int]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Shift:
+    """Moves of m patches by less than a pixel, as a bench needs them.
+
+    Attributes
+    ----------
+    fraction : Tensor
+        (2, m, 1, 1) towards larger rows and columns, 0 ≤ f < 1.
+    taps : Tensor
+        (2, 4, m, 1, 1, 1) what the four pixels around count, along rows and columns.
+    """
+
+    fraction: Tensor
+    taps: Tensor
+
+    @classmethod
+    def by(cls, fraction: NDArray[np.float64], device: torch.device | str = "cpu") -> _Shift:
+        """Moves (m, 2)."""
+        import torch
+
+        # k − f lies at fraction 1 − f after pixel k − 1; at f = 0 that is pixel k alone.
+        taps = np.stack([cubic_weights(1.0 - f).T for f in fraction.T]).astype(np.float32)
+        moves = torch.from_numpy(fraction.T.astype(np.float32))
+        return cls(
+            fraction=moves[..., None, None].to(device),
+            taps=torch.from_numpy(taps)[..., None, None, None].to(device),
+        )
+
+    def __getitem__(self, rows: slice) -> _Shift:
+        """Those of some patches."""
+        return _Shift(fraction=self.fraction[:, rows], taps=self.taps[:, :, rows])
+
+
+class _DeviceSums:
+    """The sums of a mosaic on a GPU, where its patches are made.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (4, ny, nx).
+    weight : ndarray of float32
+        (py, px) weight of each pixel of a patch.
+    device : torch.device
+        Where the patches are.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], weight: NDArray[np.float32], device: torch.device
+    ) -> None:
+        import torch
+
+        self.shape = shape
+        self._together = max(1, PIXELS_ON_GPU // weight.size)
+        self._bench = _Bench(weight, self._together, device)
+        self._sums = torch.zeros(
+            (shape[0], shape[1] * shape[2]), dtype=torch.float64, device=device
+        )
+        rows, columns = (torch.arange(n, device=device) for n in weight.shape)
+        self._within = rows[:, None] * shape[2] + columns
+
+    def add(
+        self,
+        amplitude: Tensor,
+        phase: Tensor,
+        whole: NDArray[np.int64],
+        fraction: NDArray[np.float64],
+        wanted: NDArray[np.bool_],
+    ) -> None:
+        """Add patches (m, py, px) that are wanted and finite; waits for nothing."""
+        import torch
+
+        device = amplitude.device
+        if device.type == "cuda":
+            for images in (amplitude, phase):  # made in another stream, and perhaps given up soon
+                images.record_stream(torch.cuda.current_stream(device))
+        shift = _Shift.by(fraction, device)
+        first = torch.from_numpy(whole @ [self.shape[2], 1]).to(device)
+        counts = torch.from_numpy(wanted).to(device)
+        with torch.inference_mode():
+            for start in range(0, len(amplitude), self._together):
+                rows = slice(start, start + self._together)
+                part = amplitude[rows], phase[rows]
+                counted = counts[rows]
+                for image in part:
+                    counted = counted & image.isfinite().all(-1).all(-1)
+                moved = self._bench.moved(*part, shift[rows])
+                moved = torch.where(counted[:, None, None, None], moved, 0.0)
+                where = first[rows, None, None] + self._within
+                values = moved.transpose(0, 1).double().flatten(1)
+                self._sums.index_add_(1, where.flatten(), values)
+
+    def sums(self) -> NDArray[np.float64]:
+        """(4, ny, nx), on the host."""
+        return np.asarray(self._sums.cpu().numpy().reshape(self.shape))
+
+
 class _Bench:
     """Memory in which patches are moved, used over and over: new memory costs as much as the work.
 
@@ -230,53 +348,56 @@ class _Bench:
         (py, px) weight of each pixel of a patch.
     count : int
         Patches moved at once, at most.
+    device : torch.device, optional
+        Where it is.
     """
 
-    def __init__(self, weight: NDArray[np.float32], count: int) -> None:
+    def __init__(
+        self, weight: NDArray[np.float32], count: int, device: torch.device | str = "cpu"
+    ) -> None:
         import torch
 
         py, px = weight.shape
-        self.weight = torch.tensor(weight)
-        self.padded = torch.empty((count, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
-        self.lines = torch.empty((count, 3, py, BEFORE + px + AFTER))
-        self.result = torch.empty((count, 4, py, px))
-        self.shifted = torch.empty((count, py, px))
+        self.weight = torch.tensor(weight, device=device)
+        room = partial(torch.empty, device=device)
+        self.padded = room((count, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
+        self.lines = room((count, 3, py, BEFORE + px + AFTER))
+        self.result = room((count, 4, py, px))
+        self.shifted = room((count, py, px))
 
-    def moved(self, patches: Patches, fraction: NDArray[np.float64]) -> NDArray[np.float32]:
+    def moved(self, amplitude: Tensor, phase: Tensor, shift: _Shift) -> Tensor:
         """Weight, and weighted amplitude, cosine and sine of patches on the grid.
 
         Parameters
         ----------
-        patches : Patches
-            m ≤ `count` patches.
-        fraction : ndarray of float64
-            (m, 2) how far each is moved towards larger rows and columns, 0 ≤ f < 1.
+        amplitude, phase : Tensor
+            (m, py, px), m ≤ `count`.
+        shift : _Shift
+            How far each is moved towards larger rows and columns.
 
         Returns
         -------
-        ndarray of float32
+        Tensor
             (m, 4, py, px), overwritten by the next call.
         """
         import torch
 
-        m = len(patches)
         with torch.inference_mode():
-            moved = self.result[:m]
-            self._move_weight(fraction, moved[:, 0])
-            self._pad(patches)
-            self._move(fraction, moved[:, 1:])
+            moved = self.result[: len(phase)]
+            self._move_weight(shift, moved[:, 0])
+            self._pad(amplitude, phase)
+            self._move(shift, moved[:, 1:])
             moved[:, 1:] *= moved[:, :1]
-            return np.asarray(moved.numpy())
+            return moved
 
-    def _pad(self, patches: Patches) -> None:
+    def _pad(self, amplitude: Tensor, phase: Tensor) -> None:
         """Amplitude, cosine and sine, their rims repeated outwards."""
         import torch
 
-        phase = torch.from_numpy(patches.phase)
         m, py, px = phase.shape
         padded = self.padded[:m]
         inner = padded[..., BEFORE : BEFORE + py, BEFORE : BEFORE + px]
-        inner[:, 0] = torch.from_numpy(patches.amplitude)
+        inner[:, 0] = amplitude
         torch.cos(phase, out=inner[:, 1])
         torch.sin(phase, out=inner[:, 2])
         padded[..., :BEFORE, :] = padded[..., BEFORE : BEFORE + 1, :]
@@ -284,15 +405,11 @@ class _Bench:
         padded[..., :BEFORE] = padded[..., BEFORE : BEFORE + 1]
         padded[..., BEFORE + px :] = padded[..., BEFORE + px - 1 : BEFORE + px]
 
-    def _move(self, fraction: NDArray[np.float64], out: torch.Tensor) -> None:
+    def _move(self, shift: _Shift, out: Tensor) -> None:
         """Read the padded images at (row − f, column − g) by cubic convolution."""
         import torch
 
-        # k − f lies at fraction 1 − f after pixel k − 1; at f = 0 that is pixel k alone.
-        rows, columns = (
-            torch.from_numpy(cubic_weights(1.0 - f).astype(np.float32)).T[..., None, None, None]
-            for f in fraction.T
-        )
+        rows, columns = shift.taps.unbind()
         m, _, py, px = out.shape
         padded, lines = self.padded[:m], self.lines[:m]
         torch.mul(padded[..., :py, :], rows[0], out=lines)
@@ -302,11 +419,11 @@ class _Bench:
         for tap in range(1, len(TAPS)):
             out.addcmul_(lines[..., tap : tap + px], columns[tap])
 
-    def _move_weight(self, fraction: NDArray[np.float64], out: torch.Tensor) -> None:
+    def _move_weight(self, shift: _Shift, out: Tensor) -> None:
         """Read the weight between pixels; 0 where the patch does not reach."""
         import torch
 
-        f, g = (torch.from_numpy(axis.astype(np.float32))[:, None, None] for axis in fraction.T)
+        f, g = shift.fraction.unbind()
         shifted = self.shifted[: len(out)]
         torch.lerp(self.weight, self.weight.roll(1, 0), f, out=shifted)
         shifted[:, 0, :] *= f[..., 0] == 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.interpolation import TAPS, cubic_weights
 from napari_ptychonn.core.reconstruction import Reconstruction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _TOGETHER = 512
 """Patches that are cut at once where only their sum is wanted."""
@@ -35,12 +38,16 @@ class Patches:
         (m,) diffraction residual of predictions (`FarField.residual`): how far
         each is from explaining its own frame, 1 being photon noise; None for
         labels, and for networks that know no beam.
+    on_device : tuple of Tensor or None
+        `amplitude` and `phase` where a GPU has just predicted them, for whoever
+        goes on there; not taken along where patches are selected or joined.
     """
 
     indices: NDArray[np.int64]
     amplitude: NDArray[np.float32]
     phase: NDArray[np.float32]
     residual: NDArray[np.float32] | None = None
+    on_device: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Number of patches."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from napari_ptychonn.core.cores import core_threads
-from napari_ptychonn.core.folded import folded, put_together
+from napari_ptychonn.core.folded import Double, folded, put_together
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.precision import TYPES, Precision, multiplying
@@ -69,6 +70,10 @@ class Predictor:
             self.decoders = [self._quick(decoder) for decoder in decoders]
             self.refinement = None if refinement is None else self._quick(refinement)
         self.largest_batch: int | None = None
+        self._streams = [
+            torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            for _ in range(AHEAD if self._is_gpu else 0)
+        ]
 
     def __call__(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Predict one batch.
@@ -128,22 +133,28 @@ class Predictor:
         indices : ndarray of int64
             (m,) scan points.
         batch_size : int
-            Frames at once; halved as often as the device runs out of memory.
+            Frames at once, at most; halved as often as the device runs out of memory.
         should_stop : callable, optional
             Asked before each batch; True ends the iteration.
         """
+        prepare = preparation.for_scan(scan)
         with core_threads() as (pool, count):
-            limit = AHEAD * (count if self.device == "cpu" else 1)
+            workers = count if self.device == "cpu" else 1
+            limit, size = AHEAD * workers, _even(len(indices), batch_size, workers)
             waiting: deque[Future[Predictions]] = deque()
             start = 0
+            for stream in self._streams:  # what is in use was made in the caller's
+                stream.wait_stream(torch.cuda.current_stream(self.device))
+            streams = itertools.cycle(self._streams or [None])
             try:
                 while start < len(indices) or waiting:
                     if should_stop and should_stop():
                         return
                     if start < len(indices) and len(waiting) < limit:
-                        batch = indices[start : start + batch_size]
-                        frames = preparation.read(scan, batch)
-                        waiting.append(pool.submit(self._predictions, batch, frames))
+                        batch = indices[start : start + size]
+                        counts = preparation.counts(scan, batch)
+                        work = partial(self._predictions, batch, counts, prepare)
+                        waiting.append(pool.submit(_in_stream, next(streams), work))
                         start += len(batch)
                     else:
                         yield waiting.popleft().result()
@@ -151,30 +162,59 @@ class Predictor:
                 for future in waiting:
                     future.cancel()
 
-    def _predictions(self, indices: NDArray[np.int64], frames: Tensor) -> Predictions:
-        """Predict prepared frames, in parts where the device has too little memory for all."""
-        size = min(len(frames), self.largest_batch or len(frames))
+    def _predictions(
+        self, indices: NDArray[np.int64], counts: Tensor, prepare: Callable[[Tensor], Tensor]
+    ) -> Predictions:
+        """Prepare and predict frames, in parts where the device has too little memory for all."""
+        size = min(len(counts), self.largest_batch or len(counts))
         done: list[Predictions] = []
         start = 0
-        while start < len(frames):
+        while start < len(counts):
             rows = slice(start, start + size)
             try:
-                amplitude, phase, residual = self(frames[rows].to(self.device))
+                amplitude, phase, residual = self(prepare(self._sent(counts[rows])))
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise
                 size = self.largest_batch = max(1, size // 2)
                 continue
+            found = self._fetched(
+                *(part for part in (amplitude, phase, residual) if part is not None)
+            )
             done.append(
                 Predictions(
                     indices=indices[rows],
-                    amplitude=amplitude.cpu().numpy(),
-                    phase=phase.cpu().numpy(),
-                    residual=None if residual is None else residual.cpu().numpy(),
+                    amplitude=found[0],
+                    phase=found[1],
+                    residual=None if residual is None else found[2],
+                    on_device=(amplitude, phase) if self._is_gpu else None,
                 )
             )
             start += size
         return done[0] if len(done) == 1 else Predictions.join(done)
+
+    @property
+    def _is_gpu(self) -> bool:
+        return self.device.startswith("cuda")
+
+    def _sent(self, counts: Tensor) -> Tensor:
+        """Counts as float32 on the device; converted there where every type is known."""
+        return counts.to(self.device).float() if self._is_gpu else counts.float().to(self.device)
+
+    def _fetched(self, *tensors: Tensor) -> list[NDArray[np.float32]]:
+        """Copies on the host, once they are complete."""
+        if not self._is_gpu:
+            return [tensor.cpu().numpy() for tensor in tensors]
+        # Pinned memory is kept by torch and used again: fresh memory takes ten times as long to
+        # fill as the copy takes.
+        with torch.inference_mode():
+            copies = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in tensors]
+            for copy_, tensor in zip(copies, tensors, strict=True):
+                copy_.copy_(tensor, non_blocking=True)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record(torch.cuda.current_stream(self.device))
+        done.synchronize()  # not for what other threads have given the device meanwhile
+        return [copy_.numpy() for copy_ in copies]
 
     def _physical(self, patch: Tensor) -> tuple[Tensor, Tensor]:
         """Amplitude and phase (m, size, size) of standardised patches."""
@@ -200,6 +240,18 @@ class Predictor:
         return part.requires_grad_(False)
 
 
+def _even(total: int, largest: int, workers: int) -> int:
+    """Frames at once with which all workers are done at about the same time."""
+    rounds = max(1, math.ceil(total / (largest * workers)))
+    return max(1, math.ceil(total / (rounds * workers)))
+
+
+def _in_stream(stream: torch.cuda.Stream | None, work: Callable[[], Predictions]) -> Predictions:
+    """Work in a stream of its own: one batch is sent and fetched while another is predicted."""
+    with torch.cuda.stream(stream):
+        return work()
+
+
 def _divide(convolution: nn.Module, channels: slice, by: Tensor) -> None:
     """Divide a convolution's weights for some of its input channels."""
     assert isinstance(convolution, nn.Conv2d)
@@ -214,12 +266,11 @@ class _FoldedRefinement(nn.Module):
         self.near = folded(nn.Sequential(refinement.unshuffle, *refinement.near))
         self.far = folded(refinement.far)
         self.together = folded(refinement.together)
+        self.enlarge = Double()
 
     def forward(self, both: Tensor) -> Tensor:
         """(m, 4, size, size) patch and update → (m, 8, size / 2, size / 2) correction."""
         near = self.near(both)
-        far = functional.interpolate(
-            self.far(near), scale_factor=2.0, mode="bilinear", align_corners=False
-        )
+        far = self.enlarge(self.far(near))
         correction: Tensor = self.together(torch.cat([near, far], dim=1))
         return correction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 Scaling = Literal["raw", "sqrt", "amplitude"]
 """'raw': mean-binned counts, as published; 'sqrt': mean-binned square roots over their
 spread; 'amplitude': square roots of counts, whole frames."""
+
+_SENT_AS_THEY_ARE = ("uint8", "uint16", "int16", "int32", "float32")
+"""Types of counts that are converted on the device: half as much, or less, to send there."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,6 +145,10 @@ class Preparation:
 
     def read(self, scan: Scan, indices: NDArray[np.integer[Any]]) -> torch.Tensor:
         """Read frames of a scan and prepare them: (m,) indices → (m, 1, size, size) float32."""
+        return self.for_scan(scan)(self.counts(scan, indices).float())
+
+    def counts(self, scan: Scan, indices: NDArray[np.integer[Any]]) -> torch.Tensor:
+        """Read frames of a scan cropped to `window`, (m, height, width), in numbers torch knows."""
         import torch
 
         if scan.frame_shape != self.frame_shape:
@@ -150,9 +158,13 @@ class Preparation:
             )
         top, left, height, width = self.window
         counts = scan.read(indices, (slice(top, top + height), slice(left, left + width)))
-        return self.apply(
-            torch.from_numpy(np.ascontiguousarray(counts, dtype=np.float32)), self._valid_in(scan)
-        )
+        kept = counts.dtype.name in _SENT_AS_THEY_ARE and counts.dtype.isnative
+        return torch.from_numpy(np.ascontiguousarray(counts, None if kept else np.float32))
+
+    def for_scan(self, scan: Scan) -> Callable[[torch.Tensor], torch.Tensor]:
+        """`apply` for the frames of one scan."""
+        valid = self._valid_in(scan)
+        return lambda counts: self.apply(counts, valid)
 
     def _valid_in(self, scan: Scan) -> NDArray[np.bool_] | None:
         """What this and the scan both trust: another scan may have faulty pixels of its own."""
@@ -189,7 +201,10 @@ class Preparation:
         values = (counts if self.scaling == "raw" else counts.sqrt())[:, None]
         valid = self.valid if valid is None else valid
         if valid is not None:
-            good = torch.from_numpy(valid).to(values)[None, None]
+            good = torch.from_numpy(valid)[None, None]
+            good = (good.pin_memory() if values.is_cuda else good).to(
+                values.device, values.dtype, non_blocking=True
+            )
             share = functional.avg_pool2d(good, self.bin)
             values = functional.avg_pool2d(values * good, self.bin) / share.clamp_min(1e-6)
         elif self.bin > 1:

@@ -154,7 +154,7 @@ class Rescan:
         # Rows are the (y, x) steps on the object of one step along the window's y and x.
         turned = torch.stack([turn.cos(), turn.sin(), -turn.sin() * flip, turn.cos() * flip])
         which, jitter, axes = (
-            chosen[mine].to(self.object.device)
+            _sent(chosen[mine], self.object.device)
             for chosen in (which, jitter, turned.T.reshape(count, 2, 2))
         )
         windows, lit = self._windows(self.centres[which] + jitter, axes)
@@ -176,8 +176,10 @@ class Rescan:
         # Not a product of matrices: its last digits depend on how many there are.
         down, right = (offsets[..., k, None] * axes[:, k, None, None] for k in range(2))
         index = centres[:, None, None] + down + right
-        size = torch.tensor(self.object.shape[-2:], device=device, dtype=torch.float32)
-        grid = (2 * index / (size - 1) - 1).flip(-1)  # grid_sample wants (x, y)
+        ny, nx = self.object.shape[-2:]
+        # grid_sample wants (x, y); sizes as numbers, for a tensor of them would wait for the GPU.
+        edges = ((index[..., 1], nx), (index[..., 0], ny))
+        grid = torch.stack([2 * along / (n - 1) - 1 for along, n in edges], dim=-1)
         planes = functional.grid_sample(
             self.object.expand(len(centres), -1, -1, -1),
             grid,
@@ -243,6 +245,13 @@ class Rescan:
             ceiling=float(counts.max()),
             agreement=agreement,
         )
+
+
+def _sent(chosen: Tensor, device: torch.device) -> Tensor:
+    """Put on the device, which may be busy with the step before: nobody waits for it."""
+    if device.type == "cuda":
+        chosen = chosen.pin_memory()
+    return chosen.to(device, non_blocking=True)
 
 
 def _probe_for(scan: Scan, reconstruction: Reconstruction, size: int) -> NDArray[np.complex64]:

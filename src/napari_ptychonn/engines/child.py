@@ -286,9 +286,13 @@ def import_ptychi() -> Any:
 
 def _batches(dataset: Any, size: int) -> Any:
     """Frames in random order, a whole batch at a time; pty-chi's own loader takes them singly."""
+    import torch
     from torch.utils.data import BatchSampler, DataLoader, RandomSampler
 
-    order = BatchSampler(RandomSampler(dataset), size, drop_last=False)
+    # pty-chi makes a GPU torch's default device, where a sampler's own generator is of no use.
+    chance = torch.Generator(torch.get_default_device())
+    chance.manual_seed(int(torch.randint(2**62, ()).item()))
+    order = BatchSampler(RandomSampler(dataset, generator=chance), size, drop_last=False)
     return DataLoader(dataset, batch_size=None, sampler=order)
 
 
