@@ -21,7 +21,7 @@ def matmul_rate(device: str, kind: torch.dtype = torch.float32, repeats: int = 5
         a = torch.rand(edge, edge, device=device).to(kind)
         return 2 * edge**3 / min(timed(lambda: a @ a, device) for _ in range(repeats))
     cores = torch.get_num_threads()
-    pairs = [torch.rand(edge, edge) for _ in range(cores)]
+    pairs = [torch.rand(edge, edge).to(kind) for _ in range(cores)]
 
     def multiply(a: torch.Tensor) -> None:
         torch.set_num_threads(1)

@@ -64,7 +64,7 @@ def measure(setting: Setting) -> Table:
             f"{1e3 * seconds[name].processor_seconds / len(scan):.2f}",
             f"{count / 1e6:.0f}",
             f"{rate / count:,.0f}",
-            f"{100 * per_second * count / rate:.2g}%",
+            f"{100 * per_second * count / rate:.1f}%",
         ]
         for (name, per_second), count in zip(found.items(), flops, strict=True)
     ]

@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PREVIEW_SHARE = 0.06
+PREVIEW_SHARE = 0.04
 """At most this part of the training's time goes into showing how it goes."""
 
 PREVIEW_PAUSE = 1.0
 """Seconds between two previews at least: drawing them costs the window time too."""
 
-PREVIEW_FRAMES = 1024
+PREVIEW_FRAMES = 1000
 """A preview mosaic is made from at most so many frames, evenly chosen."""
 
 PROGRESS_PAUSE = 0.2

@@ -90,7 +90,7 @@ class Fit:
             fused=device == "cpu" or on_gpu,  # all weights in one go
             capturable=on_gpu,
         )
-        self._recorded = RecordedStep(self._eager_step) if on_gpu and team.size == 1 else None
+        self.recorded = RecordedStep(self._eager_step) if on_gpu and team.size == 1 else None
         self._rate = torch.zeros((), device=device) if on_gpu else None
         if resume is not None and resume.optimiser:
             self._restore(resume)
@@ -127,8 +127,8 @@ class Fit:
                 group["lr"] = self.options.learning_rate * fall
         self.network.train()
         with self._rate_on_device():
-            if self._recorded is not None and len(batch) == self.micro_batch:
-                return self._recorded(batch)
+            if self.recorded is not None and len(batch) == self.micro_batch:
+                return self.recorded(batch)
             return self._eager_step(batch, share)
 
     def losses(self, frames: LabelledFrames) -> tuple[float, float, float]:

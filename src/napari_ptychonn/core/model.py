@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "napari-ptychonn model 1"
 
+TRIED_FROM = 1024
+"""Frames to predict from which on trying out precisions is worth its time."""
+
 SAMPLE, SAMPLE_ON_GPU = 64, 512
 """Frames that precisions are tried on; a GPU has to be busy to show a difference."""
 
@@ -170,7 +173,7 @@ class TrainedModel:
         indices : ndarray of int64
             (m,) scan points to predict.
         """
-        many = len(indices) >= pace.ENOUGH and len(native(device)) > 1
+        many = len(indices) >= TRIED_FROM and len(native(device)) > 1
         key = (device, many, _told_apart(scan.valid))
         kept = self._predictors.get(key)
         if kept is not None:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 ENOUGH = 4096
 """Frames from which on measuring is worth its time: less than a second."""
 
-ON_CPU, ON_GPU = (32, 64, 16), (256, 512, 1024, 2048)
+ON_CPU, ON_GPU = (64, 32, 16), (256, 512, 1024, 2048)
 """Batches that are tried; the second one is taken where nothing was measured."""
 
 REPEATS = 3
@@ -49,7 +49,7 @@ def batch_size(predictor: Predictor, frame_shape: tuple[int, int], wanted: int) 
     try:
         seconds = {size: _seconds(predictor, frame_shape, size) for size in sizes}
     except torch.OutOfMemoryError:
-        return sizes[0]
+        return min(sizes)
     best = min(seconds, key=lambda size: seconds[size])
     told = ", ".join(f"{size}: {1e6 * s:.0f}" for size, s in seconds.items())
     logger.info("microseconds a frame in batches of %s", told)

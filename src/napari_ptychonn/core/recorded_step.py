@@ -43,6 +43,11 @@ class RecordedStep:
         with torch.cuda.device(batch.frames.device):
             return self._on_its_device(batch)
 
+    @property
+    def is_played(self) -> bool:
+        """Whether there is a record; not in the first steps, and not where recording failed."""
+        return self._graph is not None
+
     def _on_its_device(self, batch: LabelledFrames) -> Tensor:
         if self._taken < BEFORE or self._failed:
             self._taken += 1
