@@ -75,7 +75,7 @@ def test_previews_stay_within_their_share(monkeypatch):
             next(now)
         return iter(())
 
-    for _ in range(2000):
+    for _ in range(4000):
         if allowance.affords_mosaic():
             allowance.spend(make)
             dear += 1
