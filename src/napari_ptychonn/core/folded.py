@@ -89,7 +89,7 @@ class Double(nn.Module):
 
 
 def doubled(images: Tensor, axis: int) -> Tensor:
-    """Enlarge by two along one axis: each pixel becomes two, a quarter pixel to either side."""
+    """Enlarge (…, n, …) to (…, 2n, …): each pixel becomes two, a quarter pixel to either side."""
     first, last = images.narrow(axis, 0, 1), images.narrow(axis, images.shape[axis] - 1, 1)
     padded = torch.cat([first, images, last], axis)
     before, after = (padded.narrow(axis, k, images.shape[axis]) for k in (0, 2))
