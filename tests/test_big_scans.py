@@ -10,7 +10,7 @@ from napari_ptychonn.core import stored
 from napari_ptychonn.core.mosaic import window_weight
 from napari_ptychonn.core.patches import Patches
 from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.io import read_result, write_result
+from napari_ptychonn.io import read_result, results, write_result
 
 COUNT, SIDE, LINE = 3000, 64, 60
 WHOLE = 2 * COUNT * SIDE * SIDE * 4
@@ -73,6 +73,7 @@ def result_of(count, path):
 
 def test_memory_is_bounded_from_the_first_frame_to_the_file(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(stored, "IN_MEMORY", 2**22)
+    monkeypatch.setattr(results, "READ_AT_ONCE", 2**22)
     monkeypatch.setattr(stored, "TOGETHER", 128)
     result_of(300, tmp_path / "few.h5")  # imports take memory too, but only once
     tracemalloc.start()

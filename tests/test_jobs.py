@@ -15,7 +15,7 @@ from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.simulate import Simulation
 from napari_ptychonn.core.training import Epoch
 from napari_ptychonn.demo import write_scan
-from napari_ptychonn.io import read_result, write_reconstruction, write_result
+from napari_ptychonn.io import read_result, results, write_reconstruction, write_result
 
 NETWORK = NetworkOptions(size=32, width=4)
 
@@ -142,6 +142,7 @@ def test_many_predictions_are_the_same_from_a_file(small, model, tmp_path, monke
     *_, few = job()
     monkeypatch.setattr(stored, "IN_MEMORY", 0)
     monkeypatch.setattr(stored, "TOGETHER", 50)
+    monkeypatch.setattr(results, "READ_AT_ONCE", 0)
     first, *_, many = job()
     assert isinstance(first.predictions, stored.LazyPatches)
     assert isinstance(many.result.predictions, stored.LazyPatches)

@@ -94,10 +94,8 @@ def _exported(source: str, target: Path) -> Path:
 
 
 def _training_data(source: str, target: Path, scan: str, positions: str | None) -> Path:
-    from napari_ptychonn.io import read_reconstruction, read_scan, write_training_data
-    from napari_ptychonn.io.location import Location
+    from napari_ptychonn.io import read_scan, write_training_data
+    from napari_ptychonn.io.reconstructions import read_reconstruction_for
 
-    # Another file numbers frames by itself.
-    is_within = Location.parse(source).is_in_file_of(Location.parse(scan))
-    made = read_reconstruction(source, positions=positions if is_within else None)
+    made = read_reconstruction_for(scan, source, positions=positions)
     return write_training_data(target, read_scan(scan, positions=positions), made)

@@ -92,11 +92,9 @@ def read_aloud(
     scan, positions : str, optional
         What the scan was read from; other positions than its own may number its frames anew.
     """
-    from napari_ptychonn.io import read_reconstruction
-    from napari_ptychonn.io.location import Location
+    from napari_ptychonn.io.reconstructions import read_reconstruction_for
 
-    is_within = scan is not None and Location.parse(path).is_in_file_of(Location.parse(scan))
-    reconstruction = read_reconstruction(path, positions=positions if is_within else None)
+    reconstruction = read_reconstruction_for(scan or path, path, positions=positions)
     made = reconstruction.algorithm
     if reconstruction.iterations:
         made += f", {reconstruction.iterations} iterations"

@@ -126,7 +126,7 @@ def test_no_more_frames_are_read_than_training_looks_at(run, monkeypatch):
 
 def test_frames_that_do_not_fit_into_memory_train_the_same(run, monkeypatch):
     whole = run()[-1]
-    monkeypatch.setattr(stored, "IN_MEMORY", 0)
+    monkeypatch.setattr(stored, "TRAINED_IN_MEMORY", 0)
     mapped = run()[-1]
     assert mapped.train_loss == whole.train_loss
     assert mapped.validation_loss == whole.validation_loss

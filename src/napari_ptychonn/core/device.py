@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from napari_ptychonn.core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,13 @@ def choose_device(name: str = "auto") -> Device:
     if torch.version.cuda is None and torch.version.hip is None:
         return Device(name="cpu", reason="this torch was built without GPU support")
     return Device(name="cpu", reason="torch found no GPU on this machine")
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Put values on a device without waiting for what it still has to do."""
+    if device.type == "cuda":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
 
 
 def _require(name: str) -> None:

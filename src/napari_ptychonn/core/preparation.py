@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.core.device import sent
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.scan import Scan
 
@@ -201,10 +202,7 @@ class Preparation:
         values = (counts if self.scaling == "raw" else counts.sqrt())[:, None]
         valid = self.valid if valid is None else valid
         if valid is not None:
-            good = torch.from_numpy(valid)[None, None]
-            good = (good.pin_memory() if values.is_cuda else good).to(
-                values.device, values.dtype, non_blocking=True
-            )
+            good = sent(torch.from_numpy(valid), values.device).to(values.dtype)[None, None]
             share = functional.avg_pool2d(good, self.bin)
             values = functional.avg_pool2d(values * good, self.bin) / share.clamp_min(1e-6)
         elif self.bin > 1:

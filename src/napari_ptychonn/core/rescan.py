@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from napari_ptychonn.core.device import sent
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.far_field import FarField
 from napari_ptychonn.core.labels import LabelledFrames
@@ -154,7 +155,7 @@ class Rescan:
         # Rows are the (y, x) steps on the object of one step along the window's y and x.
         turned = torch.stack([turn.cos(), turn.sin(), -turn.sin() * flip, turn.cos() * flip])
         which, jitter, axes = (
-            _sent(chosen[mine], self.object.device)
+            sent(chosen[mine], self.object.device)
             for chosen in (which, jitter, turned.T.reshape(count, 2, 2))
         )
         windows, lit = self._windows(self.centres[which] + jitter, axes)
@@ -245,13 +246,6 @@ class Rescan:
             ceiling=float(counts.max()),
             agreement=agreement,
         )
-
-
-def _sent(chosen: Tensor, device: torch.device) -> Tensor:
-    """Put on the device, which may be busy with the step before: nobody waits for it."""
-    if device.type == "cuda":
-        chosen = chosen.pin_memory()
-    return chosen.to(device, non_blocking=True)
 
 
 def _probe_for(scan: Scan, reconstruction: Reconstruction, size: int) -> NDArray[np.complex64]:

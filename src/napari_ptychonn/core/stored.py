@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.physical_memory import physical_memory
 from napari_ptychonn.core.scan import FrameStack
 
-IN_MEMORY = 2**28
-"""Bytes up to which predictions (amplitudes and phases together) stay in memory, and any array
-of training frames."""
+IN_MEMORY = min(max(2**28, physical_memory() // 16), 2**30)
+"""Bytes of predictions (amplitudes and phases together) up to which they stay in memory.  A file
+would hold up a GPU, which predicts a gigabyte in a quarter of a second."""
+
+TRAINED_IN_MEMORY = 2**28
+"""Bytes up to which an array of training frames does."""
 
 TOGETHER = 512
 """Patches that are read at once."""
@@ -142,7 +146,7 @@ def room(shape: tuple[int, ...]) -> NDArray[np.float32]:
         When the disk has no room for it.
     """
     size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
-    if size <= IN_MEMORY:
+    if size <= TRAINED_IN_MEMORY:
         return np.empty(shape, np.float32)
     folder = _folder()
     free = shutil.disk_usage(folder).free

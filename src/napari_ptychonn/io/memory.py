@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.core.physical_memory import physical_memory
 
-_WITHOUT_SYSCONF = 8 * 2**30
 _HARMLESS = 256 * 2**20
 _MOST_SWELLING = 800
 """Nothing but zeros makes deflate save more, and it cannot save more than 1032 times."""
 
 
 def limit() -> int:
-    """Half of the machine's memory in bytes; 8 GiB where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, ValueError, OSError):
-        return _WITHOUT_SYSCONF
+    """Half of the machine's memory in bytes."""
+    return physical_memory() // 2
 
 
 def must_fit(what: str, shape: tuple[int, ...], dtype: DTypeLike) -> None:

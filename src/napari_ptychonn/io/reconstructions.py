@@ -107,6 +107,25 @@ def read_reconstruction(
         return _read(contents, chosen, _joined(tree, location, layout, positions))
 
 
+def read_reconstruction_for(
+    scan: str | Path, path: str | Path, *, positions: str | Path | None = None
+) -> Reconstruction:
+    """Read the reconstruction of a scan whose positions may have been chosen by hand.
+
+    They count only for what lies in the file of the scan itself: another one numbers frames by
+    itself.
+
+    Parameters
+    ----------
+    scan : str or Path
+        What the scan was read from.
+    path, positions
+        See `read_reconstruction`.
+    """
+    is_within = Location.parse(path).is_in_file_of(Location.parse(scan))
+    return read_reconstruction(path, positions=positions if is_within else None)
+
+
 def choose(names: list[str]) -> tuple[str, str | None]:
     """Return the default one of several reconstructions, and a sentence that says which."""
     chosen = PREFERRED if PREFERRED in names else names[0]

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.core import stored
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.mosaic import MosaicImage
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.result import Result
-from napari_ptychonn.core.stored import PatchSet
+from napari_ptychonn.core.stored import LazyPatches, PatchSet
 from napari_ptychonn.core.trust import Trust
 from napari_ptychonn.io.contents import Contents, match
 from napari_ptychonn.io.frames import LazyFrames
@@ -28,6 +27,9 @@ from napari_ptychonn.io.tree import Array, Tree
 
 PREDICTIONS = "predictions"
 MOSAIC = "mosaic"
+
+READ_AT_ONCE = 2**28
+"""Bytes of predictions up to which they are read when the file is opened."""
 
 
 def is_result(tree: Tree) -> bool:
@@ -97,8 +99,8 @@ def _predictions(tree: Tree) -> PatchSet:
         )
     residual = _optional(tree, f"{PREDICTIONS}/residual", 1, np.float32)
     _check_shape(tree, f"{PREDICTIONS}/residual", residual, indices.shape)
-    if 2 * math.prod(amplitude.shape) * np.dtype(np.float32).itemsize > stored.IN_MEMORY:
-        return stored.LazyPatches(
+    if 2 * math.prod(amplitude.shape) * np.dtype(np.float32).itemsize > READ_AT_ONCE:
+        return LazyPatches(
             indices=indices,
             amplitude=LazyFrames(amplitude.source()),
             phase=LazyFrames(phase.source()),
