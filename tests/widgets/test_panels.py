@@ -17,7 +17,8 @@ from napari_ptychonn.widgets.form import OptionsForm
 from napari_ptychonn.widgets.picker import Picker
 from napari_ptychonn.widgets.region_panel import RegionPanel
 from napari_ptychonn.widgets.scan_panel import ScanPanel
-from napari_ptychonn.widgets.section import Section, sentence_label
+from napari_ptychonn.widgets.section import Section
+from napari_ptychonn.widgets.sentence import Sentence
 from napari_ptychonn.widgets.train_panel import TrainPanel, duration
 from napari_ptychonn.widgets.worker import Failure, Worker
 
@@ -41,7 +42,7 @@ def test_a_form_takes_and_gives_back_every_preset(qapp, options, name):
 
 
 def test_a_folded_section_takes_no_room(qtbot):
-    section = Section("More", sentence_label("text"), expanded=False)
+    section = Section("More", Sentence("text"), expanded=False)
     qtbot.addWidget(section)
     section.show()
     folded = section.sizeHint().height()

@@ -13,7 +13,7 @@ from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.scan import Unit
 from napari_ptychonn.io.glimpse import Glimpse
 from napari_ptychonn.layers import MARKER
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 _MOST_PIXELS = 512
 _MOST_POINTS = 4000
@@ -103,7 +103,7 @@ class ChoicePreview(QWidget):
         super().__init__()
         self.frame, self.map = Picture(theme, "inferno"), Picture(theme, "CET-L1")
         self.frame.label("px")
-        self.of_frame, self.of_map = sentence_label(), sentence_label()
+        self.of_frame, self.of_map = Sentence(), Sentence()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for picture, label in ((self.frame, self.of_frame), (self.map, self.of_map)):

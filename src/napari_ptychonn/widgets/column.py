@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+SETTLED_MS = 200
+"""What has just been shown has found its place by then."""
+
+GROWTH = 100
+"""Pixels below what is revealed that are shown too: sentences grow."""
 
 
 class Column(QScrollArea):
@@ -31,10 +37,16 @@ class Column(QScrollArea):
         layout.addStretch(1)
         self.setWidget(content)
         content.installEventFilter(self)
-        self._needed = 0
-        self._again = QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.timeout.connect(self._settle)
+        self._revealed: QWidget | None = None
+        self._reveal = QTimer(self)
+        self._reveal.setSingleShot(True)
+        self._reveal.setInterval(SETTLED_MS)
+        self._reveal.timeout.connect(self._show_revealed)
+
+    def reveal(self, widget: QWidget) -> None:
+        """Scroll as little as shows a widget, in a moment."""
+        self._revealed = widget
+        self._reveal.start()
 
     def eventFilter(self, watched: QObject | None, event: Any) -> bool:  # noqa: N802 - Qt's name
         """Follow the content's least width, which napari's style sheet decides late."""
@@ -43,17 +55,9 @@ class Column(QScrollArea):
             bar = self.verticalScrollBar()
             room = bar.sizeHint().width() if bar is not None else 0
             self.setMinimumWidth(content.minimumSizeHint().width() + room)
-            self._again.start(50)
         return bool(super().eventFilter(watched, event))
 
-    def _settle(self) -> None:
-        """Lay out once more: labels that wrap learn their width, and so their height, late."""
-        content = self.widget()
-        layout = content.layout() if content is not None else None
-        if content is None or layout is None:
-            return
-        layout.activate()
-        needed = layout.minimumSize().height()
-        if needed != self._needed:
-            self._needed = needed
-            QApplication.postEvent(content, QEvent(QEvent.Type.LayoutRequest))
+    def _show_revealed(self) -> None:
+        widget, self._revealed = self._revealed, None
+        if widget is not None and widget.isVisible():
+            self.ensureWidgetVisible(widget, 0, GROWTH)

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.compare_table import errors_table, mosaic_table
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 if TYPE_CHECKING:
     from napari_ptychonn.core.pair import Channel
@@ -64,14 +64,14 @@ class ComparePanel(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
-        self.sentence = sentence_label()
-        self.table = sentence_label()
+        self.sentence = Sentence()
+        self.table = Sentence()
         self.table.setToolTip(EXPLANATION)
-        self.mosaic = sentence_label()
+        self.mosaic = Sentence()
         self.mosaic.setToolTip(MOSAIC_EXPLANATION)
-        self.speed = sentence_label()
+        self.speed = Sentence()
         self.speed.setToolTip(SPEED_EXPLANATION)
-        self.trust = sentence_label()
+        self.trust = Sentence()
         self.trust.setToolTip(TRUST_EXPLANATION)
         for label in (self.sentence, self.table, self.mosaic, self.speed, self.trust):
             self._layout.addWidget(label)
@@ -81,7 +81,7 @@ class ComparePanel(QWidget):
         self._layout.addLayout(self._curves)
         self.controls = self._make_controls()
         self._layout.addWidget(self.controls)
-        self.said = sentence_label()
+        self.said = Sentence()
         self._layout.addWidget(self.said)
         self.refresh()
 

@@ -39,7 +39,7 @@ from napari_ptychonn.io.user_layouts import user_layouts
 from napari_ptychonn.widgets.choice_form import ChoiceForm
 from napari_ptychonn.widgets.choice_preview import ChoicePreview
 from napari_ptychonn.widgets.file_tree import FileTree
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 from napari_ptychonn.widgets.spinner import pause_spinner
 from napari_ptychonn.widgets.worker import Failure, Job, Worker
 
@@ -93,12 +93,12 @@ class DatasetDialog(QDialog):
         screen, size = self.screen(), QSize(*SIZE)
         self.resize(size if screen is None else size.boundedTo(screen.availableSize()))
         self.tree, self.form, self.preview = FileTree(), ChoiceForm(), ChoicePreview(theme)
-        self.why = sentence_label(self._short(why))
-        self.state = sentence_label("Looking through the file…")
+        self.why = Sentence(self._short(why))
+        self.state = Sentence("Looking through the file…")
         self.name = QLineEdit()
         self.replaces = QLabel()
         self.use = QToolButton()
-        self.selected = sentence_label("Unfold a group to see what is in it.")
+        self.selected = Sentence("Unfold a group to see what is in it.")
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )

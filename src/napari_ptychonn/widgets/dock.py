@@ -191,7 +191,7 @@ class PtychoNNDock(QWidget):
         except InputError as error:
             show_error(str(error))
             return
-        self._run(
+        began = self._run(
             "reconstructing",
             partial(
                 jobs.reconstruct_job,
@@ -202,6 +202,8 @@ class PtychoNNDock(QWidget):
                 self.train_panel.device.currentText(),
             ),
         )
+        if began:
+            self._column.reveal(panel.state)
 
     def train(self, resume: bool = False) -> None:
         """Start a training; nothing happens while something runs already."""
@@ -215,7 +217,7 @@ class PtychoNNDock(QWidget):
         except InputError as error:
             show_error(str(error))
             return
-        self._run(
+        began = self._run(
             "training",
             partial(
                 learn,
@@ -227,6 +229,8 @@ class PtychoNNDock(QWidget):
                 processes=panel.processes(),
             ),
         )
+        if began:
+            self._column.reveal(panel.state)
 
     def _training(self) -> Callable[..., Any] | None:
         """The job that learns from the training region; None while something is missing."""
@@ -736,7 +740,7 @@ class PtychoNNDock(QWidget):
     def _lay_out(self) -> None:
         self.reconstruct_section = Section("Reconstruct", self.reconstruct_panel, expanded=False)
         self.studies_section = Section("Studies", self.studies_panel, expanded=False)
-        column = Column(
+        self._column = Column(
             self.draft_offer,
             Section("Scan", self.scan_panel),
             Section("Training region", self.region_panel),
@@ -749,4 +753,4 @@ class PtychoNNDock(QWidget):
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(column)
+        layout.addWidget(self._column)

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptychonn import drafts
 from napari_ptychonn.drafts import Draft
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 
 class DraftOffer(QWidget):
@@ -20,7 +20,7 @@ class DraftOffer(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 2, 6)
         layout.setSpacing(4)
-        self.sentence = sentence_label()
+        self.sentence = Sentence()
         self.use = QPushButton("Use this model")
         self.use.setToolTip("It stays on offer until it is saved.")
         self.discard = QPushButton("Discard")

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptychonn.io.offers import Offer
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 LINK = "#4dabf7"
 """Qt's own blue cannot be read on a dark window."""
@@ -24,7 +24,7 @@ class OffersLabel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._offers: tuple[Offer, ...] = ()
-        self.text = sentence_label()
+        self.text = Sentence()
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.text.linkActivated.connect(self.choose)
         layout = QVBoxLayout(self)

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptychonn.session import Session
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 if TYPE_CHECKING:
     from napari_ptychonn.jobs import Progress
@@ -40,7 +40,7 @@ class PredictPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        self.model = sentence_label()
+        self.model = Sentence()
         self.which = QComboBox()
         self.which.addItems(get_args(Which))
         self.which.setToolTip("Which frames are predicted and stitched.")

@@ -22,7 +22,8 @@ from napari_ptychonn.engines.availability import why_not
 from napari_ptychonn.engines.options import EngineOptions
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.form import OptionsForm
-from napari_ptychonn.widgets.section import Section, sentence_label
+from napari_ptychonn.widgets.section import Section
+from napari_ptychonn.widgets.sentence import Sentence
 from napari_ptychonn.widgets.train_panel import REDRAW_MS, duration
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class ReconstructPanel(QWidget):
         rows.addWidget(Section("More options", self.options.rows(ADVANCED_FIELDS), expanded=False))
         self.progress = QProgressBar()
         self.progress.setFormat("iteration %v of %m")
-        self.state = sentence_label(self.missing)
+        self.state = Sentence(self.missing)
         self._layout.addWidget(self.form)
         self._layout.addLayout(self._buttons())
         self._layout.addWidget(self.progress)
@@ -187,7 +188,7 @@ class ReconstructPanel(QWidget):
             from napari_ptychonn.widgets.error_plot import ErrorPlot
 
             self.plot = ErrorPlot(self._theme)
-            self._layout.addWidget(self.plot)
+            self._layout.insertWidget(self._layout.indexOf(self.state), self.plot)
         self.plot.show_errors([])
 
     def _draw(self) -> None:

@@ -28,7 +28,7 @@ from napari_ptychonn.core.region import Split, TrainingRegion
 from napari_ptychonn.core.scan import Scan
 from napari_ptychonn.layers import COLOURS
 from napari_ptychonn.session import Session
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 Way = Literal["scan lines", "drawn on the map", "frames", "every k-th frame"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -61,7 +61,7 @@ class RegionPanel(QWidget):
         layout.addLayout(form)
         layout.addWidget(self.inputs)
         layout.addLayout(self._split_row())
-        self.count = sentence_label("No scan yet.")
+        self.count = Sentence("No scan yet.")
         layout.addWidget(self.count)
         self._connect()
 

@@ -6,7 +6,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptychonn.session import Session
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 OTHER_FORMS = (
     "CXI (*.cxi);;NeXus (*.nxs);;ptypy (*.ptyr);;NumPy, for ptychodus (*.npz);;"
@@ -44,7 +44,7 @@ class SavePanel(QWidget):
         self.result.clicked.connect(self._on_result)
         row.addWidget(self.model)
         row.addWidget(self.result)
-        self.said = sentence_label()
+        self.said = Sentence()
         layout.addWidget(self.reconstruction)
         layout.addLayout(row)
         layout.addWidget(self.said)

@@ -22,7 +22,7 @@ from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.mask_control import MaskControl
 from napari_ptychonn.widgets.offers_label import OffersLabel
 from napari_ptychonn.widgets.reading_control import ReadingControl
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 FILTER = (
     "Scans, reconstructions, results, models "
@@ -50,13 +50,13 @@ class ScanPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._buttons())
-        self.recognised = sentence_label("Drop a scan on the window, or open one.")
-        self.warnings = sentence_label()
+        self.recognised = Sentence("Drop a scan on the window, or open one.")
+        self.warnings = Sentence()
         self.mask_control = MaskControl()
         self.mask_control.contrast_chosen.connect(self._on_mask)
         self.reading_control = ReadingControl()
         self.reading_control.reading_chosen.connect(self._on_reading)
-        self.notes = sentence_label()
+        self.notes = Sentence()
         self.reconstructions = QComboBox()
         self.reconstructions.setToolTip("What the network learns to reproduce.")
         self.reconstructions.activated.connect(self._on_reconstruction)

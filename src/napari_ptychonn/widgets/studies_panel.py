@@ -24,7 +24,7 @@ from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.engines.availability import why_not
 from napari_ptychonn.session import Session
 from napari_ptychonn.studies.stage import Stage
-from napari_ptychonn.widgets.section import sentence_label
+from napari_ptychonn.widgets.sentence import Sentence
 
 if TYPE_CHECKING:
     from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
@@ -174,14 +174,14 @@ class StudiesPanel(QWidget):
     def _build(self) -> None:
         self.which = QComboBox()
         self.which.addItems(KINDS)
-        self.explanation = sentence_label()
+        self.explanation = Sentence()
         self.label, self.values = QLabel(), QLineEdit()
         row = QHBoxLayout()
         row.addWidget(self.label)
         row.addWidget(self.values)
         self.progress = QProgressBar()
         self.progress.setRange(0, 1)
-        self.table, self.said = sentence_label(), sentence_label()
+        self.table, self.said = Sentence(), Sentence()
         self._layout.addWidget(self.which)
         self._layout.addWidget(self.explanation)
         self._layout.addLayout(row)

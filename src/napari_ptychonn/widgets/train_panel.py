@@ -21,7 +21,8 @@ from napari_ptychonn.core.options import PRESETS, NetworkOptions, TrainingOption
 from napari_ptychonn.core.practice import Practice
 from napari_ptychonn.session import Session
 from napari_ptychonn.widgets.form import OptionsForm
-from napari_ptychonn.widgets.section import Section, sentence_label
+from napari_ptychonn.widgets.section import Section
+from napari_ptychonn.widgets.sentence import Sentence
 
 if TYPE_CHECKING:
     from napari_ptychonn.core.training import Epoch
@@ -165,7 +166,7 @@ class TrainPanel(QWidget):
         self._layout.addLayout(self._buttons())
         self.progress = QProgressBar()
         self.progress.setFormat("epoch %v of %m")
-        self.state = sentence_label()
+        self.state = Sentence()
         self._layout.addWidget(self.progress)
         self._layout.addWidget(self.state)
 
@@ -262,7 +263,7 @@ class TrainPanel(QWidget):
             from napari_ptychonn.widgets.loss_plot import LossPlot
 
             self.plot = LossPlot(self._theme)
-            self._layout.addWidget(self.plot)
+            self._layout.insertWidget(self._layout.indexOf(self.state), self.plot)
         self.plot.show_losses([])
 
     def _draw(self) -> None:
