@@ -99,9 +99,8 @@ def main() -> None:
     shown.picture("result")
     if options.reference:
         shown.choose(options.scan, options.reference)
-        shown.wait(lambda: not session.running, 60)
-        print(session.comparison.sentence if session.comparison else "no comparison", flush=True)
         shown.wait(lambda: session.report is not None, 60)
+        print(session.comparison.sentence if session.comparison else "no comparison", flush=True)
         shown.scroll_to(dock.compare_panel)
         shown.picture("compare")
         dock.compare_panel.show_difference.click()

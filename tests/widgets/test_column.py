@@ -24,13 +24,23 @@ def seen(column, widget):
     return top >= 0 and top + widget.height() <= column.viewport().height()
 
 
-def test_what_is_revealed_can_be_seen_with_room_below(column, qtbot):
+def test_what_is_revealed_is_in_view_also_when_something_above_grows(column, qtbot):
+    labels = column.findChildren(QLabel)
+    assert not seen(column, labels[12])
+    column.reveal(labels[12])
+    qtbot.waitUntil(lambda: seen(column, labels[12]))
+    labels[9].setText("said\n" * 8)
+    qtbot.waitUntil(lambda: labels[9].height() > 80 and seen(column, labels[12]))
+
+
+def test_later_it_is_left_where_somebody_scrolled(column, qtbot):
     label = column.findChildren(QLabel)[12]
-    assert not seen(column, label)
     column.reveal(label)
-    qtbot.waitUntil(lambda: seen(column, label))
-    below = column.findChildren(QLabel)[13]
-    assert seen(column, below)
+    qtbot.wait(2200)
+    column.verticalScrollBar().setValue(0)
+    label.setText("said\n" * 8)
+    qtbot.wait(400)
+    assert column.verticalScrollBar().value() == 0
 
 
 def test_what_can_be_seen_already_stays_where_it_is(column, qtbot):

@@ -8,10 +8,13 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 SETTLED_MS = 200
-"""What has just been shown has found its place by then."""
+"""So long after the last change of the layout a widget has found its place."""
 
-GROWTH = 100
-"""Pixels below what is revealed that are shown too: sentences grow."""
+FOLLOWED_MS = 2000
+"""So long what is revealed is kept in view while the layout changes."""
+
+BELOW = 20
+"""Pixels below what is revealed that are shown too."""
 
 
 class Column(QScrollArea):
@@ -38,15 +41,20 @@ class Column(QScrollArea):
         self.setWidget(content)
         content.installEventFilter(self)
         self._revealed: QWidget | None = None
-        self._reveal = QTimer(self)
-        self._reveal.setSingleShot(True)
-        self._reveal.setInterval(SETTLED_MS)
-        self._reveal.timeout.connect(self._show_revealed)
+        self._settled, self._followed = QTimer(self), QTimer(self)
+        for timer, length, slot in (
+            (self._settled, SETTLED_MS, self._show_revealed),
+            (self._followed, FOLLOWED_MS, self._forget_revealed),
+        ):
+            timer.setSingleShot(True)
+            timer.setInterval(length)
+            timer.timeout.connect(slot)
 
     def reveal(self, widget: QWidget) -> None:
-        """Scroll as little as shows a widget, in a moment."""
+        """Scroll as little as shows the lower end of a widget, in a moment."""
         self._revealed = widget
-        self._reveal.start()
+        self._settled.start()
+        self._followed.start()
 
     def eventFilter(self, watched: QObject | None, event: Any) -> bool:  # noqa: N802 - Qt's name
         """Follow the content's least width, which napari's style sheet decides late."""
@@ -55,9 +63,16 @@ class Column(QScrollArea):
             bar = self.verticalScrollBar()
             room = bar.sizeHint().width() if bar is not None else 0
             self.setMinimumWidth(content.minimumSizeHint().width() + room)
+            if self._revealed is not None:
+                self._settled.start()
         return bool(super().eventFilter(watched, event))
 
     def _show_revealed(self) -> None:
-        widget, self._revealed = self._revealed, None
-        if widget is not None and widget.isVisible():
-            self.ensureWidgetVisible(widget, 0, GROWTH)
+        widget, content = self._revealed, self.widget()
+        if widget is not None and content is not None and widget.isVisible():
+            bottom = widget.mapTo(content, widget.rect().bottomLeft()).y()
+            self.ensureVisible(0, bottom, 0, BELOW)
+
+    def _forget_revealed(self) -> None:
+        self._show_revealed()
+        self._revealed = None

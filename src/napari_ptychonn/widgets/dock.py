@@ -191,7 +191,7 @@ class PtychoNNDock(QWidget):
         except InputError as error:
             show_error(str(error))
             return
-        began = self._run(
+        self._run(
             "reconstructing",
             partial(
                 jobs.reconstruct_job,
@@ -202,8 +202,6 @@ class PtychoNNDock(QWidget):
                 self.train_panel.device.currentText(),
             ),
         )
-        if began:
-            self._column.reveal(panel.state)
 
     def train(self, resume: bool = False) -> None:
         """Start a training; nothing happens while something runs already."""
@@ -217,7 +215,7 @@ class PtychoNNDock(QWidget):
         except InputError as error:
             show_error(str(error))
             return
-        began = self._run(
+        self._run(
             "training",
             partial(
                 learn,
@@ -229,8 +227,6 @@ class PtychoNNDock(QWidget):
                 processes=panel.processes(),
             ),
         )
-        if began:
-            self._column.reveal(panel.state)
 
     def _training(self) -> Callable[..., Any] | None:
         """The job that learns from the training region; None while something is missing."""
@@ -616,12 +612,14 @@ class PtychoNNDock(QWidget):
             (session.mask_changed, self._on_mask),
             (session.reconstruction_chosen, self._on_reconstruction),
             (session.iteration_finished, self.reconstruct_panel.show_iteration),
+            (session.iteration_finished, self._on_iteration),
             (session.iteration_finished, self._pause_spinner),
             (session.object_changed, self.views.show_object),
             (session.region_chosen, self._on_region),
             (session.point_moved, self.views.move_to),
             (session.run_changed, self._on_run),
             (session.epoch_finished, self.train_panel.show_epoch),
+            (session.epoch_finished, self._on_epoch),
             (session.epoch_finished, self._pause_spinner),
             (session.predictions_changed, self.views.show_predictions),
             (session.model_changed, self._on_model),
@@ -713,6 +711,14 @@ class PtychoNNDock(QWidget):
         window = self.window()
         if window is not None:
             pause_spinner(window)
+
+    def _on_epoch(self, _epoch: Any) -> None:
+        if len(self.session.losses) == 1:  # a curve begins
+            self._column.reveal(self.train_panel.state)
+
+    def _on_iteration(self, _iteration: Any) -> None:
+        if len(self.session.errors) == 1:
+            self._column.reveal(self.reconstruct_panel.state)
 
     def _on_model(self) -> None:
         self.predict_panel.refresh()
