@@ -97,6 +97,16 @@ def test_contrast_ignores_the_rim_that_the_beam_never_saw(toy):
     assert Scene.of(toy.scan, loud, positions).contrast.amplitude[1] < 2
 
 
+def test_contrast_ignores_what_only_frames_lit_that_it_was_not_made_of(toy):
+    placed, positions = toy.truth.under(toy.scan)
+    half = np.arange(len(positions) // 2)
+    field = placed.object.copy()
+    lit = illuminated(placed, positions[half], 2 * toy.scan.step)
+    field[~lit] *= 100
+    part = replace(placed, object=field, indices=half, positions=positions[half])
+    assert Scene.of(toy.scan, part, positions).contrast.amplitude[1] < 2
+
+
 def test_a_phase_that_goes_around_gets_a_cyclic_colormap():
     around = np.linspace(-3.1, 3.1, 100, dtype=np.float32)
     contrast = Contrast.of(np.ones(3, np.float32), around)

@@ -173,8 +173,9 @@ def illuminated(
 def contrast_of(
     reconstruction: Reconstruction, scan: Scan, positions: NDArray[np.float64], offset: float
 ) -> Contrast:
-    """Contrast for the lit part of a reconstruction, its phase minus `offset`."""
-    lit = illuminated(reconstruction, positions, 1.5 * scan.step or np.inf)
+    """Contrast for the part of a placed reconstruction that its frames lit, phase − `offset`."""
+    made_of = positions if reconstruction.positions is None else reconstruction.positions
+    lit = illuminated(reconstruction, made_of, 1.5 * scan.step or np.inf)
     values = reconstruction.object[lit] if lit.any() else reconstruction.object.ravel()
     return Contrast.of(np.abs(values), np.angle(values * np.exp(-1j * offset)))
 
