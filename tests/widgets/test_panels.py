@@ -31,6 +31,7 @@ def test_a_form_says_what_the_dataclass_says(qapp, options):
         widget = form.widgets[field.name]
         assert widget.tooltip, field.name
         assert widget.label != field.name, field.name
+        assert not getattr(widget, "text", ""), "its name stands before it already"
 
 
 @pytest.mark.parametrize("name", PRESETS)

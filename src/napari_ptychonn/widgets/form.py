@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from magicgui.widgets import Widget, create_widget
+from magicgui.widgets import CheckBox, Widget, create_widget
 from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
@@ -34,6 +34,8 @@ class OptionsForm(Generic[Options]):
             for field in fields(options)  # type: ignore[arg-type]
         }
         for widget in self.widgets.values():
+            if isinstance(widget, CheckBox):
+                widget.text = ""  # what it is called stands before it, as for all others
             widget.changed.connect(self.changed)  # type: ignore[attr-defined]
 
     @property
