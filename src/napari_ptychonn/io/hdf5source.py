@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.io.hdf5file import open_file, reading
+from napari_ptychonn.io.inflater import Inflater
 
 _CACHED_SLABS = 2
 _MOST_CACHE = 256 * 2**20
@@ -40,11 +41,14 @@ class Hdf5Source:
         self.shape, self.dtype, self.chunks = shape, dtype, chunks
         self._lock = threading.RLock()
         self._open: Any = None
+        self._inflater: Inflater | None = None
 
     def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read one piece of the dataset."""
         with self._lock, reading(f"{self.file}: {self.path}"):
-            values = np.asarray(self._dataset()[key])
+            dataset = self._dataset()
+            unpacked = None if self._inflater is None else self._inflater.block(key)
+            values = np.asarray(dataset[key]) if unpacked is None else unpacked
         if values.dtype.names is not None:  # a complex number of MATLAB
             real, imaginary = (values[name] for name in values.dtype.names)
             return np.asarray(real + 1j * imaginary, dtype=self.dtype)
@@ -68,6 +72,8 @@ class Hdf5Source:
                     f"now {dataset.shape}; open it again."
                 )
             self._open = dataset
+            if not self.swmr and Inflater.can_unpack(dataset):
+                self._inflater = Inflater(dataset)
         return self._open
 
     def _cache_size(self) -> int:
@@ -81,6 +87,9 @@ class Hdf5Source:
     def close(self) -> None:
         """Let go of the file; the next read opens it again."""
         with self._lock:
+            inflater, self._inflater = self._inflater, None
+            if inflater is not None:
+                inflater.close()
             opened, self._open = self._open, None
             if opened is not None and opened:
                 opened.file.close()
