@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_ptychonn.core.network import PtychoNN
+from napari_ptychonn.core.precision import TYPES, Precision
 from sections.measuring import timed
 
 EDGE = 1024
 
 
-def matmul_rate(device: str, kind: torch.dtype = torch.float32, repeats: int = 5) -> float:
+def matmul_rate(device: str, precision: Precision = "float32", repeats: int = 5) -> float:
     """Floating-point operations a second of the best matrix product, all cores at work."""
-    edge = 8192 if device.startswith("cuda") else EDGE
+    edge, kind = 8192 if device.startswith("cuda") else EDGE, TYPES[precision]
     if device != "cpu":
         a = torch.rand(edge, edge, device=device).to(kind)
-        return 2 * edge**3 / min(timed(lambda: a @ a, device) for _ in range(repeats))
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        try:
+            return 2 * edge**3 / min(timed(lambda: a @ a, device) for _ in range(repeats))
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
     cores = torch.get_num_threads()
     pairs = [torch.rand(edge, edge).to(kind) for _ in range(cores)]
 
@@ -40,10 +47,23 @@ def matmul_rate(device: str, kind: torch.dtype = torch.float32, repeats: int = 5
         torch.set_num_threads(cores)
 
 
+def of_the_limit(frames_per_second: float, flops: float, rate: float) -> str:
+    """Share of what matrix products alone would allow, as text."""
+    share = 100 * frames_per_second * flops / rate
+    return f"{share:.1f}%" if share >= 1 else f"{share:.2g}%"
+
+
 def convolution_flops(network: PtychoNN, frame_shape: tuple[int, int]) -> float:
     """Floating-point operations of one frame's convolutions."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(torch.rand(1, 1, *frame_shape))
+    return float(counter.get_total_flops())
+
+
+def step_flops(step: Callable[[], object]) -> float:
+    """Those of the convolutions of a training step, forth and back, as it runs on the processor."""
+    with FlopCounterMode(display=False) as counter:
+        step()
     return float(counter.get_total_flops())
 
 

@@ -10,8 +10,7 @@ import torch
 from napari_ptychonn import TrainedModel
 from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
 from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.precision import TYPES
-from sections.limits import convolution_flops, fourier_flops, matmul_rate
+from sections.limits import convolution_flops, fourier_flops, matmul_rate, of_the_limit
 from sections.measuring import Setting, Table, in_turns
 from sections.models import model, scan_of
 
@@ -50,7 +49,7 @@ def measure(setting: Setting) -> Table:
     }
     seconds = in_turns(names, 1 if setting.quick else setting.repeats, setting.device)
     precision = default.predictor(setting.device, scan, indices).precision
-    rate = matmul_rate(setting.device, TYPES[precision])
+    rate = matmul_rate(setting.device, precision)
     networks = (usual, usual, plain, plain, plain)
     flops = [convolution_flops(n.cpu(), shape) for n in networks]
     fourier = fourier_flops(plain, shape)
@@ -64,7 +63,7 @@ def measure(setting: Setting) -> Table:
             f"{1e3 * seconds[name].processor_seconds / len(scan):.2f}",
             f"{count / 1e6:.0f}",
             f"{rate / count:,.0f}",
-            f"{100 * per_second * count / rate:.1f}%",
+            of_the_limit(per_second, count, rate),
         ]
         for (name, per_second), count in zip(found.items(), flops, strict=True)
     ]

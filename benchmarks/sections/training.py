@@ -8,7 +8,9 @@ from dataclasses import asdict, replace
 from napari_ptychonn import NetworkOptions, TrainingOptions, TrainingRegion
 from napari_ptychonn.core.fit import Fit
 from napari_ptychonn.core.options import Preset
+from napari_ptychonn.core.precision import Precision
 from napari_ptychonn.core.training_data import TrainingData
+from sections.limits import matmul_rate, of_the_limit, step_flops
 from sections.measuring import Setting, Table, in_turns
 from sections.models import simulated
 
@@ -23,6 +25,10 @@ def measure(setting: Setting) -> Table:
         ways[preset], sizes[preset] = _stepping(preset, steps, setting.device)
     seconds = in_turns(ways, 1 if setting.quick else setting.repeats, setting.device)
     found = {p: steps * sizes[p] / seconds[p].seconds for p in presets}
+    # On a GPU the library multiplies in TF32 by itself.
+    precision: Precision = "tf32" if setting.device.startswith("cuda") else "float32"
+    rate = matmul_rate(setting.device, precision)
+    flops = {p: step_flops(_stepping(p, 1, "cpu")[0]) / sizes[p] for p in presets}
     rows = [
         [
             f"{preset} recipe",
@@ -30,19 +36,33 @@ def measure(setting: Setting) -> Table:
             f"{1e3 * seconds[preset].seconds / steps:.0f}",
             f"{1e3 * seconds[preset].processor_seconds / steps:.0f}",
             f"{found[preset]:,.0f}",
+            f"{flops[preset] / 1e6:,.0f}",
+            of_the_limit(found[preset], flops[preset], rate),
         ]
         for preset in presets
     ]
     return Table(
         title="Training",
-        columns=["", "batch", "ms/step", "CPU ms/step", "frames/s"],
+        columns=[
+            "",
+            "batch",
+            "ms/step",
+            "CPU ms/step",
+            "frames/s",
+            "MFLOP/frame",
+            "of the limit",
+        ],
         rows=rows,
         notes=[
             "64x64, batches made on the way; three quarters of the default recipe's frames are "
-            "virtual and made in the same time."
+            "virtual and made in the same time.",
+            f"The limit is the rate of a matrix product in {precision}, {rate / 1e9:,.0f} GFLOP/s, "
+            "over the convolutions and their gradients alone.",
         ],
         values={
             "frames_per_second": found,
+            "matmul_flops": rate,
+            "flops_per_frame": flops,
             "seconds": {p: asdict(s) for p, s in seconds.items()},
             "steps": steps,
         },

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import h5py
 import hdf5plugin
+import numpy as np
 
 from napari_ptychonn import read_scan
 from napari_ptychonn.core.simulate import Simulation
 from napari_ptychonn.demo import write_scan
 from napari_ptychonn.jobs import Predicted, predict_job
+from sections.limits import convolution_flops, matmul_rate, of_the_limit
 from sections.measuring import Setting, Table, in_turns
 from sections.models import model
 
@@ -34,6 +36,10 @@ def measure(setting: Setting) -> Table:
         files = {"gzip": packed, "bitshuffle and LZ4": _as_detectors_pack(packed)}
         ways = {name: lambda path=path: whole(path) for name, path in files.items()}
         times = in_turns(ways, 1 if setting.quick else setting.repeats)
+        scan = read_scan(packed)
+        precision = trained.predictor(setting.device, scan, np.arange(count)).precision
+        flops = convolution_flops(trained.network(), scan.frame_shape)
+    rate = matmul_rate(setting.device, precision)
     rows = [
         [
             f"{ny}x{nx} points, 64x64, {name}",
@@ -41,15 +47,25 @@ def measure(setting: Setting) -> Table:
             f"{count / t.seconds:,.0f}",
             f"{1e3 * t.processor_seconds / count:.2f}",
             f"{t.seconds * PAPER / count:.1f}",
+            of_the_limit(count / t.seconds, flops, rate),
         ]
         for name, t in times.items()
     ]
     return Table(
         title="Whole scan, file → mosaic",
-        columns=["", "s", "frames/s", "CPU ms/frame", f"{PAPER:,} frames, s"],
+        columns=["", "s", "frames/s", "CPU ms/frame", f"{PAPER:,} frames, s", "of the limit"],
         rows=rows,
-        notes=[f"Default network; the time for 161x161 points is scaled from {count:,} frames."],
-        values={"seconds": {n: asdict(t) for n, t in times.items()}, "frames": count},
+        notes=[
+            f"Default network; the time for 161x161 points is scaled from {count:,} frames.",
+            "The limit is that of predicting: convolutions alone, at the "
+            f"{rate / 1e9:,.0f} GFLOP/s of a matrix product in {precision}.",
+        ],
+        values={
+            "seconds": {n: asdict(t) for n, t in times.items()},
+            "frames": count,
+            "matmul_flops": rate,
+            "convolution_flops": flops,
+        },
     )
 
 
