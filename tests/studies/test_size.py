@@ -32,6 +32,17 @@ def test_all_sizes_are_tested_on_the_same_frames(steps):
     assert study.reference == "simulated truth"
 
 
+def test_the_amplitude_scale_of_a_reference_is_free(small, steps):
+    from dataclasses import replace
+
+    bright = replace(small.truth, object=3 * small.truth.object)
+    *_, found = run(small, reference=bright)
+    for point, expected in zip(found.points, steps[-1].points, strict=True):
+        for errors in ("single_shot", "lit", "mosaic"):
+            one, other = (getattr(p.comparison, errors).amplitude_mae for p in (point, expected))
+            assert one == pytest.approx(other, rel=1e-3)
+
+
 def test_every_finished_training_is_there_at_once(steps, documented):
     studies = [s for s in steps if not isinstance(s, Stage)]
     assert [len(s.points) for s in studies] == [1, 2]

@@ -14,6 +14,7 @@ from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.core.reconstruction import Reconstruction
 from napari_ptychonn.core.region import Split, TrainingRegion
 from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.studies.judge import Judge
 from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary, finite
 from napari_ptychonn.studies.work import never, predicting, training
 
@@ -152,7 +153,8 @@ def size_study(
     options, network, split : optional
         Recipe, network and validation frames: the same for all sizes.
     reference : Reconstruction, optional
-        What the errors are against; the labels if not given.
+        What the errors are against, in the labels' amplitude scale; the labels
+        themselves if not given.
     device : str
         See `choose_device`.
     should_stop : callable, optional
@@ -180,7 +182,8 @@ def size_study(
     if not len(test):
         raise InputError(f"{scan.name}: the training region leaves no frames to test on.")
     options, network = options or TrainingOptions(), network or NetworkOptions()
-    stop, against = should_stop or never, reference or labels
+    stop = should_stop or never
+    against = labels if reference is None else _as_bright(reference, labels, scan, pool)
     if against.indices is not None and not np.isin(test, against.indices).any():
         raise InputError(
             f"{against.name} was made without any of the {len(test)} held-out frames of "
@@ -223,6 +226,20 @@ def size_study(
         )
         study = replace(study, points=(*study.points, point))
         yield study
+
+
+def _as_bright(
+    reference: Reconstruction, labels: Reconstruction, scan: Scan, pool: NDArray[np.int64]
+) -> Reconstruction:
+    """Give a reference the amplitude scale of the labels, which is that of every prediction.
+
+    Ptychography leaves it free, and single shots are compared without fitting one.
+    """
+    try:
+        scale = Judge(scan, reference, pool).judge(labels).pair.alignment.scale
+    except InputError:  # nothing that both have
+        return reference
+    return replace(reference, object=reference.object / np.float32(scale))
 
 
 def _row(point: SizePoint) -> Row:
