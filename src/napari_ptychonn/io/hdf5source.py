@@ -87,10 +87,8 @@ class Hdf5Source:
     def close(self) -> None:
         """Let go of the file; the next read opens it again."""
         with self._lock:
-            inflater, self._inflater = self._inflater, None
-            if inflater is not None:
-                inflater.close()
             opened, self._open = self._open, None
+            self._inflater = None
             if opened is not None and opened:
                 opened.file.close()
 
