@@ -1,19 +1,24 @@
-"""Frames a second from a compressed file, through the process that opens files."""
+"""Frames a second from a compressed file: through the process that opens it, and unpacked here."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 
 from napari_ptychonn import Scan, read_scan
 from napari_ptychonn.demo import write_scan
+from napari_ptychonn.io.hdf5source import Hdf5Source
 from sections.measuring import Setting, Table, in_turns
 from sections.models import scan_of
 
 BATCH = 32
+FRAMES = "diffraction"
 
 
 def measure(setting: Setting) -> Table:
@@ -27,21 +32,40 @@ def measure(setting: Setting) -> Table:
             for start in range(0, count, BATCH):
                 scan.read(np.arange(start, min(start + BATCH, count)))
 
+        def batches(read_one: Callable[[tuple[slice, ...]], Any]) -> None:
+            frame = tuple(slice(0, length) for length in scan.frame_shape)
+            for start in range(0, count, BATCH):
+                read_one((slice(start, min(start + BATCH, count)), *frame))
+
         repeats = 1 if setting.quick else setting.repeats
-        ways = {"read_scan": lambda: read_scan(path), "frames": read}
-        times = in_turns(ways, repeats)
+        with h5py.File(path) as file:
+            data = file[FRAMES]
+            source = Hdf5Source(path, FRAMES, data.shape, data.dtype, data.chunks)
+            ways = {
+                "read_scan": lambda: read_scan(path),
+                "frames": read,
+                "HDF5": lambda: batches(data.__getitem__),
+                "ours": lambda: batches(source.block),
+            }
+            times = in_turns(ways, repeats)
+            source.close()
         size = path.stat().st_size / 1e6
-    whole = times["frames"].seconds
+    named = {
+        f"{count:,} frames of 64x64 in batches of {BATCH}": "frames",
+        "unpacking alone, by HDF5": "HDF5",
+        "unpacking alone, ours": "ours",
+    }
     return Table(
         title="Reading",
         columns=["", "frames/s", "MB/s", "opening, s"],
         rows=[
             [
-                f"{count:,} frames of 64x64 in batches of {BATCH}",
-                f"{count / whole:,.0f}",
-                f"{megabytes / whole:,.0f}",
-                f"{times['read_scan'].seconds:.3f}",
+                what,
+                f"{count / times[way].seconds:,.0f}",
+                f"{megabytes / times[way].seconds:,.0f}",
+                f"{times['read_scan'].seconds:.3f}" if way == "frames" else "",
             ]
+            for what, way in named.items()
         ],
         notes=[
             f"A file of {size:.1f} MB in the page cache, so no disk is measured; MB are of counts."
