@@ -50,7 +50,11 @@ def test_every_finished_training_is_there_at_once(steps, documented):
     assert row["frames"] == 72
     assert [column for column in row if not documented(column)] == []
     assert "after 40 frames" in studies[-1].sentence and "after 72 frames" in studies[-1].sentence
-    assert studies[-1].figure().axes
+    curves = [axes for axes in studies[-1].figure().axes if axes.get_xlabel() == "training frames"]
+    assert len(curves) == 3
+    for axes in curves:
+        highest = max(np.max(line.get_ydata()) for line in axes.lines)
+        assert axes.get_ylim()[1] > 1.02 * highest, "the marker of the highest is not cut"
 
 
 def test_stopping_keeps_what_is_finished(small):

@@ -64,7 +64,7 @@ def sparse(study: SparseStudy) -> Figure:
             cell.axhline(constant, color="black", lw=0.8, ls=":", label="a constant")
             _finish(cell, f"mean absolute error of the {channel}{unit}", "step, × that of the scan")
             cell.set_xticks(every)
-            cell.set_ylim(0, None)
+            _from_zero(cell)
         axes[0].legend(frameon=False, fontsize=8)
         _caption(figure, study.title, f"{study.sentence} Against {study.reference}.")
         return figure
@@ -89,11 +89,11 @@ def size(study: SizeStudy) -> Figure:
             constant = getattr(comparisons[-1].mosaic, f"constant_{key}")
             cell.axhline(constant, color="black", lw=0.8, ls=":", label="a constant")
             _finish(cell, f"held-out error of the {channel}{unit}", "training frames")
-            cell.set_ylim(0, None)
+            _from_zero(cell)
         axes[0].legend(frameon=False, fontsize=8)
         axes[2].plot(frames, [p.seconds for p in study.points], "o-", color=GREY)
         _finish(axes[2], "seconds of training", "training frames")
-        axes[2].set_ylim(0, None)
+        _from_zero(axes[2])
         for cell in axes:
             _counts(cell, frames)
         _caption(figure, study.title, f"{study.sentence} Against {study.reference}.")
@@ -185,6 +185,11 @@ def _finish(axes: Axes, what: str, against: str) -> None:
     axes.set_title(what[:1].upper() + what[1:], loc="left")
     axes.set_xlabel(against)
     axes.grid(axis="y", color="#e5e5e5", linewidth=0.7)
+
+
+def _from_zero(cell: Axes) -> None:
+    """Let errors begin at zero, with room for the marker of the largest."""
+    cell.set_ylim(0, 1.06 * cell.dataLim.y1)
 
 
 def _counts(axes: Axes, frames: list[int]) -> None:
