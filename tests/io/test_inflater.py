@@ -80,6 +80,18 @@ def test_whole_stacks_take_this_way(path, name, monkeypatch):
     opened.close()
 
 
+def test_chunks_of_which_little_is_wanted_are_left_to_hdf5(tmp_path):
+    """It keeps them for the next line of the scan."""
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        dataset = file.create_dataset(
+            "data", data=COUNTS.reshape(5, 6, 8, 6), chunks=(5, 1, 8, 6), compression="gzip"
+        )
+        frame = (slice(0, 8), slice(0, 6))
+        unpacking = Inflater(dataset)
+        assert unpacking.block((slice(0, 1), slice(0, 6), *frame)) is None
+        assert unpacking.block((slice(0, 3), slice(0, 6), *frame)) is not None
+
+
 @pytest.mark.parametrize(
     ("chunks", "packing"),
     [

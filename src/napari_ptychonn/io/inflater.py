@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import zlib
 from typing import Any
 
@@ -46,7 +47,7 @@ class Inflater:
         # Asking h5py for any of these takes as long as unpacking a part of a chunk.
         self._id, self._shape, self._dtype = dataset.id, dataset.shape, dataset.dtype
         self._chunk: tuple[int, ...] = dataset.chunks
-        self._size = int(np.prod(self._chunk)) * self._dtype.itemsize
+        self._size = math.prod(self._chunk) * self._dtype.itemsize
         self._shuffled = _filters(dataset) == _SHUFFLED
 
     @staticmethod
@@ -80,8 +81,9 @@ class Inflater:
                 )
             )
         )
-        if len(corners) < FEWEST:
-            return None
+        wanted = math.prod(stop - start for start, stop in lead)
+        if len(corners) < FEWEST or 2 * wanted < len(corners) * math.prod(self._chunk[:-2]):
+            return None  # HDF5 keeps chunks of which more will be wanted
         values = np.empty([stop - start for start, stop in spans], self._dtype)
         part = (slice(*rows), slice(*columns))
         try:
