@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_ptychonn.core.cores import core_threads
-from napari_ptychonn.core.folded import Double, folded, put_together
+from napari_ptychonn.core.folded import Double, folded, put_together, side_by_side
 from napari_ptychonn.core.network import PtychoNN
 from napari_ptychonn.core.patches import Predictions
 from napari_ptychonn.core.precision import TYPES, Precision, multiplying
@@ -26,6 +26,9 @@ from napari_ptychonn.core.scan import Scan
 
 AHEAD = 2
 """Batches that each thread may be ahead of whoever takes the predictions."""
+
+TOGETHER = 16
+"""Channels that convolutions compute at once in half precision: no fewer take less time."""
 
 
 class Predictor:
@@ -66,6 +69,9 @@ class Predictor:
                 _divide(encoder[0], slice(None), spread)
                 if refinement is not None:
                     _divide(refinement.near[0], slice(2, None), spread)
+                channels = len(decoders) * self.options.last_width * self.options.width
+                if self._type != torch.float32 and channels <= TOGETHER:
+                    decoders = [side_by_side(decoders)]
             self.encoder = self._quick(encoder)
             self.decoders = [self._quick(decoder) for decoder in decoders]
             self.refinement = None if refinement is None else self._quick(refinement)
@@ -99,17 +105,17 @@ class Predictor:
             # Patch and update side by side, as the refinement reads them: channels last.
             both = torch.empty((m, size, size, 4), device=frames.device).permute(0, 3, 1, 2)
             patch, update = both[:, :2], both[:, 2:]
-            self.beam.first_update(measured, out=update)
-            code = self.encoder(update.to(self._type, memory_format=torch.channels_last))
-            for k, decoder in enumerate(self.decoders):
-                put_together(decoder(code), out=patch[:, k])
+            code = self.encoder(self.beam.first_update(measured).to(self._type))
+            decoded = [part for decoder in self.decoders for part in decoder(code).split(4, dim=1)]
+            for k, part in enumerate(decoded):
+                put_together(part, out=patch[:, k])
             for _ in range(self.options.refinements):
                 assert self.refinement is not None
                 self.beam.update(*self._physical(patch), measured, out=update)
                 correction = self.refinement(both.to(self._type)).float()
-                for k in range(2):
+                for k, part in enumerate(correction.split(4, dim=1)):
                     step = torch.empty((m, size, size), device=frames.device)
-                    put_together(correction[:, 4 * k : 4 * k + 4], out=step)
+                    put_together(part, out=step)
                     patch[:, k] += step
             amplitude, phase = self._physical(patch)
             return amplitude, phase, self.beam.residual(amplitude, phase, measured)

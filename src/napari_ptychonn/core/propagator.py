@@ -59,16 +59,13 @@ class Propagator:
         shifted: Tensor = torch.fft.ifftshift(frames[:, 0], (-2, -1))
         return shifted
 
-    def first_update(self, measured: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return the update of the mean object, (m, 2, py, px), from `measured` frames.
-
-        Parameters as for `update`.
-        """
+    def first_update(self, measured: Tensor) -> Tensor:
+        """Return the update of the mean object, (m, 2, py, px), from `measured` frames."""
         mean = self.mean.expand(1, *self.shape)
         waves = [torch.fft.fft2(mean * mode, norm="ortho") for mode in self.probe]
         missing = self._missing(self._counts(waves), measured)
         turn = torch.polar(torch.ones_like(self.mean.real), -self.mean.angle())
-        return _planes(self._returned(missing, waves).mul_(turn), out)
+        return _planes(self._returned(missing, waves).mul_(turn))
 
     def update(
         self, amplitude: Tensor, phase: Tensor, measured: Tensor, out: Tensor | None = None
@@ -133,10 +130,9 @@ class Propagator:
         return update
 
 
-def _planes(values: Tensor, out: Tensor | None) -> Tensor:
-    """Real and imaginary part (m, 2, py, px) of values (m, py, px)."""
+def _planes(values: Tensor, out: Tensor | None = None) -> Tensor:
+    """Real and imaginary part (m, 2, py, px) of values (m, py, px), channels last without `out`."""
     if out is None:
-        m, *size = values.shape
-        out = torch.empty((m, 2, *size), dtype=values.real.dtype, device=values.device)
+        return torch.view_as_real(values).permute(0, 3, 1, 2)
     out[:, 0], out[:, 1] = values.real, values.imag
     return out
