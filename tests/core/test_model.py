@@ -7,10 +7,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from napari_ptychonn.core import model as model_module
 from napari_ptychonn.core.errors import InputError
 from napari_ptychonn.core.model import TrainedModel
 from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.core.precision import Trial
 from napari_ptychonn.core.predictor import Predictor
 from napari_ptychonn.core.region import TrainingRegion
 from napari_ptychonn.core.training import train
@@ -61,6 +63,21 @@ def test_batches_carry_the_indices_asked_for(model, toy):
     np.testing.assert_array_equal(Patches.join(batches).indices, wanted)
     alone = predicted(model, toy.scan, np.array([50]))
     np.testing.assert_allclose(batches[1].phase[0], alone.phase[0], atol=1e-5)
+
+
+def test_a_precision_once_chosen_for_many_frames_is_that_of_few(model, toy, monkeypatch):
+    trials = (
+        Trial(precision="float32", error=0.0, seconds=2e-4),
+        Trial(precision="bfloat16", error=4e-3, seconds=1e-4),
+    )
+    monkeypatch.setattr(model_module, "native", lambda device: ("float32", "bfloat16"))
+    monkeypatch.setattr(model_module, "try_out", lambda *_: trials)
+    monkeypatch.setattr(model_module, "TRIED_FROM", 20)
+    fresh = replace(model)
+    assert fresh.predictor("cpu", toy.scan, np.arange(3)).precision == "float32"
+    many = fresh.predictor("cpu", toy.scan, np.arange(20))
+    assert many.precision == "bfloat16"
+    assert fresh.predictor("cpu", toy.scan, np.arange(3)) is many
 
 
 def test_prediction_stops_when_asked(model, toy):

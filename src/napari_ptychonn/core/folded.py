@@ -90,7 +90,7 @@ def _joined(convolutions: Sequence[nn.Conv2d], reads_all: bool) -> nn.Conv2d:
     first, count = convolutions[0], len(convolutions)
     inner = first.in_channels * (1 if reads_all else count)
     size: tuple[int, int] = first.kernel_size  # type: ignore[assignment]
-    joined = nn.Conv2d(inner, first.out_channels * count, size, padding=first.padding)
+    joined = nn.Conv2d(inner, first.out_channels * count, size, padding=first.padding)  # type: ignore[arg-type]
     with torch.no_grad():
         joined.weight.zero_()
         for k, each in enumerate(convolutions):

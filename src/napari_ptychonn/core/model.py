@@ -162,7 +162,7 @@ class TrainedModel:
 
         With many frames to predict, and a device that computes in more than
         float32, a few of them are predicted in each precision, and the fastest
-        whose error is small is taken.
+        whose error is small is taken.  So it is for few frames from then on.
 
         Parameters
         ----------
@@ -174,10 +174,10 @@ class TrainedModel:
             (m,) scan points to predict.
         """
         many = len(indices) >= TRIED_FROM and len(native(device)) > 1
-        key = (device, many, _told_apart(scan.valid))
-        kept = self._predictors.get(key)
-        if kept is not None:
-            return kept
+        pixels = _told_apart(scan.valid)
+        for tried in (True,) if many else (True, False):
+            if (kept := self._predictors.get((device, tried, pixels))) is not None:
+                return kept
         precision: Precision = "float32"
         if many:
             sample = SAMPLE if device == "cpu" else SAMPLE_ON_GPU
@@ -190,7 +190,7 @@ class TrainedModel:
             told = ", ".join(f"{t.precision}: {t.error:.1e}" for t in trials)
             logger.info("predicting in %s; errors relative to float32: %s", precision, told)
         made = Predictor(self._network_for(scan), device, precision)
-        self._predictors[key] = made
+        self._predictors[device, many, pixels] = made
         return made
 
     @cached_property
