@@ -18,6 +18,9 @@ PREDICTED = "#ff922b"
 LEGEND = 0.9
 """Height of a legend of one line, in heights of the curves below it."""
 
+RINGS_HEIGHT, RINGS_TOP = 190, 1.75
+"""Pixels, and the end of the axis: room for three lines of legend above correlations of 1."""
+
 COLOURS: dict[Channel, str] = {"phase": "#4dabf7", "amplitude": "#c77dff"}
 
 
@@ -50,7 +53,10 @@ class StillPlot(Plot):
 
 
 class RingPlot(StillPlot):
-    """Fourier ring correlation of both channels, and the 1/2-bit threshold."""
+    """Fourier ring correlation of both channels, and the 1/2-bit threshold.
+
+    The legend is above them: it must not hide where they meet.
+    """
 
     def __init__(self, theme: str) -> None:
         super().__init__(theme, "spatial frequency", "ring correlation")
@@ -61,7 +67,10 @@ class RingPlot(StillPlot):
         self._plain = self.plot(
             pen=pg.mkPen("w", width=1, style=Qt.PenStyle.DashLine), name="1/2 bit"
         )
-        self.getPlotItem().setYRange(-0.1, 1.0, padding=0.02)
+        self.setFixedHeight(RINGS_HEIGHT)
+        item = self.getPlotItem()
+        item.setYRange(-0.1, RINGS_TOP, padding=0)
+        item.getAxis("left").setTicks([[(value, f"{value:g}") for value in (0, 0.5, 1)]])
         self.set_theme(theme)
 
     def show_pair(self, pair: AlignedPair) -> None:
