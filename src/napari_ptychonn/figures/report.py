@@ -96,10 +96,11 @@ def _rings(axes: Axes, report: Report) -> None:
         axes.plot(rings.frequency * factor, rings.correlation, color=colour, label=label, lw=1.3)
         reached = rings.resolution.half_period
         if reached is not None and rings.resolution.reached == "crossing":
-            axes.axvline(0.5 / reached * factor, color=colour, lw=0.8, ls=":")
+            axes.vlines(0.5 / reached * factor, -0.1, 1.0, color=colour, lw=0.8, ls=":")
     rings = pair.rings("phase")
     axes.plot(rings.frequency * factor, rings.threshold, "k--", lw=0.9, label="1/2 bit")
-    axes.set_ylim(-0.1, 1.05)
+    axes.set_ylim(-0.1, 1.5)  # room for the legend above all curves
+    axes.set_yticks([0, 0.5, 1])
     axes.set_xlim(0, None)
     axes.set_xlabel(f"spatial frequency, 1/{unit}")
     axes.set_title("Fourier ring correlation", loc="left")
@@ -115,7 +116,9 @@ def _profile(axes: Axes, report: Report, line: Line, channel: Channel) -> None:
     axes.set_title(f"Profile: {UNITS[channel]}", loc="left")
     axes.margins(x=0)
     if channel == "phase":
-        axes.legend(frameon=False, fontsize=7)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.25 * (high - low))
+        axes.legend(frameon=False, fontsize=7, loc="upper right")
 
 
 def _numbers(axes: Axes, report: Report) -> None:
