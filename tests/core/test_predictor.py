@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,9 @@ def test_predicts_what_the_network_predicts(size):
         NetworkOptions(width=4).without_beam(),
         NetworkOptions.preset("paper"),
         NetworkOptions.preset("paper-keras"),
+        NetworkOptions(width=1).without_beam(),
+        replace(NetworkOptions.preset("paper"), width=1),
+        replace(NetworkOptions.preset("paper-keras"), width=1),
     ],
 )
 def test_so_it_does_for_every_kind_of_network(options):

@@ -18,8 +18,8 @@ def folded(part: nn.Sequential) -> nn.Sequential:
     """Return the same function with fewer and quicker steps, for prediction alone.
 
     Batch normalisation becomes part of the convolution before it, and taking
-    2x2 pixels apart into channels part of the one after it.  Enlarging for the
-    sake of a single channel comes after that channel's sums.  Putting pixels
+    2x2 pixels apart into channels part of the one after it.  Enlarging before a
+    single channel at the end comes after that channel's sums.  Putting pixels
     together again at the end is left to `put_together`.
 
     Parameters
@@ -33,15 +33,17 @@ def folded(part: nn.Sequential) -> nn.Sequential:
         if isinstance(step, nn.PixelUnshuffle):
             unshuffled = True
         elif isinstance(step, nn.Conv2d):
-            if step.out_channels == 1 and isinstance(steps[-1], nn.Upsample | Double):
-                steps[-1] = Enlarged(steps[-1].mode, step)
+            before = steps[-1] if steps else None
+            single = step is part[-1] and step.out_channels == 1
+            if single and isinstance(before, nn.Upsample | Double):
+                steps[-1] = Enlarged(before.mode, step)
             else:
                 steps.append(strided(step) if unshuffled else step)
             unshuffled = False
         elif isinstance(step, nn.BatchNorm2d):
-            before = steps.pop()
-            assert isinstance(before, nn.Conv2d)
-            steps.append(fuse_conv_bn_eval(before, step))
+            convolution = steps.pop()
+            assert isinstance(convolution, nn.Conv2d)
+            steps.append(fuse_conv_bn_eval(convolution, step))
         elif isinstance(step, nn.MaxPool2d):
             steps.append(Halve())
         elif isinstance(step, nn.Upsample) and step.mode == "bilinear":
