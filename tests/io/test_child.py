@@ -112,7 +112,7 @@ class TestHarm:
         begun = time.monotonic()
         with pytest.raises(InputError, match="within 2 s"):
             treacherous.frames[14]
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 1
         np.testing.assert_array_equal(treacherous.frames[12], counts[12])
 
     def test_killed_between_two_questions(self, scan: Scan, counts: Counts) -> None:

@@ -21,7 +21,7 @@ def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
     began = time.monotonic()
     dock.train_panel.stop.click()
     qtbot.waitUntil(lambda: session.running != "training", timeout=10_000)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 3
     finish(dock)
     assert session.model is not None
     assert dock.train_panel.train.isEnabled()
@@ -103,8 +103,8 @@ def test_opening_the_dock_is_quick_and_imports_no_torch(tmp_path):
     )
     imported, made, heavy = run(program, tmp_path).stdout.split(" ", 2)
     assert heavy.strip() == "[]"
-    assert float(made) < 10, "0.15 s on an idle machine"
-    assert float(imported) < 30
+    assert float(made) < 3, "0.15 s on an idle machine"
+    assert float(imported) < 10
 
 
 CLOSE_WHILE_TRAINING = """
@@ -138,7 +138,7 @@ def test_closing_the_window_while_training_exits_at_once_and_cleanly(tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
     closed = float(ended.stdout.split("closed in")[1])
-    assert closed < 30, "1.5 s on an idle machine, and for ever if it waited for the training"
+    assert closed < 10, "1.5 s on an idle machine, and for ever if it waited for the training"
     state = Path(os.environ["XDG_STATE_HOME"], "napari-ptychonn", "drafts")
     assert [*state.glob("*.safetensors")] or sys.platform != "linux", "the model is kept"
 
