@@ -26,10 +26,10 @@ from napari_ptychonn import (
     read_scan,
     train,
 )
-from napari_ptychonn.arguments import parse_frames
-from napari_ptychonn.core.network import PtychoNN, parameter_count
-from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.region import Split
+from napari_ptychonn.cli.options import parse_frames
+from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.data.region import Split
+from napari_ptychonn.network.ptychonn import PtychoNN, parameter_count
 
 COLUMNS = {
     "phase_mae": "phase MAE, rad",

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_ptychonn import read_reconstruction, read_scan
-from napari_ptychonn.core.patches import Patches, cut_patches
-from napari_ptychonn.core.refinement import convolution
+from napari_ptychonn.data.patches import Patches, cut_patches
+from napari_ptychonn.network.refinement import convolution
 
 STEPS, BATCH, RATE = 400, 16, 2e-3
 

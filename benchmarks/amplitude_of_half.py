@@ -16,7 +16,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_ptychonn import Scan, read_reconstruction, read_scan
-from napari_ptychonn.core.patches import Patches, cut_patches
+from napari_ptychonn.data.patches import Patches, cut_patches
 
 SMOOTHING = (0.0, 0.5, 0.7, 1.0, 1.5, 2.0)
 """Standard deviations, pixels."""

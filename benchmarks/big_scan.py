@@ -33,11 +33,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.core.region import TrainingRegion
-from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.core.training import train
+from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.io import read_reconstruction, read_scan, write_reconstruction
+from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.network.training.epochs import train
+from napari_ptychonn.simulation.scan import Simulation
 
 TILE = (25, 40)
 """Scan points that are simulated; the big scan repeats them with other noise."""

@@ -21,10 +21,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from napari_ptychonn.io.containers import open_container
-from napari_ptychonn.io.frames import LazyFrames
+from napari_ptychonn.io.containers.open import open_container
+from napari_ptychonn.io.frames.lazy_frames import LazyFrames
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.opening import open_tree
+from napari_ptychonn.io.sandbox.opening import open_tree
 
 REPEATS = 7
 BATCH = 128
@@ -90,9 +90,9 @@ with {opened} as tree:
     tree.array("frames").source().block((slice(0, 1), slice(0, 64), slice(0, 64)))
 print(time.perf_counter() - begun)
 """
-    here = "from napari_ptychonn.io.containers import open_container"
+    here = "from napari_ptychonn.io.containers.open import open_container"
     there = (
-        "from napari_ptychonn.io.opening import open_tree\n"
+        "from napari_ptychonn.io.sandbox.opening import open_tree\n"
         "from napari_ptychonn.io.location import Location"
     )
 

@@ -36,11 +36,11 @@ from napari_ptychonn import (
     read_scan,
     train,
 )
-from napari_ptychonn.arguments import parse_frames
-from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.probe import ZonePlate
-from napari_ptychonn.core.region import Split
-from napari_ptychonn.core.simulate import Simulation
+from napari_ptychonn.cli.options import parse_frames
+from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.data.region import Split
+from napari_ptychonn.optics.probe import ZonePlate
+from napari_ptychonn.simulation.scan import Simulation
 
 WIDE = ZonePlate(defocus=150e-6)
 """Out of focus, so that the beam fills the patch as it does in the published experiment."""

@@ -28,8 +28,8 @@ from napari_ptychonn import (
     read_scan,
     reconstruct,
 )
-from napari_ptychonn.core.alignment import Alignment, align
-from napari_ptychonn.core.simulate import SimulatedScan
+from napari_ptychonn.comparison.registration import Alignment, align
+from napari_ptychonn.simulation.scan import SimulatedScan
 
 
 def main() -> None:

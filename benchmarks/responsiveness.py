@@ -45,10 +45,10 @@ def main() -> None:
 
 def without_window(steps: int) -> dict[str, Any]:
     """Train as the command line does."""
-    from napari_ptychonn.core.options import TrainingOptions
-    from napari_ptychonn.core.region import TrainingRegion
-    from napari_ptychonn.core.training import train
-    from napari_ptychonn.jobs import simulated
+    from napari_ptychonn.data.region import TrainingRegion
+    from napari_ptychonn.network.options import TrainingOptions
+    from napari_ptychonn.network.training.epochs import train
+    from napari_ptychonn.tasks.jobs import simulated
 
     opened = simulated(POINTS)
     region = TrainingRegion.from_indices(opened.scan, slice(0, TRAINED))
@@ -67,8 +67,8 @@ def in_window(steps: int) -> dict[str, Any]:
     from heartbeat import Heartbeat
     from qtpy.QtCore import QTimer
 
-    from napari_ptychonn.demo import write_scan
-    from napari_ptychonn.jobs import simulated
+    from napari_ptychonn.cli.demonstration import write_scan
+    from napari_ptychonn.tasks.jobs import simulated
 
     opened = simulated(POINTS)
     file = write_scan(Path(tempfile.mkdtemp()) / "scan.h5", opened.scan, opened.reconstruction)

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table as Printed
 from sections.measuring import Setting, Table, machine
 
-from napari_ptychonn.core.device import choose_device
+from napari_ptychonn.compute.device import choose_device
 
 SECTIONS = (
     "prediction",

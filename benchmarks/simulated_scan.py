@@ -13,9 +13,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.demo import write_scan
+from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.io import write_reconstruction
+from napari_ptychonn.simulation.scan import Simulation
 
 
 def main() -> None:

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_ptychonn import NetworkOptions, Scan, TrainedModel, TrainingOptions, TrainingRegion
-from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.core.speed import PAPER_ITERATIONS
-from napari_ptychonn.core.training import train
-from napari_ptychonn.engines import EngineOptions, reconstruct
-from napari_ptychonn.jobs import Predicted, predict_job
+from napari_ptychonn.comparison.speed_up import PAPER_ITERATIONS
+from napari_ptychonn.network.training.epochs import train
+from napari_ptychonn.reconstruction import EngineOptions, reconstruct
+from napari_ptychonn.simulation.scan import Simulation
+from napari_ptychonn.tasks.jobs import Predicted, predict_job
 
 WARM_UP = 1
 

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from napari_ptychonn import NetworkOptions, TrainingOptions, TrainingRegion, train
-from napari_ptychonn.core.alignment import phase_offset, wrap
-from napari_ptychonn.core.beam import beam_weight
-from napari_ptychonn.core.patches import Patches, cut_patches
-from napari_ptychonn.core.result import Result
-from napari_ptychonn.core.simulate import SimulatedScan, Simulation
-from napari_ptychonn.jobs import finished
+from napari_ptychonn.comparison.registration import phase_offset, wrap
+from napari_ptychonn.data.patches import Patches, cut_patches
+from napari_ptychonn.data.result import Result
+from napari_ptychonn.optics.illumination import beam_weight
+from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
+from napari_ptychonn.tasks.jobs import finished
 
 POINTS = (48, 48)
 TRAINING_LINES = 28

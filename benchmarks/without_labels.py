@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from napari_ptychonn import Scan, TrainedModel, compare, read_reconstruction, read_scan
-from napari_ptychonn.core.network import PtychoNN
-from napari_ptychonn.core.patches import Patches, cut_patches
+from napari_ptychonn.data.patches import Patches, cut_patches
+from napari_ptychonn.network.ptychonn import PtychoNN
 
 LABELLED, HELD_OUT = np.arange(387), np.arange(387, 516)
 BATCH = 16

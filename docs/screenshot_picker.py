@@ -16,9 +16,9 @@ import numpy as np
 from screenshots import Photographer
 
 from napari_ptychonn import read_reconstruction, read_scan
-from napari_ptychonn.io import user_layouts
-from napari_ptychonn.widgets.dataset_dialog import DatasetDialog
-from napari_ptychonn.widgets.role_row import TYPED
+from napari_ptychonn.io.layouts import user as user_layouts
+from napari_ptychonn.widgets.import_dialog.dialog import DatasetDialog
+from napari_ptychonn.widgets.import_dialog.role_row import TYPED
 
 DISTANCE = 1.92
 """Metres, which no dataset of the made-up file has."""

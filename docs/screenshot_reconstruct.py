@@ -16,7 +16,7 @@ from pathlib import Path
 from screenshots import Photographer
 
 from napari_ptychonn import read_scan
-from napari_ptychonn.demo import write_scan
+from napari_ptychonn.cli.demonstration import write_scan
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import napari
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_ptychonn.widgets.column import Column
+from napari_ptychonn.widgets.common.scroll_column import Column
 from napari_ptychonn.widgets.dock import PtychoNNDock
 
 SIZE = 1500, 950

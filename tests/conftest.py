@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from napari_ptychonn.core.simulate import SimulatedScan, Simulation
+from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -28,6 +28,8 @@ _settings = tempfile.TemporaryDirectory(prefix="napari-ptychonn-", ignore_cleanu
 os.environ["NAPARI_CONFIG"] = str(Path(_settings.name) / "settings.yaml")
 os.environ["XDG_STATE_HOME"] = _settings.name  # models that tests leave unsaved
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+# Toy networks gain nothing from a second thread, and two test runs on one machine lose much.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is not a defect; on a server every run tries the same examples.
 settings.register_profile(

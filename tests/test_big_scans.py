@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_ptychonn import jobs
-from napari_ptychonn.core import stored
-from napari_ptychonn.core.mosaic import window_weight
-from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.io import read_result, results, write_result
+from napari_ptychonn.data import patch_store as stored
+from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.io import read_result, write_result
+from napari_ptychonn.io.readers import results
+from napari_ptychonn.stitching.mosaic import window_weight
+from napari_ptychonn.tasks import jobs
 
 COUNT, SIDE, LINE = 3000, 64, 60
 WHOLE = 2 * COUNT * SIDE * SIDE * 4

@@ -63,4 +63,4 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_submodules_are_not_hidden():
-    assert import_module("napari_ptychonn.core.training").train is napari_ptychonn.train
+    assert import_module("napari_ptychonn.network.training.epochs").train is napari_ptychonn.train

@@ -46,12 +46,12 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_every_json_key_is_documented() -> None:
-    from napari_ptychonn.core.alignment import Alignment
-    from napari_ptychonn.core.metrics import Comparison, ImageErrors, PatchErrors
-    from napari_ptychonn.core.ring_correlation import Resolution
-    from napari_ptychonn.core.speed import SpeedUp
+    from napari_ptychonn.comparison.metrics import Comparison, ImageErrors, PatchErrors
+    from napari_ptychonn.comparison.registration import Alignment
+    from napari_ptychonn.comparison.ring_correlation import Resolution
+    from napari_ptychonn.comparison.speed_up import SpeedUp
     from napari_ptychonn.io.description import Description
-    from napari_ptychonn.processes.lines import KEYS
+    from napari_ptychonn.tasks.epoch_lines import KEYS
 
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     values = (Description, Comparison, PatchErrors, ImageErrors, Alignment, Resolution, SpeedUp)
@@ -96,8 +96,8 @@ def test_dependencies_have_lower_bounds_only_and_no_qt(project: dict[str, Any]) 
     ("module", "unwanted"),
     [
         ("napari_ptychonn", {"torch", "napari", "qtpy", *QT}),
-        ("napari_ptychonn.cli", {"torch", "napari", "qtpy", *QT}),
-        ("napari_ptychonn.contributions", {"torch", "qtpy", *QT}),
+        ("napari_ptychonn.cli.app", {"torch", "napari", "qtpy", *QT}),
+        ("napari_ptychonn._manifest", {"torch", "qtpy", *QT}),
         ("napari_ptychonn.widgets", {"torch"}),
     ],
 )

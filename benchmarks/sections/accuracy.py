@@ -18,9 +18,9 @@ from napari_ptychonn import (
     read_scan,
     train,
 )
-from napari_ptychonn.core.options import Preset
-from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.region import Split
+from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.data.region import Split
+from napari_ptychonn.network.options import Preset
 from sections.measuring import Setting, Table
 
 TRAIN, TEST = slice(0, 387), np.arange(387, 516)

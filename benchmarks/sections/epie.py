@@ -7,8 +7,8 @@ import os
 
 from speedup import iteration, prediction
 
-from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.core.speed import PAPER_ITERATIONS
+from napari_ptychonn.comparison.speed_up import PAPER_ITERATIONS
+from napari_ptychonn.simulation.scan import Simulation
 from sections.measuring import Setting, Table, middle
 from sections.models import model
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from napari_ptychonn.core.network import PtychoNN
-from napari_ptychonn.core.precision import TYPES, Precision
+from napari_ptychonn.network.inference.precision import TYPES, Precision
+from napari_ptychonn.network.ptychonn import PtychoNN
 from sections.measuring import timed
 
 EDGE = 1024

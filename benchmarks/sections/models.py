@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 
 from napari_ptychonn import NetworkOptions, Scan, TrainedModel, TrainingOptions, TrainingRegion
-from napari_ptychonn.core.options import Preset
-from napari_ptychonn.core.simulate import SimulatedScan, Simulation
-from napari_ptychonn.core.training import train
+from napari_ptychonn.network.options import Preset
+from napari_ptychonn.network.training.epochs import train
+from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
 
 
 @cache

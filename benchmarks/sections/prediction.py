@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from napari_ptychonn import TrainedModel
-from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
-from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage
 from sections.limits import convolution_flops, fourier_flops, matmul_rate, of_the_limit
 from sections.measuring import Setting, Table, in_turns
 from sections.models import model, scan_of

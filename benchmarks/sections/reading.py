@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 
 from napari_ptychonn import Scan, read_scan
-from napari_ptychonn.demo import write_scan
-from napari_ptychonn.io.hdf5source import Hdf5Source
+from napari_ptychonn.cli.demonstration import write_scan
+from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
 from sections.measuring import Setting, Table, in_turns
 from sections.models import scan_of
 

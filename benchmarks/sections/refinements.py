@@ -19,11 +19,11 @@ from napari_ptychonn import (
     read_scan,
     train,
 )
-from napari_ptychonn.core.metrics import Comparison
-from napari_ptychonn.core.patches import Patches
-from napari_ptychonn.core.predictor import Predictor
-from napari_ptychonn.core.region import Split
-from napari_ptychonn.core.simulate import Simulation
+from napari_ptychonn.comparison.metrics import Comparison
+from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.data.region import Split
+from napari_ptychonn.network.inference.predictor import Predictor
+from napari_ptychonn.simulation.scan import Simulation
 from sections.accuracy import TEST, TRAIN
 from sections.measuring import Setting, Table, in_turns
 

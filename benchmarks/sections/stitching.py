@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from napari_ptychonn.core.mosaic import Mosaic
-from napari_ptychonn.core.patches import Patches
+from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.stitching.mosaic import Mosaic
 from sections.measuring import Setting, Table, in_turns
 
 WHOLE, SIZE, STEP = 26_000, 64, 3.0

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from napari_ptychonn import NetworkOptions, TrainingOptions, TrainingRegion
-from napari_ptychonn.core.fit import Fit
-from napari_ptychonn.core.options import Preset
-from napari_ptychonn.core.precision import Precision
-from napari_ptychonn.core.training_data import TrainingData
+from napari_ptychonn.network.inference.precision import Precision
+from napari_ptychonn.network.options import Preset
+from napari_ptychonn.network.training.data import TrainingData
+from napari_ptychonn.network.training.trainer import Fit
 from sections.limits import matmul_rate, of_the_limit, step_flops
 from sections.measuring import Setting, Table, in_turns
 from sections.models import simulated

@@ -12,9 +12,9 @@ import hdf5plugin
 import numpy as np
 
 from napari_ptychonn import read_scan
-from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.demo import write_scan
-from napari_ptychonn.jobs import Predicted, predict_job
+from napari_ptychonn.cli.demonstration import write_scan
+from napari_ptychonn.simulation.scan import Simulation
+from napari_ptychonn.tasks.jobs import Predicted, predict_job
 from sections.limits import convolution_flops, matmul_rate, of_the_limit
 from sections.measuring import Setting, Table, in_turns
 from sections.models import model

@@ -1,6 +1,6 @@
 """``python -m napari_ptychonn``."""
 
-from napari_ptychonn.cli import main
+from napari_ptychonn.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -29,15 +29,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.model import TrainedModel
-from napari_ptychonn.core.mosaic import Mosaic, MosaicImage
-from napari_ptychonn.core.network import PtychoNN
-from napari_ptychonn.core.options import NetworkOptions
-from napari_ptychonn.core.patches import Predictions
-from napari_ptychonn.core.preparation import Preparation
-from napari_ptychonn.core.result import Result
-from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.data.patches import Predictions
+from napari_ptychonn.data.result import Result
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import (
     child,
     describe,
@@ -47,11 +42,16 @@ from napari_ptychonn.io import (
     read_scan,
     write_result,
 )
-from napari_ptychonn.io.glimpse import glimpse
-from napari_ptychonn.io.places import named_places
-from napari_ptychonn.io.roles import ROLES
-from napari_ptychonn.io.survey import holds_datasets, look_below, missing_from_scan, survey
-from napari_ptychonn.io.user_layouts import as_json, from_json
+from napari_ptychonn.io.layouts.user import as_json, from_json
+from napari_ptychonn.io.mapping.inspect import holds_datasets, look_below, missing_from_scan, survey
+from napari_ptychonn.io.mapping.preview import glimpse
+from napari_ptychonn.io.mapping.roles import ROLES
+from napari_ptychonn.io.readers.positions_source import named_places
+from napari_ptychonn.network.model import TrainedModel
+from napari_ptychonn.network.options import NetworkOptions
+from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.ptychonn import PtychoNN
+from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage
 
 IN_TEST_SUITE = 500
 LONGEST = 10.0
@@ -423,7 +423,7 @@ def healthy(name: str) -> bytes:
 def fuzz(count: int, first: int, folder: Path, keep: Path | None = None, only: str = "") -> Verdict:
     """Make and judge files; `keep` gets those that the process of its own did not survive."""
     verdict, contained = Verdict(), Contained()
-    logger = logging.getLogger("napari_ptychonn.io.child")
+    logger = logging.getLogger("napari_ptychonn.io.sandbox.process")
     logger.addHandler(contained)
     for seed in SEEDS:
         (folder / seed.name).mkdir()

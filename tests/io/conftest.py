@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.scan import Scan
 
 LINES, POINTS, SIZE = 4, 5, 16
 PIXEL = 10e-9

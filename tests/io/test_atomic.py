@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.reconstruction import Reconstruction
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_reconstruction, write_reconstruction
 from napari_ptychonn.io.atomic import replacing
 
@@ -90,7 +90,7 @@ def test_a_kill_leaves_a_complete_file(tmp_path: Path) -> None:
     code = textwrap.dedent(
         f"""
         import numpy as np
-        from napari_ptychonn.core.reconstruction import Reconstruction
+        from napari_ptychonn.data.reconstruction import Reconstruction
         from napari_ptychonn.io import write_reconstruction
         big = Reconstruction(object=np.full((700, 700), 3, np.complex64))
         print("ready", flush=True)

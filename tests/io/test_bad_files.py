@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import describe, read_reconstruction, read_result, read_scan
 
 Write = Callable[..., Path]

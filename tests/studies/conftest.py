@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.core.region import TrainingRegion
-from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.core.training import train
-from napari_ptychonn.engines import Iteration
+from napari_ptychonn.data.region import TrainingRegion
+from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.network.training.epochs import train
+from napari_ptychonn.reconstruction import Iteration
+from napari_ptychonn.simulation.scan import Simulation
 from napari_ptychonn.studies import sparse, warm_start, work
 
 NETWORK = NetworkOptions(size=32, width=4, refinements=0)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.errors import InputError
 from napari_ptychonn.studies.judge import Judge
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.studies.size import default_sizes, size_study
 from napari_ptychonn.studies.stage import Stage
 

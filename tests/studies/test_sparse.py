@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.engines import EngineOptions
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.reconstruction import EngineOptions
 from napari_ptychonn.studies import sparse
 from napari_ptychonn.studies.sparse import sparse_study
 from napari_ptychonn.studies.stage import Stage

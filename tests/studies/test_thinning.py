@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.core.simulate import Simulation
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.simulation.scan import Simulation
 from napari_ptychonn.studies.thinning import is_raster, spacing, thinned
 
 

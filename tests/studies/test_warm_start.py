@@ -1,6 +1,6 @@
 import pytest
 
-from napari_ptychonn.engines import EngineOptions
+from napari_ptychonn.reconstruction import EngineOptions
 from napari_ptychonn.studies.stage import Stage
 from napari_ptychonn.studies.warm_start import FLAT, FLAT_AND_PROBE, MOSAIC, warm_start_study
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.figures.drawing import styled_figure
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.plots.style import styled_figure
 from napari_ptychonn.studies.writing import write_all, write_study
 
 

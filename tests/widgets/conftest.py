@@ -12,10 +12,10 @@ import torch
 from npe2 import PluginManifest
 
 import napari_ptychonn
-from napari_ptychonn import drafts
-from napari_ptychonn.core.simulate import Simulation
-from napari_ptychonn.demo import write_scan
-from napari_ptychonn.jobs import Opened
+from napari_ptychonn.app import autosave as drafts
+from napari_ptychonn.cli.demonstration import write_scan
+from napari_ptychonn.simulation.scan import Simulation
+from napari_ptychonn.tasks.jobs import Opened
 
 if TYPE_CHECKING:
     from napari_ptychonn.widgets.dock import PtychoNNDock

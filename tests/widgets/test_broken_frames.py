@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from napari_ptychonn.io import child
+from napari_ptychonn.io.sandbox import process as child
 
 CRASHES_AT_13 = """
 import os
-from napari_ptychonn.io import service
-from napari_ptychonn.io.hdf5source import Hdf5Source
+from napari_ptychonn.io.sandbox import server as service
+from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
 
 read = Hdf5Source.block
 

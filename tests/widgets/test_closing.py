@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from napari_ptychonn import drafts
+from napari_ptychonn.app import autosave as drafts
 
 
 def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
@@ -111,7 +111,7 @@ CLOSE_WHILE_TRAINING = """
 import sys, time, napari, torch
 from qtpy.QtCore import QTimer
 torch.set_num_threads(1)
-from napari_ptychonn.jobs import simulated
+from napari_ptychonn.tasks.jobs import simulated
 from napari_ptychonn.widgets.dock import PtychoNNDock
 viewer = napari.Viewer()
 dock = PtychoNNDock(viewer)

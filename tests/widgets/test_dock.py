@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ptychonn.jobs import Opened
-from napari_ptychonn.layers import (
+from napari_ptychonn.tasks.jobs import Opened
+from napari_ptychonn.viewer.layers import (
     ALWAYS,
     FRAME_IMAGES,
     KEY,
@@ -19,7 +19,7 @@ from napari_ptychonn.layers import (
     TRUST,
     TRUST_IMAGES,
 )
-from napari_ptychonn.widgets.column import Column
+from napari_ptychonn.widgets.common.scroll_column import Column
 
 NAMES = list(ALWAYS)
 
@@ -216,7 +216,7 @@ def test_a_training_that_fails_is_started_again_and_another_scan_keeps_the_model
         yield
 
     with monkeypatch.context() as patched:
-        patched.setattr("napari_ptychonn.core.training.train", fail)
+        patched.setattr("napari_ptychonn.network.training.epochs.train", fail)
         dock.train()
         qtbot.waitUntil(lambda: not session.running, timeout=10_000)
     assert said == ["Not enough memory: choose a smaller batch size or another device."]

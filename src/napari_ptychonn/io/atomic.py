@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.io.memory import in_words
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.memory_limits import in_words
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",

@@ -8,17 +8,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.containers.model_header import ModelHeader, read_model_header
+from napari_ptychonn.io.containers.signature import container_of
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.modelfile import ModelHeader, read_model_header
-from napari_ptychonn.io.offers import offers_beside
-from napari_ptychonn.io.opening import open_tree
-from napari_ptychonn.io.reconstructions import choose, list_reconstructions, read_reconstruction
-from napari_ptychonn.io.results import is_result, read_result
-from napari_ptychonn.io.signature import container_of
-from napari_ptychonn.io.sources import gather
+from napari_ptychonn.io.readers.reconstructions import (
+    choose,
+    list_reconstructions,
+    read_reconstruction,
+)
+from napari_ptychonn.io.readers.results import is_result, read_result
+from napari_ptychonn.io.readers.sources import gather
+from napari_ptychonn.io.sandbox.opening import open_tree
+from napari_ptychonn.io.sidecars import offers_beside
 
 Kind = Literal["scan", "reconstruction", "result", "model"]
 
@@ -177,7 +181,7 @@ def _scan(
     beside: bool,
     positions: str | Path | None,
 ) -> Description:
-    from napari_ptychonn.io.door import admit
+    from napari_ptychonn.io.readers.build_scan import admit
 
     places_of = None if positions is None else Location.parse(positions)
     with gather(location, positions=places_of) as sources:

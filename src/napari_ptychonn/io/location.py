@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_ptychonn.core.errors import InputError
+from napari_ptychonn.errors import InputError
 
 SEPARATOR = "::"
 

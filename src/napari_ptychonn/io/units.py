@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_ptychonn.core.scan import ELECTRONVOLT
+from napari_ptychonn.data.scan import ELECTRONVOLT
 
 _LENGTHS = {
     "m": 1.0,

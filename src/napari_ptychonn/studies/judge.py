@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
-from napari_ptychonn.core.alignment import align
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.metrics import ImageErrors, mosaic_errors
-from napari_ptychonn.core.pair import AlignedPair, Channel
-from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.engines.grid import Grid
+from napari_ptychonn.comparison.aligned_images import AlignedPair, Channel
+from napari_ptychonn.comparison.metrics import ImageErrors, mosaic_errors
+from napari_ptychonn.comparison.registration import align
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.reconstruction.object_grid import Grid
 from napari_ptychonn.studies.stage import Row, finite
 
 RIM = 2

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.length import spoken_length
-from napari_ptychonn.core.pair import AlignedPair
-from napari_ptychonn.figures.drawing import (
+from napari_ptychonn.comparison.aligned_images import AlignedPair
+from napari_ptychonn.data.lengths import spoken_length
+from napari_ptychonn.plots.style import (
     BLUE,
     GREY,
     ORANGE,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.region import Split, TrainingRegion
-from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.comparison.report import compare_result
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.region import Split, TrainingRegion
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.studies.judge import Judge
 from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary, finite
 from napari_ptychonn.studies.work import never, predicting, training
@@ -21,7 +22,7 @@ from napari_ptychonn.studies.work import never, predicting, training
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from napari_ptychonn.core.metrics import Comparison
+    from napari_ptychonn.comparison.metrics import Comparison
 
 SIZES = (100, 200, 400, 800, 1600, 3200, 6400, 12800, 16000)
 """Offered as far as there are frames: a little more than the paper's range."""
@@ -222,7 +223,7 @@ def size_study(
             validated=len(region.validation),
             steps=last.step,
             seconds=last.seconds,
-            comparison=result.compare(against, test),
+            comparison=compare_result(result, against, test),
         )
         study = replace(study, points=(*study.points, point))
         yield study

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.scan import Scan, Unit
-from napari_ptychonn.engines.availability import why_not
-from napari_ptychonn.engines.options import EngineOptions
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.scan import Scan, Unit
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.reconstruction.availability import why_not
+from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.studies.judge import Judge, Judged
 from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary
 from napari_ptychonn.studies.thinning import is_raster, spacing, thinned
@@ -26,7 +26,7 @@ from napari_ptychonn.studies.work import never, predicting, reconstructing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from napari_ptychonn.core.model import TrainedModel
+    from napari_ptychonn.network.model import TrainedModel
 
 EVERY = (1, 2, 3, 4, 5)
 """The paper's steps, in units of the scan's own."""

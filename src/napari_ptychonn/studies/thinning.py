@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.scan import Scan
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.errors import InputError
 
 SKEW = 4.0
 """Spacing along lines over that between them (or the reverse) beyond which they form no raster."""

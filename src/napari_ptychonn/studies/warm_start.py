@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.result import Result
-from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.engines.availability import why_not
-from napari_ptychonn.engines.options import EngineOptions
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.result import Result
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.reconstruction.availability import why_not
+from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.studies.judge import Judge, Judged
 from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary
 from napari_ptychonn.studies.work import never, predicting, reconstructing
@@ -21,8 +21,8 @@ from napari_ptychonn.studies.work import never, predicting, reconstructing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from napari_ptychonn.core.model import TrainedModel
-    from napari_ptychonn.engines.iteration import Iteration
+    from napari_ptychonn.network.model import TrainedModel
+    from napari_ptychonn.reconstruction.iterations import Iteration
 
 NEAR = 1.1
 """An error is reached when it is at most so many times the one to reach: both runs level off."""

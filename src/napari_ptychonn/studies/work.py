@@ -11,17 +11,17 @@ from collections.abc import Callable, Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.core.model import TrainedModel
-from napari_ptychonn.core.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.core.reconstruction import Reconstruction
-from napari_ptychonn.core.region import TrainingRegion
-from napari_ptychonn.core.result import Result
-from napari_ptychonn.core.scan import Scan
-from napari_ptychonn.core.training import Epoch, train
-from napari_ptychonn.engines.iteration import Iteration, reconstruct
-from napari_ptychonn.engines.options import EngineOptions
-from napari_ptychonn.jobs import Predicted, predict_job
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.region import TrainingRegion
+from napari_ptychonn.data.result import Result
+from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.network.model import TrainedModel
+from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.network.training.epochs import Epoch, train
+from napari_ptychonn.reconstruction.iterations import Iteration, reconstruct
+from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.studies.stage import ShouldStop, Stage
+from napari_ptychonn.tasks.jobs import Predicted, predict_job
 
 
 def predicting(

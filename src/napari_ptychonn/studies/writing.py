@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.exports import check_kind
+from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.atomic import replacing
+from napari_ptychonn.plots.report_export import check_kind
 from napari_ptychonn.studies.stage import Study
 
 
@@ -45,7 +45,7 @@ def write_study(path: str | Path, study: Study) -> Path:
                 table.writeheader()
                 table.writerows(rows)
         else:
-            from napari_ptychonn.figures import save_figure
+            from napari_ptychonn.plots import save_figure
 
             save_figure(study.figure(), temporary, kind[1:])
     return path

@@ -20,36 +20,46 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_ptychonn import choosing, drafts, exports, jobs
-from napari_ptychonn.core.errors import InputError
-from napari_ptychonn.engines.iteration import Iteration
-from napari_ptychonn.io.offers import offers_job
-from napari_ptychonn.jobs import ObjectPreview, Opened, Predicted, Preview, Progress, Unrecognised
-from napari_ptychonn.layers import OPENED
-from napari_ptychonn.session import Session
+from napari_ptychonn.app import autosave as drafts
+from napari_ptychonn.app.session import Session
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.sidecars import offers_job
+from napari_ptychonn.plots import report_export as exports
+from napari_ptychonn.reconstruction.iterations import Iteration
 from napari_ptychonn.studies.writing import write_study
-from napari_ptychonn.widgets.column import Column
-from napari_ptychonn.widgets.compare_panel import ComparePanel
-from napari_ptychonn.widgets.draft_offer import DraftOffer
-from napari_ptychonn.widgets.predict_panel import PredictPanel
-from napari_ptychonn.widgets.reconstruct_panel import ReconstructPanel
-from napari_ptychonn.widgets.region_panel import RegionPanel
-from napari_ptychonn.widgets.save_panel import SavePanel
-from napari_ptychonn.widgets.scan_panel import ScanPanel
-from napari_ptychonn.widgets.section import Section
-from napari_ptychonn.widgets.spinner import pause_spinner
-from napari_ptychonn.widgets.studies_panel import StudiesPanel
-from napari_ptychonn.widgets.train_panel import TrainPanel
-from napari_ptychonn.widgets.views import Views
-from napari_ptychonn.widgets.worker import Failure, Worker
+from napari_ptychonn.tasks import jobs
+from napari_ptychonn.tasks import mapping as choosing
+from napari_ptychonn.tasks.jobs import (
+    ObjectPreview,
+    Opened,
+    Predicted,
+    Preview,
+    Progress,
+    Unrecognised,
+)
+from napari_ptychonn.viewer.layers import OPENED
+from napari_ptychonn.widgets.canvas.viewer_controller import Views
+from napari_ptychonn.widgets.common.activity_spinner import pause_spinner
+from napari_ptychonn.widgets.common.scroll_column import Column
+from napari_ptychonn.widgets.common.section import Section
+from napari_ptychonn.widgets.common.worker import Failure, Worker
+from napari_ptychonn.widgets.panels.autosave_banner import DraftOffer
+from napari_ptychonn.widgets.panels.compare import ComparePanel
+from napari_ptychonn.widgets.panels.predict import PredictPanel
+from napari_ptychonn.widgets.panels.reconstruct import ReconstructPanel
+from napari_ptychonn.widgets.panels.region import RegionPanel
+from napari_ptychonn.widgets.panels.save import SavePanel
+from napari_ptychonn.widgets.panels.scan import ScanPanel
+from napari_ptychonn.widgets.panels.studies import StudiesPanel
+from napari_ptychonn.widgets.panels.train import TrainPanel
 
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_ptychonn.core.model import TrainedModel
-    from napari_ptychonn.drafts import Draft
-    from napari_ptychonn.io.layout import Layout
-    from napari_ptychonn.widgets.dataset_dialog import DatasetDialog
+    from napari_ptychonn.app.autosave import Draft
+    from napari_ptychonn.io.layouts.layout import Layout
+    from napari_ptychonn.network.model import TrainedModel
+    from napari_ptychonn.widgets.import_dialog.dialog import DatasetDialog
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +124,7 @@ class PtychoNNDock(QWidget):
             Why it could not be opened by itself.
         """
         from napari_ptychonn.io.location import Location
-        from napari_ptychonn.widgets.dataset_dialog import DatasetDialog
+        from napari_ptychonn.widgets.import_dialog.dialog import DatasetDialog
 
         scan = self.session.scan
         file = scan.source if scan is not None else None

@@ -1,0 +1,34 @@
+from .comparison.metrics import Comparison as Comparison
+from .comparison.metrics import compare as compare
+from .comparison.report import Report as Report
+from .data.patches import Predictions as Predictions
+from .data.patches import cut_patches as cut_patches
+from .data.reconstruction import Reconstruction as Reconstruction
+from .data.region import Split as Split
+from .data.region import TrainingRegion as TrainingRegion
+from .data.result import Result as Result
+from .data.scan import Optics as Optics
+from .data.scan import Scan as Scan
+from .errors import InputError as InputError
+from .io.readers.reconstructions import read_reconstruction as read_reconstruction
+from .io.readers.results import read_result as read_result
+from .io.readers.scans import read_scan as read_scan
+from .io.writers.write import write_reconstruction as write_reconstruction
+from .io.writers.write import write_result as write_result
+from .network.model import TrainedModel as TrainedModel
+from .network.options import NetworkOptions as NetworkOptions
+from .network.options import TrainingOptions as TrainingOptions
+from .network.training.epochs import Epoch as Epoch
+from .network.training.epochs import train as train
+from .network.training.pretraining import Practice as Practice
+from .plots.report_export import write_report as write_report
+from .reconstruction.iterations import Iteration as Iteration
+from .reconstruction.iterations import reconstruct as reconstruct
+from .reconstruction.options import EngineOptions as EngineOptions
+from .simulation.scan import SimulatedScan as SimulatedScan
+from .simulation.scan import Simulation as Simulation
+from .simulation.scan import simulate_scan as simulate_scan
+from .stitching.mosaic import Mosaic as Mosaic
+from .stitching.uncertainty import Trust as Trust
+
+__version__: str

@@ -1,0 +1,268 @@
+"""``napari-ptychonn study``: the paper's experiments on a scan of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_ptychonn.cli.console import (
+    notice,
+    print_json,
+    progress_bars,
+    read_aloud,
+    read_scan_aloud,
+    stop_requests,
+    tracker,
+)
+from napari_ptychonn.cli.options import (
+    Algorithm,
+    DeviceOption,
+    FirstProbe,
+    JsonOption,
+    PositionsOption,
+    Preset,
+    ScanArgument,
+    chosen_frames,
+    parse_frames,
+    recipe,
+    split_by,
+)
+from napari_ptychonn.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_ptychonn.data.reconstruction import Reconstruction
+    from napari_ptychonn.data.scan import Scan
+    from napari_ptychonn.network.model import TrainedModel
+    from napari_ptychonn.reconstruction import EngineOptions
+    from napari_ptychonn.studies.stage import Study
+
+study = typer.Typer(
+    name="study",
+    help="The paper's experiments on a scan: a figure, a table and JSON in a folder.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+KEPT = "what is finished"
+
+
+def parse_counts(text: str) -> tuple[int, ...]:
+    """Read '1,2,5'.
+
+    Raises
+    ------
+    typer.BadParameter
+        When these are not whole numbers of 1 or more, each once.
+    """
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1 or len(set(counts)) < len(counts):
+        raise typer.BadParameter(f"expected whole numbers such as 1,2,5, got {text!r}.")
+    return counts
+
+
+OutputOption = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to leave what came out.")
+]
+ModelOption = Annotated[Path, typer.Option(metavar="MODEL", help="Written by train.")]
+ReferenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        metavar="OBJ",
+        help="What errors are against: the truth, or a reconstruction of all frames; "
+        "the scan's own if absent.",
+    ),
+]
+IterationsOption = Annotated[int, typer.Option(min=1, help="Of each reconstruction.")]
+AlgorithmOption = Annotated[Algorithm, typer.Option(help="Of each reconstruction.")]
+FirstProbeOption = Annotated[
+    FirstProbe, typer.Option(help="known: the scan's, where there is one.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of what is random.")]
+
+
+@study.command()
+def sparse(
+    scan: ScanArgument,
+    output: OutputOption,
+    model: ModelOption,
+    reference: ReferenceOption = None,
+    every: Annotated[
+        str, typer.Option(metavar="K,K,…", help="Steps, in units of the scan's own.")
+    ] = "1,2,3,4,5",
+    iterations: IterationsOption = 100,
+    algorithm: AlgorithmOption = Algorithm.EPIE,
+    first_probe: FirstProbeOption = FirstProbe.KNOWN,
+    positions: PositionsOption = None,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Reconstruct and predict with ever larger steps (Fig. 4 of the paper).
+
+    Ctrl-C ends it early and keeps the steps that are finished.
+    """
+    steps = parse_counts(every)
+    from napari_ptychonn.studies import sparse_study
+
+    measured, trained, against = _read(scan, model, reference, positions)
+    with stop_requests(KEPT) as stop:
+        stages = sparse_study(
+            measured,
+            trained,
+            against,
+            every=steps,
+            options=_engine(algorithm, iterations, first_probe, seed),
+            device=device,
+            should_stop=stop,
+        )
+        _watch(stages, output, "sparse", as_json)
+
+
+@study.command()
+def size(
+    scan: ScanArgument,
+    frames: Annotated[
+        slice,
+        typer.Option(
+            "--frames",
+            parser=parse_frames,
+            metavar="A:B[:K]",
+            help="Frames that may train; all others are held out.",
+        ),
+    ],
+    output: OutputOption,
+    reconstruction: Annotated[
+        str | None,
+        typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="OBJ", help="What errors are against; the labels if absent."),
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Training frames; 100, 200, 400 … if absent."),
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="Network and recipe.")] = Preset.DEFAULT,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser steps of each training.")
+    ] = None,
+    positions: PositionsOption = None,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train on ever more frames, and predict the same held-out ones (Fig. 5 of the paper).
+
+    Ctrl-C ends it early and keeps the trainings that are finished.
+    """
+    counts = None if sizes is None else parse_counts(sizes)
+    from napari_ptychonn.studies import size_study
+
+    measured = read_scan_aloud(scan, positions=positions)
+    labels = read_aloud(reconstruction or scan, scan=scan, positions=positions)
+    options, network = recipe(preset, None, steps, seed, None)
+    with stop_requests(KEPT) as stop:
+        stages = size_study(
+            measured,
+            labels,
+            chosen_frames(len(measured), frames, measured.name),
+            sizes=counts,
+            options=options,
+            network=network,
+            split=split_by(None, preset, seed),
+            reference=None
+            if reference is None
+            else read_aloud(reference, scan=scan, positions=positions),
+            device=device,
+            should_stop=stop,
+        )
+        _watch(stages, output, "size", as_json)
+
+
+@study.command()
+def warm_start(
+    scan: ScanArgument,
+    output: OutputOption,
+    model: ModelOption,
+    reference: ReferenceOption = None,
+    iterations: IterationsOption = 100,
+    algorithm: AlgorithmOption = Algorithm.EPIE,
+    first_probe: FirstProbeOption = FirstProbe.KNOWN,
+    positions: PositionsOption = None,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Reconstruct from a flat object and from the PtychoNN mosaic.
+
+    Ctrl-C ends it early and keeps the runs that are finished.
+    """
+    from napari_ptychonn.studies import warm_start_study
+
+    measured, trained, against = _read(scan, model, reference, positions)
+    with stop_requests(KEPT) as stop:
+        stages = warm_start_study(
+            measured,
+            trained,
+            against,
+            options=_engine(algorithm, iterations, first_probe, seed),
+            device=device,
+            should_stop=stop,
+        )
+        _watch(stages, output, "warm-start", as_json)
+
+
+def _read(
+    scan: str, model: Path, reference: str | None, positions: str | None
+) -> tuple[Scan, TrainedModel, Reconstruction]:
+    from napari_ptychonn.network.model import TrainedModel
+
+    measured = read_scan_aloud(scan, positions=positions)
+    against = read_aloud(reference or scan, scan=scan, positions=positions)
+    return measured, TrainedModel.load(model), against
+
+
+def _engine(
+    algorithm: Algorithm, iterations: int, first_probe: FirstProbe, seed: int
+) -> EngineOptions:
+    from napari_ptychonn.reconstruction import EngineOptions
+
+    return EngineOptions(
+        algorithm=algorithm.value,
+        iterations=iterations,
+        first_probe=first_probe.value,
+        seed=seed,
+    )
+
+
+def _watch(stages: Iterator[Any], folder: Path, name: str, as_json: bool) -> None:
+    """Show how far it is; write after every point, so that whatever ends it, they are kept."""
+    from napari_ptychonn.studies.stage import Stage
+    from napari_ptychonn.studies.writing import as_values, write_all
+
+    study: Study | None = None
+    files: tuple[Path, ...] = ()
+    with progress_bars() as progress:
+        track = tracker(progress)
+        for step in stages:
+            if isinstance(step, Stage):
+                track(step.what, step.done, step.total)
+            else:
+                study, files = step, write_all(folder, name, step)
+                notice(step.sentence)
+    if study is None:
+        raise InputError("The study was stopped before any of it was finished.")
+    if as_json:
+        print_json(as_values(study))
+    else:
+        for file in files:
+            print(file)

@@ -1,0 +1,1 @@
+"""A prediction measured against a reconstruction."""

@@ -1,0 +1,42 @@
+"""A line across two images, read at the same places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.data.scan import Unit
+
+Point = tuple[float, float]
+Line = tuple[Point, Point]
+"""Two ends, each (y, x) in the scan's unit."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LineProfile:
+    """Values of a mosaic and a reconstruction along one line.
+
+    Attributes
+    ----------
+    line : tuple
+        Its ends ((y, x), (y, x)), in `unit`.
+    distance : ndarray of float64
+        (m,) from the first end, in `unit`.
+    predicted, wanted : ndarray of float64
+        (m,) of the mosaic and of the reconstruction; NaN off what was compared.
+    unit : {'m', 'pixel'}
+        Of lengths.
+    """
+
+    line: Line
+    distance: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    wanted: NDArray[np.float64]
+    unit: Unit
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the line does not touch what was compared."""
+        return not np.isfinite(self.wanted).any()

@@ -1,0 +1,202 @@
+"""All that is shown and written of a result beside a reconstruction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedPair
+from napari_ptychonn.comparison.metrics import Comparison, compare
+from napari_ptychonn.comparison.profile import Line
+from napari_ptychonn.comparison.speed_up import SpeedUp
+from napari_ptychonn.data.patch_store import chosen
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.result import Result
+
+Selection = Literal["held out", "frames", "all"]
+
+
+def compare_result(
+    result: Result, reconstruction: Reconstruction, indices: NDArray[np.int64] | None = None
+) -> Comparison:
+    """Compare the predictions of a result with a reconstruction of the same scan.
+
+    Parameters
+    ----------
+    result : Result
+        Predictions and where they lie.
+    reconstruction : Reconstruction
+        Of the same scan; it is placed under the result's positions.
+    indices : ndarray of int64, optional
+        (m,) scan points; by default those that were held out from training,
+        and all where none were.
+
+    Raises
+    ------
+    InputError
+        When the reconstruction lists none of the predicted frames, or none of
+        the frames to compare has its patch on the object.
+    """
+    predicted = result.predictions.indices
+    if indices is None:
+        indices, _ = _selected(result, None)
+    placed, positions = result.place(reconstruction)
+    rows = np.flatnonzero(np.isin(predicted, indices))
+    return compare(chosen(result.predictions, rows), positions[rows], placed)
+
+
+def align_result(result: Result, reconstruction: Reconstruction) -> AlignedPair:
+    """Align the mosaic of all predictions with a reconstruction of the same scan.
+
+    Raises
+    ------
+    InputError
+        When the reconstruction lists none of the predicted frames.
+    """
+    placed, positions = result.place(reconstruction)
+    return AlignedPair.of(result.predictions, positions, placed)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """Numbers, images and times of one comparison.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        Of the frames that were selected.
+    selection : {'held out', 'frames', 'all'}
+        Which these are: held out from training, asked for, or all.
+    whole : AlignedPair
+        The mosaic of all predicted frames: for maps and profiles.
+    speed : SpeedUp or None
+        Where both times are known.
+    reference : str
+        What the reconstruction is called.
+    name : str
+        Of the scan.
+    """
+
+    comparison: Comparison
+    selection: Selection
+    whole: AlignedPair
+    speed: SpeedUp | None
+    reference: str
+    name: str
+
+    @classmethod
+    def of(
+        cls,
+        result: Result,
+        reconstruction: Reconstruction,
+        indices: NDArray[np.int64] | None = None,
+    ) -> Report:
+        """Compare a result with a reconstruction.
+
+        Parameters
+        ----------
+        result, reconstruction, indices
+            See `compare_result`.
+
+        Raises
+        ------
+        InputError
+            See `compare_result`.
+        """
+        selected, selection = _selected(result, indices)
+        comparison = compare_result(result, reconstruction, selected)
+        every = len(np.setdiff1d(result.predictions.indices, selected)) == 0
+        alone = every and not comparison.left_out
+        return cls(
+            comparison=comparison,
+            selection=selection,
+            whole=comparison.pair if alone else align_result(result, reconstruction),
+            speed=_speed(result, reconstruction),
+            reference=reconstruction.title,
+            name=result.name,
+        )
+
+    @property
+    def line(self) -> Line:
+        """The line that is offered: through the middle of what is compared."""
+        return self.comparison.pair.middle_line
+
+    def numbers(self) -> dict[str, Any]:
+        """Everything but images and curves, as plain values."""
+        speed = self.speed
+        told = None
+        if speed is not None:
+            told = asdict(speed) | {"scaled_seconds": speed.scaled_seconds, "factor": speed.factor}
+        return {
+            "selection": self.selection,
+            "unit": self.whole.unit,
+            **self.comparison.as_dict(),
+            "speed_up": told,
+        }
+
+    def curves(self, line: Line | None = None) -> dict[str, Any]:
+        """The rings and the values along a line, as plain values; None is what is not known.
+
+        Parameters
+        ----------
+        line : tuple, optional
+            ((y, x), (y, x)) in the scan's unit; `Report.line` by default.
+        """
+        pair = self.comparison.pair
+        rings = {channel: pair.rings(channel) for channel in CHANNELS}
+        profiles = {c: self.whole.profile(line or self.line, c) for c in CHANNELS}
+        some = profiles["phase"]
+        return {
+            "ring_correlation": {
+                "frequency": rings["phase"].frequency.tolist(),
+                "threshold": rings["phase"].threshold.tolist(),
+                **{channel: _list(ring.correlation) for channel, ring in rings.items()},
+            },
+            "profile": {
+                "line": [list(end) for end in some.line],
+                "distance": some.distance.tolist(),
+                **{
+                    channel: {
+                        "predicted": _list(profile.predicted),
+                        "reconstructed": _list(profile.wanted),
+                    }
+                    for channel, profile in profiles.items()
+                },
+            },
+        }
+
+
+def _selected(
+    result: Result, indices: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], Selection]:
+    """Scan points to compare, and what they are."""
+    predicted = result.predictions.indices
+    if indices is not None:
+        return indices, "frames"
+    held_out = np.empty(0, np.int64) if result.held_out is None else result.held_out
+    some = np.intersect1d(held_out, predicted)
+    return (some, "held out") if len(some) else (predicted, "all")
+
+
+def _speed(result: Result, reconstruction: Reconstruction) -> SpeedUp | None:
+    """Only what was measured, on both sides."""
+    if not result.seconds or not reconstruction.seconds or not reconstruction.iterations:
+        return None
+    predicted = len(result.predictions)
+    indices = reconstruction.indices
+    return SpeedUp(
+        prediction_seconds=result.seconds,
+        prediction_frames=predicted,
+        reconstruction_seconds=reconstruction.seconds,
+        reconstruction_frames=predicted if indices is None else len(indices),
+        measured_iterations=reconstruction.iterations,
+        algorithm=reconstruction.algorithm.split(",")[0],
+    )
+
+
+def _list(values: NDArray[np.float64]) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values.tolist()]

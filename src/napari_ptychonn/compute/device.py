@@ -1,0 +1,66 @@
+"""Where the network runs, and why there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_ptychonn.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A torch device by name ('cuda', 'mps', 'xpu', 'cpu') and the reason for the choice."""
+
+    name: str
+    reason: str
+
+
+def choose_device(name: str = "auto") -> Device:
+    """Choose the fastest device of this machine, or check that the one asked for works.
+
+    Parameters
+    ----------
+    name : str
+        'auto', or a torch device such as 'cpu' or 'cuda:1'.
+
+    Raises
+    ------
+    InputError
+        When the device asked for is not there.
+    """
+    if name != "auto":
+        _require(name)
+        return Device(name=name, reason="as asked")
+    import torch
+
+    if torch.cuda.is_available():
+        return Device(name="cuda", reason=f"found {torch.cuda.get_device_name()}")
+    if torch.backends.mps.is_available():
+        return Device(name="mps", reason="found an Apple GPU")
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        return Device(name="xpu", reason="found an Intel GPU")
+    if torch.version.cuda is None and torch.version.hip is None:
+        return Device(name="cpu", reason="this torch was built without GPU support")
+    return Device(name="cpu", reason="torch found no GPU on this machine")
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Put values on a device without waiting for what it still has to do."""
+    if device.type == "cuda":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
+
+
+def _require(name: str) -> None:
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise InputError(f"device '{name}' cannot be used: {first_line}") from error

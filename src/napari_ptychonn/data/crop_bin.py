@@ -1,0 +1,276 @@
+"""Scans with less of each frame: cropped around the zero frequency, detector pixels summed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.scan import FrameStack, Scan
+from napari_ptychonn.errors import InputError
+
+SMALLEST = 8
+_TOLERANCE = 0.02
+
+
+class ReducedFrames:
+    """A window of every frame, its pixels summed in squares; nothing else is read.
+
+    Parameters
+    ----------
+    frames : FrameStack
+        (n, ky, kx).
+    window : tuple of int
+        (top, left, height, width), multiples of `bin` high and wide.
+    bin : int
+        Edge of the squares, pixels.
+    """
+
+    def __init__(self, frames: FrameStack, window: tuple[int, int, int, int], bin: int = 1) -> None:
+        self._frames, self._window, self._bin = frames, window, bin
+        _, _, height, width = window
+        self.shape = (int(frames.shape[0]), height // bin, width // bin)
+        self.dtype = frames.dtype if bin == 1 else _sum_type(frames.dtype, bin)
+        self.ndim = 3
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read everything; only for stacks that fit in memory."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read the selected frames, of them the rows and columns asked for."""
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        rows, columns = (*rest, slice(None), slice(None))[:2]
+        top, left, _, _ = self._window
+        spans = [
+            self._span(part, start, n)
+            for part, start, n in zip((rows, columns), (top, left), self.shape[1:], strict=True)
+        ]
+        block = np.asarray(self._frames[first, spans[0][0], spans[1][0]])
+        summed = block if self._bin == 1 else _summed(block, self._bin, self.dtype)
+        return np.asarray(summed[..., spans[0][1], :][..., spans[1][1]])
+
+    def _span(self, part: Any, start: int, length: int) -> tuple[slice, Any]:
+        """What to read of the stored rows or columns, and what of that was asked for."""
+        if isinstance(part, slice) and part.step in (None, 1):
+            low, high, _ = part.indices(length)
+            high = max(low, high)
+            return slice(start + low * self._bin, start + high * self._bin), slice(None)
+        return slice(start, start + length * self._bin), part
+
+    def close(self) -> None:
+        """Let go of the file; the next read opens it again."""
+        close = getattr(self._frames, "close", None)
+        if close is not None:
+            close()
+
+
+def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
+    """Take less of each frame: the middle of it, with neighbouring pixels summed.
+
+    Parameters
+    ----------
+    scan : Scan
+        Whole frames.
+    crop : int, optional
+        Detector pixels along each axis that are kept around the zero
+        frequency.  The object pixel becomes larger by as much.
+    bin : int
+        Detector pixels along each axis that are summed.  The object pixel
+        stays, and a frame covers less of the object.
+
+    Returns
+    -------
+    Scan
+        Frames are read and reduced when they are looked at.  A summed pixel is
+        valid where all of its pixels are.
+
+    Raises
+    ------
+    InputError
+        When too little of the frames would be left, or there is not so much.
+    """
+    if bin < 1 or (crop is not None and crop < 1):
+        raise InputError(f"expected to crop and bin to 1 pixel or more, got {crop} and {bin}.")
+    ky, kx = scan.frame_shape
+    size = tuple((n if crop is None else crop) // bin * bin for n in (ky, kx))
+    if size == (ky, kx) and bin == 1:
+        return scan
+    if any(s > n or s // bin < SMALLEST for s, n in zip(size, (ky, kx), strict=True)):
+        raise InputError(
+            f"{scan.name}: frames of {ky} x {kx} pixels cannot be cropped to "
+            f"{'themselves' if crop is None else crop} and binned by {bin}: expected at least "
+            f"{SMALLEST} pixels that are there."
+        )
+    height, width = size
+    window = _window((ky, kx), size)
+    top, left = window[0].start, window[1].start
+    share = (height / ky, width / kx)
+    faulty = None if scan.faulty is None else _cropped_faults(scan.faulty, window)
+    valid = None if scan.valid is None else scan.valid[window]
+    if valid is not None and bin > 1:
+        valid = _summed(valid, bin, np.dtype(np.int64)) == bin**2
+        faulty = None
+    if valid is not None and not valid.any():
+        raise InputError(f"{scan.name}: no good detector pixel is left after cropping and binning.")
+    pitch = scan.optics.detector_pitch
+    return replace(
+        scan,
+        frames=ReducedFrames(scan.frames, (top, left, height, width), bin),
+        positions=scan.positions * np.asarray(share) if scan.unit == "pixel" else scan.positions,
+        pixel_size=_pixel_of(scan, (height, width), share),
+        valid=None if valid is None or valid.all() else valid,
+        faulty=faulty,
+        probe=None if scan.probe is None else _reduced_probe(scan.probe, window, bin),
+        optics=replace(
+            scan.optics,
+            detector_pitch=None if pitch is None else (pitch[0] * bin, pitch[1] * bin),
+        ),
+        notes=(
+            *scan.notes,
+            f"Frames of {ky} x {kx} pixels were cropped to {height} x {width}"
+            + (f" and binned to {height // bin} x {width // bin}." if bin > 1 else "."),
+        ),
+    )
+
+
+def reduced_reconstruction(
+    made: Reconstruction, whole: Scan, crop: int | None = None, bin: int = 1
+) -> Reconstruction:
+    """Bring a reconstruction from whole frames to what `reduced` leaves of them.
+
+    Parameters
+    ----------
+    made : Reconstruction
+        Of the whole frames; one whose probe has another size than these (that of the
+        reduced ones, say) or whose pixel is another stays as it is.
+    whole : Scan
+        Before it was reduced.
+    crop, bin : int
+        As given to `reduced`.
+
+    Returns
+    -------
+    Reconstruction
+        Probe and object without what only the pixels that were cropped off can tell, at the
+        larger pixel; of the probe the middle where pixels are summed.  The far field of
+        their product is that of the whole ones as far as detail that was cropped off
+        scatters little into what was kept.
+    """
+    ky, kx = whole.frame_shape
+    size = tuple((n if crop is None else crop) // bin * bin for n in (ky, kx))
+    if (size == (ky, kx) and bin == 1) or not is_of_whole(made, whole):
+        return made
+    window = _window((ky, kx), size)
+    share = np.array([size[0] / ky, size[1] / kx])
+    in_pixels = made.unit == "pixel"
+    scale = share if in_pixels else np.ones(2)
+    pixel = np.asarray(made.pixel_size) / (1.0 if in_pixels else share)
+    origin = np.asarray(made.origin) * scale
+    return replace(
+        made,
+        object=_coarser(made.object, (ky, kx), (size[0], size[1])),
+        probe=None if made.probe is None else _reduced_probe(made.probe, window, bin),
+        pixel_size=(float(pixel[0]), float(pixel[1])),
+        origin=(float(origin[0]), float(origin[1])),
+        positions=None if made.positions is None else made.positions * scale,
+    )
+
+
+def is_of_whole(made: Reconstruction, whole: Scan) -> bool:
+    """Whether a reconstruction has the probe, else the pixel, that belongs to whole frames."""
+    if made.probe is not None and made.probe.shape[-2:] != whole.frame_shape:
+        return False
+    if made.unit == "pixel" or whole.unit == "pixel" or whole.pixel_size is None:
+        return True
+    return np.allclose(made.pixel_size, whole.pixel_size, rtol=_TOLERANCE, atol=0)
+
+
+def _coarser(
+    image: NDArray[np.complex64], whole: tuple[int, int], kept: tuple[int, int]
+) -> NDArray[np.complex64]:
+    """Sample an image (ny, nx) at whole / kept of its pixels, from its first one on."""
+    values: NDArray[np.complex128] = image.astype(np.complex128)
+    for axis, (n, m) in enumerate(zip(whole, kept, strict=True)):
+        if n == m:
+            continue
+        values = np.moveaxis(values, axis, 0)
+        length = len(values)
+        # A length of which the share is whole, and a seam that is not the image's.
+        unit = n // math.gcd(n, m)
+        longer = -(-(length + length // 4) // unit) * unit
+        padded = np.pad(values, ((0, longer - length), (0, 0)), mode="edge")
+        few = longer * m // n
+        far = np.fft.fftshift(np.fft.fft(padded, axis=0), axes=0)
+        start = longer // 2 - few // 2
+        near = np.fft.ifft(np.fft.ifftshift(far[start : start + few], axes=0), axis=0)
+        values = np.moveaxis(near[: -(-length * m // n)] * (m / n), 0, axis)
+    return np.ascontiguousarray(values, np.complex64)
+
+
+def _window(whole: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
+    """The middle of a frame."""
+    top, left = (n // 2 - m // 2 for n, m in zip(whole, size, strict=True))
+    return slice(top, top + size[0]), slice(left, left + size[1])
+
+
+def _pixel_of(
+    scan: Scan, size: tuple[int, ...], share: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Object pixel (y, x) of cropped frames; a product of as many pixels tells it already."""
+    pixel = scan.pixel_size
+    if pixel is None or scan.unit == "pixel":
+        return pixel
+    expected = scan.optics.object_pixel((size[0], size[1]))
+    if expected is not None and np.allclose(pixel, expected, rtol=_TOLERANCE, atol=0):
+        return pixel
+    return pixel[0] / share[0], pixel[1] / share[1]
+
+
+def _sum_type(dtype: np.dtype[Any], bin: int) -> np.dtype[Any]:
+    """A type that holds the sum of a square of pixels."""
+    if dtype.kind not in "biu":
+        return dtype
+    small = dtype.itemsize <= 2 and bin <= 256
+    if dtype.kind == "i":
+        return np.dtype(np.int32 if small and bin <= 128 else np.int64)
+    return np.dtype(np.uint32 if small else np.uint64)
+
+
+def _summed(image: NDArray[Any], bin: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    *lead, ky, kx = image.shape
+    blocks = image.reshape(*lead, ky // bin, bin, kx // bin, bin)
+    return np.asarray(blocks.sum(axis=(-3, -1), dtype=dtype))
+
+
+def _cropped_faults(faulty: FaultyPixels, window: tuple[slice, slice]) -> FaultyPixels:
+    return replace(
+        faulty,
+        excess=faulty.excess[window],
+        lack=faulty.lack[window],
+        saturated=faulty.saturated[window],
+        usable=faulty.usable[window],
+    )
+
+
+def _reduced_probe(
+    probe: NDArray[np.complex64], window: tuple[slice, slice], bin: int
+) -> NDArray[np.complex64]:
+    """Probe (modes, py, px) whose far field is the cropped one; binned, its middle."""
+    axes = (-2, -1)
+    far = np.fft.fft2(np.fft.ifftshift(probe, axes), norm="ortho")
+    kept = np.fft.fftshift(far, axes)[(..., *window)]
+    near = np.fft.ifft2(np.fft.ifftshift(kept, axes), norm="ortho")
+    whole = np.fft.fftshift(near, axes)
+    height, width = (n // bin for n in whole.shape[-2:])
+    top, left = whole.shape[-2] // 2 - height // 2, whole.shape[-1] // 2 - width // 2
+    return np.asarray(whole[..., top : top + height, left : left + width], np.complex64)

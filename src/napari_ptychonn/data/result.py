@@ -1,0 +1,134 @@
+"""What a prediction run leaves behind, as one value that can be written and compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.data.patch_store import PatchSet
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.scan import Optics, Scan, Unit
+from napari_ptychonn.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_ptychonn.stitching.mosaic import MosaicImage
+    from napari_ptychonn.stitching.uncertainty import Trust
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """Single-shot predictions and their mosaic for one scan.
+
+    Attributes
+    ----------
+    predictions : Patches or LazyPatches
+        For m scan points; many of them are not in memory (`LazyPatches`).
+    positions : ndarray of float64
+        (m, 2) where each prediction lies, (y, x), in `unit`.
+    mosaic : MosaicImage
+        Their overlap average.
+    unit : {'m', 'pixel'}
+        Unit of positions, pixel size and origin.
+    probe : ndarray of complex64 or None
+        (modes, py, px), the probe of the training reconstruction.
+    trust : Trust or None
+        How far to trust each prediction.
+    held_out : ndarray of int64 or None
+        Scan points that had no part in training (neither training, validation
+        nor the gap between them); None when predicted with a model of another scan.
+    optics : Optics
+        As known from the scan.
+    name : str
+        Of the scan.
+    provenance : dict
+        Model, versions, seed: plain JSON values.
+    seconds : float or None
+        That predicting and stitching took, importing not counted, where known.
+    """
+
+    predictions: PatchSet
+    positions: NDArray[np.float64]
+    mosaic: MosaicImage
+    unit: Unit = "pixel"
+    probe: NDArray[np.complex64] | None = None
+    trust: Trust | None = None
+    held_out: NDArray[np.int64] | None = None
+    optics: Optics = field(default_factory=Optics)
+    name: str = "scan"
+    provenance: dict[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+
+    def starting_point(self) -> Reconstruction:
+        """The mosaic as the object that an iterative reconstruction starts from.
+
+        Returns
+        -------
+        Reconstruction
+            Object with 1+0j where nothing was predicted, probe and positions on
+            its one grid: `Reconstruction.pixel_index` gives the (row, column) of
+            each predicted frame.
+        """
+        known = np.isfinite(self.mosaic.phase)
+        values = self.mosaic.amplitude * np.exp(1j * self.mosaic.phase)
+        return Reconstruction(
+            object=np.where(known, values, 1.0).astype(np.complex64),
+            pixel_size=self.mosaic.pixel_size,
+            origin=self.mosaic.origin,
+            unit=self.unit,
+            probe=self.probe,
+            indices=self.predictions.indices,
+            positions=self.positions,
+            algorithm="PtychoNN",
+            name=f"PtychoNN of {self.name}",
+        )
+
+    def place(self, reconstruction: Reconstruction) -> tuple[Reconstruction, NDArray[np.float64]]:
+        """Place a reconstruction of the same scan under the predicted frames.
+
+        Parameters
+        ----------
+        reconstruction : Reconstruction
+            Of the same scan.
+
+        Returns
+        -------
+        placed : Reconstruction
+            With its origin in this result's coordinates.
+        positions : ndarray of float64
+            (m, 2) where each predicted frame lies, (y, x), in `unit`.
+
+        Raises
+        ------
+        InputError
+            When the reconstruction lists none of the predicted frames.
+        """
+        listed = _renumbered(reconstruction, self.predictions.indices)
+        return listed.under(self._as_scan())
+
+    def _as_scan(self) -> Scan:
+        """What placing needs of a scan: the positions of the predicted frames."""
+        return Scan(
+            frames=np.broadcast_to(np.uint8(0), (len(self.predictions), 1, 1)),
+            positions=self.positions,
+            unit=self.unit,
+            pixel_size=self.mosaic.pixel_size,
+            name=f"the result of {self.name}",
+        )
+
+
+def _renumbered(reconstruction: Reconstruction, predicted: NDArray[np.int64]) -> Reconstruction:
+    """Let a reconstruction list rows of the result instead of scan points."""
+    if reconstruction.indices is None or reconstruction.positions is None:
+        return reconstruction
+    _, rows, own = np.intersect1d(predicted, reconstruction.indices, return_indices=True)
+    if not len(rows):
+        raise InputError(
+            f"{reconstruction.name} was made from other frames than those of the result, "
+            "so nothing says where its object lies under them."
+        )
+    return replace(
+        reconstruction, indices=rows.astype(np.int64), positions=reconstruction.positions[own]
+    )

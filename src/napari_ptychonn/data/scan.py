@@ -1,0 +1,281 @@
+"""A ptychographic scan: diffraction frames and where the beam was for each."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.errors import InputError
+
+Unit = Literal["m", "pixel"]
+"""Unit of positions and pixel sizes: metres, or object pixels when the scan is not calibrated."""
+
+PLANCK_TIMES_C = 1.986445857148928e-25
+"""Planck constant times the speed of light, J m (exact in the 2019 SI)."""
+
+ELECTRONVOLT = 1.602176634e-19
+"""One electronvolt in joules (exact in the 2019 SI)."""
+
+_ELECTRON_REST_KEV = 510.99895
+_ELECTRONS_KEV = (36.0, 400.0)
+
+
+@runtime_checkable
+class FrameStack(Protocol):
+    """What holds the frames: a NumPy array, a memory map, or a lazy view of a file.
+
+    Indexed like a NumPy array of three axes; along the first axis an integer,
+    a slice or a one-dimensional integer array.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ky, kx)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of one count."""
+        ...
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Read the selected frames, and nothing else."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optics:
+    """What the beamline knows about the beam and the detector; None where unknown.
+
+    Attributes
+    ----------
+    wavelength : float or None
+        m.
+    detector_distance : float or None
+        Sample to detector, m.
+    detector_pitch : tuple of float or None
+        Size of one detector pixel, (y, x), m.
+    """
+
+    wavelength: float | None = None
+    detector_distance: float | None = None
+    detector_pitch: tuple[float, float] | None = None
+
+    @classmethod
+    def from_energy(cls, energy_ev: float, **known: Any) -> Optics:
+        """Build from the photon energy in eV."""
+        return cls(wavelength=PLANCK_TIMES_C / (energy_ev * ELECTRONVOLT), **known)
+
+    @property
+    def energy_kev(self) -> float | None:
+        """Photon energy, keV."""
+        if self.wavelength is None:
+            return None
+        return PLANCK_TIMES_C / (self.wavelength * ELECTRONVOLT) / 1e3
+
+    @property
+    def electron_kev(self) -> float | None:
+        """Energy, keV, of electrons of this wavelength; None where it is one of photons.
+
+        Electron microscopes use 1.6 to 6 pm; photons of that are gamma rays.
+        """
+        photon = self.energy_kev
+        if photon is None:
+            return None
+        rest = _ELECTRON_REST_KEV
+        kinetic = rest * (np.sqrt(1 + (photon / rest) ** 2) - 1)
+        low, high = _ELECTRONS_KEV
+        return float(kinetic) if low <= kinetic <= high else None
+
+    @property
+    def beam(self) -> str:
+        """Energy and kind of the beam for a person: '8.8 keV', '200 keV electrons'; '' unknown."""
+        if self.electron_kev is not None:
+            return f"{self.electron_kev:.4g} keV electrons"
+        return "" if self.energy_kev is None else f"{self.energy_kev:.4g} keV"
+
+    def object_pixel(self, frame_shape: tuple[int, int]) -> tuple[float, float] | None:
+        """Far-field object pixel λ·z / (N·pitch), (y, x), m; None when something is unknown.
+
+        Parameters
+        ----------
+        frame_shape : tuple of int
+            Detector pixels (ky, kx) that take part: cropping the detector
+            makes the object pixel larger, binning does not change it.
+        """
+        if self.wavelength is None or self.detector_distance is None or self.detector_pitch is None:
+            return None
+        y, x = (
+            self.wavelength * self.detector_distance / (n * pitch)
+            for n, pitch in zip(frame_shape, self.detector_pitch, strict=True)
+        )
+        return y, x
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scan:
+    """Diffraction frames and scan positions, joined: frame ``i`` was taken at position ``i``.
+
+    Attributes
+    ----------
+    frames : FrameStack
+        (n, ky, kx) counts, zero frequency at element (ky // 2, kx // 2); lazy.
+    positions : ndarray of float64
+        (n, 2), (y, x): the beam's centre on the sample, in `unit`; +y towards
+        larger rows of the object, +x towards larger columns.
+    unit : {'m', 'pixel'}
+        Unit of `positions` and `pixel_size`.
+    pixel_size : tuple of float or None
+        Object pixel (y, x) in `unit`; (1.0, 1.0) for a scan in pixels; None for
+        a scan in metres whose geometry is unknown.
+    valid : ndarray of bool or None
+        (ky, kx), False where the detector has no trustworthy count; None when
+        every pixel is good.
+    line : ndarray of int64 or None
+        (n,), scan line of each point, or None when the scan has no lines.
+    probe : ndarray of complex64 or None
+        (modes, ky, kx), a probe that came with the scan.
+    optics : Optics
+        Wavelength, distance and detector pitch, where known.
+    name : str
+        What to call the scan on screen.
+    source : Path or None
+        The file it came from.
+    notes : tuple of str
+        What a user should know about how the file was understood, one
+        sentence each: counts of frames without position, masks, guesses.
+    faulty : FaultyPixels or None
+        What was found of hot, dead and saturated pixels; those it says are bad
+        are False in `valid`.
+    findings : tuple of str
+        What is doubtful about the scan, one sentence each (see `core.sanity`).
+    """
+
+    frames: FrameStack
+    positions: NDArray[np.float64]
+    unit: Unit = "pixel"
+    pixel_size: tuple[float, float] | None = None
+    valid: NDArray[np.bool_] | None = None
+    line: NDArray[np.int64] | None = None
+    probe: NDArray[np.complex64] | None = None
+    optics: Optics = field(default_factory=Optics)
+    name: str = "scan"
+    source: Path | None = None
+    notes: tuple[str, ...] = ()
+    faulty: FaultyPixels | None = None
+    findings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        positions = np.ascontiguousarray(self.positions, dtype=np.float64)
+        object.__setattr__(self, "positions", positions)
+        if self.unit == "pixel" and self.pixel_size is None:
+            object.__setattr__(self, "pixel_size", (1.0, 1.0))
+        if len(self.frames.shape) != 3:
+            raise InputError(
+                f"{self.name}: expected frames (n, ky, kx), got shape {tuple(self.frames.shape)}."
+            )
+        if positions.shape != (len(self), 2):
+            raise InputError(
+                f"{self.name}: expected one (y, x) position for each of {len(self)} frames, "
+                f"got shape {positions.shape}."
+            )
+        if not np.isfinite(positions).all():
+            bad = int((~np.isfinite(positions).all(axis=1)).sum())
+            raise InputError(f"{self.name}: {bad} of {len(self)} positions are not finite numbers.")
+        if self.valid is not None and self.valid.shape != self.frame_shape:
+            raise InputError(
+                f"{self.name}: expected a mask of shape {self.frame_shape}, got {self.valid.shape}."
+            )
+        if self.line is not None and self.line.shape != (len(self),):
+            raise InputError(
+                f"{self.name}: expected {len(self)} scan-line numbers, got {self.line.shape}."
+            )
+
+    def __len__(self) -> int:
+        """Number of scan points."""
+        return int(self.frames.shape[0])
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Detector pixels (ky, kx)."""
+        _, ky, kx = self.frames.shape
+        return ky, kx
+
+    @cached_property
+    def step(self) -> float:
+        """Median distance of a scan point to its nearest neighbour, in `unit`; 0 for one point."""
+        from scipy.spatial import cKDTree
+
+        if len(self) < 2:
+            return 0.0
+        distance, _ = cKDTree(self.positions).query(self.positions, k=2)
+        return float(np.median(np.asarray(distance)[:, 1]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells this scan from others: a hash of its positions, frame shape and two frames."""
+        digest = hashlib.sha256(self.positions.tobytes())
+        digest.update(repr((len(self), self.frame_shape)).encode())
+        ends = np.unique([0, len(self) - 1]) if len(self) else np.empty(0, np.int64)
+        digest.update(np.ascontiguousarray(self.read(ends), np.float64).tobytes())
+        return digest.hexdigest()[:16]
+
+    def read(
+        self, indices: NDArray[np.integer[Any]], window: tuple[slice, slice] | None = None
+    ) -> NDArray[Any]:
+        """Read some frames into memory, in the order asked for.
+
+        Parameters
+        ----------
+        indices : ndarray of int
+            (m,) scan points; any order, repeats allowed.
+        window : tuple of slice, optional
+            Detector rows and columns to read; the whole frame by default.
+
+        Returns
+        -------
+        ndarray
+            (m, ky, kx) counts as stored.
+        """
+        rows, columns = window if window is not None else (slice(None), slice(None))
+        wanted, back = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+        if len(wanted) and np.all(np.diff(wanted) == 1):
+            # A contiguous slice is one slab for HDF5; an index list is not.
+            block = self.frames[int(wanted[0]) : int(wanted[-1]) + 1, rows, columns]
+        else:
+            block = self.frames[wanted, rows, columns]
+        block = np.asarray(block)
+        return block if np.array_equal(back, np.arange(len(block))) else block[back]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Findings, and what was found of faulty pixels."""
+        told = "" if self.faulty is None else self.faulty.sentence
+        return (*self.findings, told) if told else self.findings
+
+    def masked_above(self, contrast: float | None) -> Scan:
+        """Mask more or fewer of the faulty pixels: the same scan with another `valid`.
+
+        Parameters
+        ----------
+        contrast : float or None
+            See `FaultyPixels`; None leaves them in.
+        """
+        if self.faulty is None:
+            return self
+        faulty = self.faulty.masked_above(contrast)
+        return replace(self, faulty=faulty, valid=faulty.valid)
+
+    def in_metres(self, pixel_size: tuple[float, float]) -> Scan:
+        """Calibrate: the same scan in metres, given the object pixel (y, x) in metres."""
+        if self.unit == "m":
+            return replace(self, pixel_size=pixel_size)
+        positions = self.positions * np.asarray(pixel_size)
+        return replace(self, positions=positions, unit="m", pixel_size=pixel_size)

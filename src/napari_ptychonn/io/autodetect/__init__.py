@@ -1,0 +1,1 @@
+"""Datasets recognised by shape and name where no layout fits."""

@@ -1,0 +1,1 @@
+"""HDF5 files, read under a policy for links, filters and sizes."""

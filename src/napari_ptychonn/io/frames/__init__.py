@@ -1,0 +1,1 @@
+"""Diffraction frames that stay in their file until they are read."""

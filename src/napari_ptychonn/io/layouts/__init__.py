@@ -1,0 +1,1 @@
+"""Where each program keeps frames, positions, probe and object in its files."""

@@ -1,0 +1,227 @@
+"""A file seen through a layout: ask for a quantity, get the array or the number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_ptychonn.io.containers.series import SeriesArray, without_gap
+from napari_ptychonn.io.containers.tree import Array, Tree
+from napari_ptychonn.io.layouts.builtin import LAYOUTS
+from napari_ptychonn.io.layouts.layout import Field, Layout
+from napari_ptychonn.io.layouts.paths import ANY, exists, matches
+from napari_ptychonn.io.layouts.user import user_layouts
+from napari_ptychonn.io.units import factor, spelled
+
+_MOST_NUMBERS = 2**20
+"""A scalar may be kept once for each frame; longer arrays are something else."""
+
+_ENTRIES = ("entry_1", "entry", "entry1")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contents:
+    """An open file, the group in it that is read, and the layout of that group.
+
+    Attributes
+    ----------
+    tree : Tree
+        The open file.
+    layout : Layout
+        Where everything is.
+    group : str
+        Path that the layout's paths start from; '' for the root.
+    notes : tuple of str
+        How the layout was arrived at, where that was a guess.
+    """
+
+    tree: Tree
+    layout: Layout
+    group: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def what(self) -> str:
+        """File and group, for messages."""
+        return f"{self.tree.file}::/{self.group}" if self.group else str(self.tree.file)
+
+    def array(self, quantity: str) -> Array | None:
+        """Return the array of a quantity, by its name in `Layout`."""
+        where: Field | None = getattr(self.layout, quantity)
+        if where is None:
+            return None
+        empty = None
+        for path in self._paths(where):
+            if "@" in path:
+                continue
+            found = self._arrays_at(path, where.every)
+            if found is None or self._is_object(quantity, found):
+                continue
+            if math.prod(found.shape):
+                return found
+            empty = empty or found  # a writer's stand-in for what another path has
+        return empty
+
+    def _is_object(self, quantity: str, array: Array) -> bool:
+        """A .npy file may hold frames or an object, and says so by its type only."""
+        return quantity == "frames" and self.tree.container == "NPY" and array.dtype.kind == "c"
+
+    def where(self, quantity: str) -> str | None:
+        """Return the path of a quantity that is there, from the root of the file.
+
+        'owner@name' for an attribute; with its '*' where all that fit are taken.
+        """
+        where: Field | None = getattr(self.layout, quantity)
+        for path in self._paths(where):
+            if "@" in path:
+                if self.tree.attribute(*path.split("@", 1)) is not None:
+                    return path
+            elif where is not None and self._arrays_at(path, where.every) is not None:
+                return path
+        return None
+
+    def value(self, quantity: str) -> Any | None:
+        """Return the stored scalar of a quantity, unscaled: a one-element array or an attribute."""
+        where: Field | None = getattr(self.layout, quantity)
+        if where is not None and where.constant is not None:
+            return where.constant
+        for path in self._paths(where):
+            value = self._value_at(path, where)
+            if value is not None:
+                return value
+        return None
+
+    def number(self, quantity: str) -> float | None:
+        """Return a scalar in SI units; None where it is missing, zero or no number."""
+        where: Field | None = getattr(self.layout, quantity)
+        if where is not None and where.constant is not None:
+            return where.constant or None
+        for path in self._paths(where):
+            number = _as_number(self._value_at(path, where))
+            # Writers put 0 where they do not know; real products have a 0 probe pixel.
+            if where is not None and number:
+                told = None if where.fixed else self._factor_at(path)
+                sign = -1.0 if where.scale < 0 else 1.0
+                return number * (where.scale if told is None else sign * told)
+        return None
+
+    def told_unit(self, path: str) -> str | None:
+        """Return the unit that an array names in an attribute of its own."""
+        for name in ("units", "unit"):
+            if unit := spelled(self.tree.attribute(path, name)):
+                return unit
+        return None
+
+    def text(self, quantity: str) -> str | None:
+        """Return a scalar as text."""
+        value = self.value(quantity)
+        if isinstance(value, bytes):
+            value = value.decode(errors="replace")
+        return str(value) if value is not None and str(value) else None
+
+    def is_typed(self, quantity: str) -> bool:
+        """Whether a number was given by a person instead of the file."""
+        where: Field | None = getattr(self.layout, quantity)
+        return where is not None and where.constant is not None
+
+    def has(self, quantity: str) -> bool:
+        """Whether the quantity is there, as an array."""
+        return self.array(quantity) is not None
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether there is at least one scan position in the file."""
+        if (both := self.array("positions")) is not None:
+            return math.prod(both.shape) > 0
+        y, x = self.array("position_y"), self.array("position_x")
+        return y is not None and x is not None and math.prod(y.shape) > 0
+
+    def _paths(self, where: Field | None) -> Iterator[str]:
+        for path in where.paths if where is not None else ():
+            whole = f"{self.group}/{path}" if self.group and path[0] != "@" else self.group + path
+            if ANY in whole and "@" not in whole and where is not None and not where.every:
+                yield from matches(self.tree, whole)
+            else:
+                yield whole
+
+    def _arrays_at(self, path: str, every: bool) -> Array | None:
+        if not every or ANY not in path:
+            return self.tree.array(path)
+        found = [a for p in matches(self.tree, path) if (a := self.tree.array(p)) is not None]
+        parts, _ = without_gap(found)
+        return SeriesArray(parts, f"{self.tree.file}: {path}") if parts else None
+
+    def gap(self) -> str | None:
+        """Say which part of the frames is missing, where they are in several arrays."""
+        where = self.layout.frames
+        if where is None or not where.every or ANY not in (path := self._last_path(where)):
+            return None
+        found = [a for p in matches(self.tree, path) if (a := self.tree.array(p)) is not None]
+        return without_gap(found)[1]
+
+    def _last_path(self, where: Field) -> str:
+        """Return the pattern that the frames come from; '' where they are one array."""
+        paths = list(self._paths(where))
+        return next((p for p in paths if self._arrays_at(p, where.every) is not None), "")
+
+    def _value_at(self, path: str, where: Field | None) -> Any | None:
+        if "@" in path:
+            value = self.tree.attribute(*path.split("@", 1))
+        else:
+            array = self.tree.array(path)
+            if array is None or math.prod(array.shape) > _MOST_NUMBERS:
+                return None
+            value = array.read()
+        if value is None or isinstance(value, str | bytes):
+            return value
+        items = np.asarray(value).reshape(-1)
+        index = where.index if where is not None else None
+        if index is None or len(items) == 1:
+            return items[0] if len(items) == 1 else None
+        return items[index] if index < len(items) else None
+
+    def _factor_at(self, path: str) -> float | None:
+        if "@" in path:
+            return None
+        unit = self.told_unit(path)
+        return None if unit is None else factor(unit)
+
+
+def _as_number(value: Any | None) -> float | None:
+    try:
+        number = float(np.asarray(value).reshape(-1)[0]) if value is not None else None
+    except (TypeError, ValueError, IndexError):
+        return None
+    return number if number is not None and np.isfinite(number) else None
+
+
+def match(tree: Tree, group: str = "") -> Contents | None:
+    """Find the first row of the table that a group fits, or None."""
+    for layout in (*user_layouts(), *LAYOUTS):
+        if layout.container == tree.container and _fits(tree, group, layout):
+            return Contents(tree=tree, layout=layout, group=group, notes=layout.notes)
+    return None
+
+
+def match_entry(tree: Tree, group: str = "") -> Contents | None:
+    """Like `match`, looking into NeXus and CXI entries ('entry_1', ...) of the group too."""
+    entries = [g for g in _ENTRIES if exists(tree, f"{group}/{g}")]
+    found = (match(tree, f"{group}/{entry}".strip("/")) for entry in ("", *entries))
+    return next((contents for contents in found if contents is not None), None)
+
+
+def _fits(tree: Tree, group: str, layout: Layout) -> bool:
+    return all(any(_is_there(tree, group, p) for p in paths) for paths in layout.require)
+
+
+def _is_there(tree: Tree, group: str, path: str) -> bool:
+    if "@" in path:
+        owner, name = path.split("@", 1)
+        return tree.attribute(f"{group}/{owner}".strip("/"), name) is not None
+    if ANY in path:
+        return bool(matches(tree, f"{group}/{path}"))
+    return exists(tree, f"{group}/{path}")

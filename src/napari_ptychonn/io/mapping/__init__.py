@@ -1,0 +1,1 @@
+"""Which dataset is what, chosen by hand."""

@@ -1,0 +1,1 @@
+"""Scan positions: tables, units, axes, and the frames that they belong to."""

@@ -1,0 +1,98 @@
+"""Which column of an array of positions is y and which is x, and whether the file says so."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.containers.tree import Array, Tree
+
+_NAMES = ("axes", "columns", "column_names", "names", "labels", "order", "fields")
+"""Attributes that writers name columns in."""
+
+_COMPACT = re.compile(r"[xyz]{2,3}")
+_ENDING = re.compile(r".*?([xyz]{2,3})")
+_LETTER = re.compile(r"(?<![a-z])([xyz])(?![a-z])")
+_MOST = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Where the coordinates are.
+
+    Attributes
+    ----------
+    y, x : int
+        Columns (rows of an array (2, n) or (3, n)).
+    told : bool
+        Whether the file says so.
+    count : int
+        How many columns there are.
+    """
+
+    y: int
+    x: int
+    told: bool
+    count: int
+
+    @classmethod
+    def of(cls, tree: Tree, array: Array) -> Columns:
+        """Ask the attributes of an array, then the end of its name; guess otherwise."""
+        count = 3 if 3 in array.shape[-2:] else 2
+        told = (_named(tree.attribute(array.path, name)) for name in _NAMES)
+        ending = _ENDING.fullmatch(array.path.lower())
+        for letters in (*told, list(ending[1]) if ending else []):
+            if {"x", "y"} <= set(letters[:count]):
+                return cls(y=letters.index("y"), x=letters.index("x"), told=True, count=count)
+        if count == 2:
+            return cls(y=0, x=1, told=False, count=2)
+        first = 1 if _counts(array) else 0
+        return cls(y=first + 1, x=first, told=False, count=3)
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether they are the first two."""
+        return {self.y, self.x} == {0, 1}
+
+    @property
+    def note(self) -> str | None:
+        """What was assumed, for a person; None where the file says it."""
+        if self.told:
+            return None
+        if self.count == 2:
+            return "The file does not say the order of the coordinates; taken as (y, x)."
+        order = "(x, y, z)" if self.is_leading else "(number, x, y), because the first one counts"
+        return (
+            "The file does not say which of the three columns of positions are x and y; taken as "
+            f"{order}."
+        )
+
+
+def _named(told: Any | None) -> list[str]:
+    """Letters of the columns, '' for what is no coordinate: of 'x, y', 'yx' or ['n', 'y_um']."""
+    if told is None:
+        return []
+    values = np.atleast_1d(told).ravel().tolist()
+    words = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values]
+    if len(words) == 1:
+        text = words[0].strip(" ()[]").lower()
+        words = list(text) if _COMPACT.fullmatch(text) else re.split(r"[\s,;:/]+", text)
+    found = [_LETTER.search(word.lower().replace("_", " ")) for word in words]
+    return ["" if match is None else match[1] for match in found]
+
+
+def _counts(array: Array) -> bool:
+    """Whether the first of three columns is 0, 1, 2, … or 1, 2, 3, …."""
+    if math.prod(array.shape) > _MOST or array.dtype.kind not in "iuf" or len(array.shape) != 2:
+        return False
+    try:
+        values = np.asarray(array.read(), dtype=np.float64)
+    except InputError:  # a damaged array is told of where it is used
+        return False
+    first = values[:, 0] if values.shape[1] == 3 else values[0]
+    return len(first) > 2 and first[0] in (0, 1) and bool((np.diff(first) == 1).all())

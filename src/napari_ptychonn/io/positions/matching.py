@@ -1,0 +1,149 @@
+"""Which frame belongs to which position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.errors import InputError
+
+_LEAST_COMMON = 0.5
+"""Without numbers to join by, lists that differ by more than this are not of one scan."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Joined:
+    """Pairs of a frame and a position.
+
+    Attributes
+    ----------
+    frames, positions : ndarray of int64
+        (n,) rows in the file of each pair's frame and position.
+    numbers : ndarray of int64
+        (n,) the file's own number of each pair; increasing.
+    notes : tuple of str
+        How many of which were left out, and why.
+    """
+
+    frames: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.numbers)
+
+    def points_of(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Turn the file's frame numbers into scan points, and say which of them are in the scan."""
+        place = np.searchsorted(self.numbers, numbers)
+        place = np.minimum(place, max(len(self) - 1, 0))
+        known = np.isin(numbers, self.numbers)
+        return place.astype(np.int64), known
+
+
+def join(
+    what: str,
+    frames: int,
+    positions: NDArray[np.float64],
+    frame_numbers: NDArray[np.int64] | None = None,
+    position_numbers: NDArray[np.int64] | None = None,
+) -> Joined:
+    """Pair frames and positions: by number where the file has numbers, else in order.
+
+    Parameters
+    ----------
+    what : str
+        The file, for messages.
+    frames : int
+        How many frames there are.
+    positions : ndarray of float64
+        (m, 2); where not finite, the frame is left out.
+    frame_numbers, position_numbers : ndarray of int64, optional
+        Their numbers in the file; counted from 0 where one of the two is missing.
+    """
+    if frame_numbers is None and position_numbers is None:
+        joined = _in_order(what, frames, len(positions))
+    else:
+        joined = _by_number(
+            what,
+            _numbers_or_count(what, "frames", frame_numbers, frames),
+            _numbers_or_count(what, "positions", position_numbers, len(positions)),
+        )
+    return _finite(what, joined, positions)
+
+
+def _numbers_or_count(
+    what: str, whose: str, numbers: NDArray[np.int64] | None, count: int
+) -> NDArray[np.int64]:
+    if numbers is None:
+        return np.arange(count, dtype=np.int64)
+    if len(numbers) != count:
+        raise InputError(
+            f"{what}: expected {count} numbers for {count} {whose}, got {len(numbers)}."
+        )
+    return numbers
+
+
+def _in_order(what: str, frames: int, positions: int) -> Joined:
+    n = min(frames, positions)
+    notes: tuple[str, ...] = ()
+    if frames != positions:
+        if n < _LEAST_COMMON * max(frames, positions):
+            raise InputError(
+                f"{what}: {frames} frames and {positions} positions, and nothing in the file says "
+                "which belong together."
+            )
+        more, left = ("frames", frames - n) if frames > n else ("positions", positions - n)
+        notes = (
+            f"{frames} frames and {positions} positions without numbers to join them by: the "
+            f"first {n} of each were taken, the last {left} {more} were left out.",
+        )
+    rows = np.arange(n, dtype=np.int64)
+    return Joined(frames=rows, positions=rows, numbers=rows, notes=notes)
+
+
+def _by_number(what: str, frames: NDArray[np.int64], positions: NDArray[np.int64]) -> Joined:
+    numbers, of_frames, of_positions = np.intersect1d(frames, positions, return_indices=True)
+    if not len(numbers):
+        raise InputError(
+            f"{what}: none of the {len(positions)} positions has the number of one of the "
+            f"{len(frames)} frames."
+        )
+    notes = []
+    for name, all_of_them in (("frames", frames), ("positions", positions)):
+        unique = len(np.unique(all_of_them))
+        if left := unique - len(numbers):
+            other = "position" if name == "frames" else "frame"
+            notes.append(
+                f"{left} of {len(all_of_them)} {name} have no {other} with their number and were "
+                "left out."
+            )
+        if twice := len(all_of_them) - unique:
+            notes.append(f"{twice} {name} repeat the number of an earlier one and were left out.")
+    return Joined(
+        frames=of_frames.astype(np.int64),
+        positions=of_positions.astype(np.int64),
+        numbers=numbers.astype(np.int64),
+        notes=tuple(notes),
+    )
+
+
+def _finite(what: str, joined: Joined, positions: NDArray[np.float64]) -> Joined:
+    good = np.asarray(np.isfinite(positions[joined.positions]).all(axis=1), dtype=bool)
+    if good.all():
+        return joined
+    bad = int((~good).sum())
+    if not good.any():
+        raise InputError(f"{what}: none of the {bad} positions is a finite number.")
+    return Joined(
+        frames=joined.frames[good],
+        positions=joined.positions[good],
+        numbers=joined.numbers[good],
+        notes=(
+            *joined.notes,
+            f"{bad} of {len(good)} positions are not finite numbers; their frames were left out.",
+        ),
+    )

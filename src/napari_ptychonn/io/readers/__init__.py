@@ -1,0 +1,1 @@
+"""Scans, reconstructions and results out of files of any layout."""

@@ -1,0 +1,235 @@
+"""The one door: whatever a file calls things, what comes out here is a valid `Scan`."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.data.checks import findings
+from napari_ptychonn.data.frame_sample import FrameSample
+from napari_ptychonn.data.scan import Optics, Scan
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.autodetect.recognise import why_not_labels
+from napari_ptychonn.io.containers.tree import Array
+from napari_ptychonn.io.frames.lazy_frames import LazyFrames
+from napari_ptychonn.io.frames.source import ArraySource, Source
+from napari_ptychonn.io.frames.transforms import TRANSPOSED
+from napari_ptychonn.io.layouts.optics import read_optics
+from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.positions.matching import Joined
+from napari_ptychonn.io.positions.positions import Positions
+from napari_ptychonn.io.positions.raster import find_lines, lines_of_raster
+from napari_ptychonn.io.readers.geometry import centre_shift, pixel_size, read_probe, window_shape
+from napari_ptychonn.io.readers.near_field import note_on_field
+from napari_ptychonn.io.readers.orientation import Shaping
+from napari_ptychonn.io.readers.sources import Sources
+
+logger = logging.getLogger(__name__)
+
+_UNCALIBRATED = (
+    "The object pixel size is not known: energy, detector distance and detector pitch are not all "
+    "in the file."
+)
+
+_GROWING = "The file is still being written; this is what was in it when it was opened."
+
+
+def admit(sources: Sources) -> Scan:
+    """Make a scan of what was found, and note everything that was guessed, masked or left out."""
+    positions = sources.positions()
+    joined = sources.join(positions)
+    ky, kx = sources.array.shape[-2:]
+    shaping = Shaping.of(sources.frames, (ky, kx))
+    stack, sample, frame_notes = _stack(sources, shaping, joined, len(positions))
+    optics, optics_notes = _optics(sources, shaping)
+    usable, mask_notes = _usable(sources.frames, shaping, sample, stack.corner)
+    faulty = FaultyPixels.find(
+        sample.frames, usable, of=sample.of, ceiling=sources.frames.number("ceiling")
+    )
+    places = sources.places if sources.places is not None else sources.frames
+    typed = sources.frames.is_typed("pixel_y")
+    pixel = pixel_size(sources.frames if typed else places, optics, stack.shape[1:])
+    probe, probe_notes = _probe(places, sources.frames, stack)
+    labels = why_not_labels(sources.frames)
+    scan = Scan(
+        frames=stack,
+        positions=_centred(places, positions, stack, pixel)[joined.positions],
+        unit=positions.unit,
+        pixel_size=pixel if positions.unit == "m" else None,
+        valid=faulty.valid,
+        faulty=faulty,
+        line=_line(sources, positions, joined),
+        probe=probe,
+        optics=optics,
+        name=sources.frames.tree.file.name.split(".")[0],
+        source=sources.frames.tree.file,
+        notes=(
+            *sources.notes,
+            *((_GROWING,) if sources.frames.tree.still_written else ()),
+            *positions.notes,
+            *joined.notes,
+            *shaping.notes,
+            *frame_notes,
+            *mask_notes,
+            *probe_notes,
+            *optics_notes,
+            *(() if labels is None else (f"{labels[0].upper()}{labels[1:]}.",)),
+        ),
+    )
+    if scan.unit == "pixel" and pixel is not None and places.layout.position_unit == "pixel":
+        scan = scan.in_metres(pixel)
+    scan = _with_field(scan)
+    scan = replace(scan, findings=findings(scan, sample))
+    stack.close()
+    for note in scan.notes:
+        logger.info("%s: %s", scan.name, note)
+    return scan
+
+
+def _stack(
+    sources: Sources, shaping: Shaping, joined: Joined, positions: int
+) -> tuple[LazyFrames, FrameSample, list[str]]:
+    layout = sources.frames.layout
+    source, notes = _source(sources, shaping, positions)
+    stack = LazyFrames(source, amplitude=layout.amplitude)
+    if not np.array_equal(joined.frames, np.arange(len(stack))):
+        stack = stack.chosen(joined.frames)
+    if layout.amplitude:
+        notes.append("The file holds amplitudes; their squares are taken as counts.")
+    sample = FrameSample.of_stack(stack)
+    corner = layout.zero_frequency == "corner"
+    if layout.zero_frequency == "detect":
+        corner = sample.has_zero_frequency_at_corner()
+    if corner:
+        stack = stack.with_corner(True)
+        sample = replace(sample, frames=np.fft.fftshift(sample.frames, axes=(-2, -1)))
+        notes.append("Zero frequency is stored at the corner of the frames; moved to the centre.")
+    return stack, sample, notes
+
+
+def _source(sources: Sources, shaping: Shaping, positions: int) -> tuple[Source, list[str]]:
+    source: Source = sources.array.source()
+    if not sources.frame_axis_is_last(positions):
+        return shaping.source(source), []
+    if sources.frames.tree.container == "HDF5":
+        raise InputError(
+            f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
+            f"{sources.array.shape} for {positions} positions."
+        )
+    turned = np.moveaxis(sources.array.read(), -1, 0)
+    return ArraySource(turned), ["Frames are stored as (ky, kx, n); the axes were reordered."]
+
+
+def _optics(sources: Sources, shaping: Shaping) -> tuple[Optics, tuple[str, ...]]:
+    """Take each number from the file of frames, else from the neighbour."""
+    optics, notes = read_optics(sources.frames)
+    if optics.detector_pitch is not None and shaping.orientation & TRANSPOSED:
+        optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
+    if sources.places is None or sources.places is sources.frames:
+        return optics, notes
+    other, other_notes = read_optics(sources.places)
+    merged = Optics(
+        wavelength=optics.wavelength or other.wavelength,
+        detector_distance=optics.detector_distance or other.detector_distance,
+        detector_pitch=optics.detector_pitch or other.detector_pitch,
+    )
+    return merged, (*notes, *other_notes)
+
+
+def _usable(
+    contents: Contents, shaping: Shaping, sample: FrameSample, corner: bool
+) -> tuple[NDArray[np.bool_], list[str]]:
+    shape = sample.frames.shape[1:]
+    bad, notes = _masked(contents, shaping, (int(shape[0]), int(shape[1])), corner)
+    if (dark := contents.array("dark")) is not None:
+        notes.append(f"There is a dark frame in {dark.path}; it was not subtracted.")
+    marked = sample.invalid_pixels() & ~bad
+    if count := int(marked.sum()):
+        notes.append(
+            f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
+            f"count in {len(sample.frames)} of {sample.of} frames looked at; they are masked."
+        )
+    usable = ~(bad | marked)
+    if not usable.any():
+        raise InputError(f"{contents.what}: every detector pixel is marked as bad.")
+    return usable, notes
+
+
+def _masked(
+    contents: Contents, shaping: Shaping, shape: tuple[int, int], corner: bool
+) -> tuple[NDArray[np.bool_], list[str]]:
+    nothing = np.zeros(shape, dtype=bool)
+    array = contents.array("mask")
+    if array is None:
+        return nothing, []
+    values, notes = _mask_image(array)
+    values = shaping.image(values)
+    if values.shape != shape:
+        return nothing, [
+            f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."
+        ]
+    bad = values == 0 if contents.layout.mask_marks == "good" else values != 0
+    if corner:
+        bad = np.fft.fftshift(bad)
+    masked = f"{int(bad.sum())} of {bad.size} detector pixels are masked by the file."
+    return bad, [*notes, masked]
+
+
+def _mask_image(array: Array) -> tuple[NDArray[Any], list[str]]:
+    """Read a mask; of one for each frame, the first."""
+    if len(array.shape) <= 2 or math.prod(array.shape) == 0:
+        return array.read(), []
+    source = array.source()
+    first = source.block((*(0 for _ in array.shape[:-2]), *(slice(0, n) for n in array.shape[-2:])))
+    source.close()
+    return first, [f"Of the masks in {array.path}, one for each frame, the first is used for all."]
+
+
+def _probe(
+    places: Contents, frames: Contents, stack: LazyFrames
+) -> tuple[NDArray[np.complex64] | None, list[str]]:
+    probe = read_probe(places)
+    if probe is None and frames is not places:
+        probe = read_probe(frames)
+    if probe is None or probe.shape[1:] == stack.shape[1:]:
+        return probe, []
+    return None, [
+        f"The probe has {probe.shape[1:]} pixels and the frames {stack.shape[1:]}; not used."
+    ]
+
+
+def _centred(
+    places: Contents,
+    positions: Positions,
+    stack: LazyFrames,
+    pixel: tuple[float, float] | None,
+) -> NDArray[np.float64]:
+    window = window_shape(places) or stack.shape[1:]
+    shift = centre_shift(places.layout, window)
+    if positions.unit == "pixel":
+        return positions.values + shift
+    # Without a pixel size there is no object to be half a pixel off from.
+    return positions.values if pixel is None else positions.values + shift * np.asarray(pixel)
+
+
+def _line(sources: Sources, positions: Positions, joined: Joined) -> NDArray[np.int64] | None:
+    if sources.is_raster:
+        return lines_of_raster(sources.lead)[joined.frames]
+    return find_lines(positions.values[joined.positions])
+
+
+def _with_field(scan: Scan) -> Scan:
+    found = note_on_field(scan)
+    if found is None:
+        notes = (*scan.notes, _UNCALIBRATED) if scan.pixel_size is None else scan.notes
+        return replace(scan, notes=notes)
+    note, is_near = found
+    # A near-field frame is a magnified picture: λz/(N·pitch) is not its pixel.
+    pixel = None if is_near else scan.pixel_size
+    return replace(scan, pixel_size=pixel, notes=(*scan.notes, note))

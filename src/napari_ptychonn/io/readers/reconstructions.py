@@ -1,0 +1,375 @@
+"""Reading what ePIE (or anything else) made of a scan."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.scan import Unit
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.autodetect.recognise import (
+    object_groups,
+    object_path,
+    recognise,
+    recognise_object,
+    why_not_labels,
+)
+from napari_ptychonn.io.containers.tree import Tree
+from napari_ptychonn.io.layouts.layout import Layout
+from napari_ptychonn.io.layouts.optics import read_optics
+from napari_ptychonn.io.layouts.resolved import Contents, match, match_entry
+from napari_ptychonn.io.location import Location
+from napari_ptychonn.io.positions.matching import Joined
+from napari_ptychonn.io.positions.positions import Positions, read_positions
+from napari_ptychonn.io.readers.geometry import (
+    Pair,
+    centre_shift,
+    pixel_size,
+    read_object,
+    read_probe,
+    window_shape,
+)
+from napari_ptychonn.io.readers.neighbours import neighbour_with_positions, read_numbers
+from napari_ptychonn.io.readers.sources import gather
+from napari_ptychonn.io.sandbox.opening import open_tree
+
+logger = logging.getLogger(__name__)
+
+PREFERRED = "epie"
+ROOT = "/"
+_ALGORITHMS = {"epie": "ePIE", "rpie": "rPIE", "pie": "PIE", "lsqml": "LSQML", "dm": "DM"}
+
+
+def list_reconstructions(path: str | Path, layout: Layout | None = None) -> tuple[str, ...]:
+    """List the reconstructions of a file, by the names that go after '::'.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or 'FILE::/group' for what lies in that group.
+    layout : Layout, optional
+        How the file is laid out, instead of what it would be recognised as.
+
+    Returns
+    -------
+    tuple of str
+        Sorted; '/' is the file as a whole.
+    """
+    location = Location.parse(path)
+    with open_tree(location) as tree:
+        return tuple(sorted(_names(tree, location.group, layout)))
+
+
+def read_reconstruction(
+    path: str | Path, layout: Layout | None = None, *, positions: str | Path | None = None
+) -> Reconstruction:
+    """Read a reconstructed object, its probe and its positions.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or 'FILE::/group'.  Of several, the one called 'epie', else
+        the first by name; which one is logged.
+    layout : Layout, optional
+        How the file is laid out, instead of what it would be recognised as;
+        the object that it names is used unless a group is named.
+    positions : str or Path, optional
+        The file (or 'FILE::DATASET') that the scan in the same file was read with,
+        where that was chosen.
+
+    Returns
+    -------
+    Reconstruction
+        `indices` are scan points of the scan that `read_scan` makes of the
+        same file, where it makes one.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it cannot be placed.
+    """
+    location = Location.parse(path)
+    with open_tree(location) as tree:
+        names = _names(tree, location.group, layout)
+        if not names:
+            return _from_neighbour(tree, location)
+        if layout is not None and layout.has_object and not location.group:
+            names = {name: found for name, found in names.items() if name == ROOT} or names
+        chosen, why = choose(sorted(names))
+        if why:
+            logger.info("%s: %s", tree.file, why)
+        contents = _contents(tree, names[chosen], layout)
+        return _read(contents, chosen, _joined(tree, location, layout, positions))
+
+
+def read_reconstruction_for(
+    scan: str | Path, path: str | Path, *, positions: str | Path | None = None
+) -> Reconstruction:
+    """Read the reconstruction of a scan whose positions may have been chosen by hand.
+
+    They count only for what lies in the file of the scan itself: another one numbers frames by
+    itself.
+
+    Parameters
+    ----------
+    scan : str or Path
+        What the scan was read from.
+    path, positions
+        See `read_reconstruction`.
+    """
+    is_within = Location.parse(path).is_in_file_of(Location.parse(scan))
+    return read_reconstruction(path, positions=positions if is_within else None)
+
+
+def choose(names: list[str]) -> tuple[str, str | None]:
+    """Return the default one of several reconstructions, and a sentence that says which."""
+    chosen = PREFERRED if PREFERRED in names else names[0]
+    if len(names) == 1:
+        return chosen, None
+    others = ", ".join(n for n in names if n != chosen)
+    return chosen, f"Of several reconstructions, {chosen} is used (others: {others})."
+
+
+def _told(tree: Tree, layout: Layout | None) -> Contents | None:
+    return None if layout is None else Contents(tree=tree, layout=layout)
+
+
+def _names(tree: Tree, group: str, layout: Layout | None = None) -> dict[str, tuple[str, str]]:
+    """Map each name to its (group, path of the object)."""
+    if group and not tree.exists(group):
+        raise InputError(f"{tree.file}: there is no group /{group}.")
+    found = object_groups(tree)
+    told = _told(tree, layout) or match_entry(tree, group) or match_entry(tree)
+    if told is not None and told.layout.has_object and (path := object_path(told)) is not None:
+        # The layout knows best; what its group holds is not listed twice.
+        found = [(told.group, path), *(f for f in found if f[1] != path)]
+    inside = [f for f in found if not group or f[0] == group or f[0].startswith(f"{group}/")]
+    if group and not inside:
+        held = ", ".join(sorted({g or ROOT for g, _ in found})) or "none"
+        raise InputError(f"{tree.file}: no reconstruction in /{group}; the file has: {held}.")
+    return {g or ROOT: (g, p) for g, p in inside}
+
+
+def _contents(tree: Tree, found: tuple[str, str], layout: Layout | None = None) -> Contents:
+    group, path = found
+    told = _told(tree, layout)
+    if told is not None and object_path(told) == path:
+        return told
+    contents = match(tree, group)
+    if contents is not None and object_path(contents) is not None:
+        return contents
+    return recognise_object(tree, group, path)
+
+
+def _from_neighbour(tree: Tree, location: Location) -> Reconstruction:
+    """Read the product beside a diffraction file."""
+    contents = match_entry(tree)
+    product = None
+    if contents is not None and contents.has("frames") and not contents.has_positions:
+        product = neighbour_with_positions(contents)
+    why = None if contents is None else why_not_labels(contents)
+    if product is None and why is not None:
+        raise InputError(f"{tree.file}: {why}.")
+    if product is None:
+        raise InputError(f"{tree.file}: holds no reconstruction (a complex 'object' was expected).")
+    with product.tree:
+        logger.info("%s: the reconstruction of %s is used.", tree.file, product.tree.file.name)
+        return _read(product, ROOT, _joined(tree, location))
+
+
+def _joined(
+    tree: Tree,
+    location: Location,
+    layout: Layout | None = None,
+    positions: str | Path | None = None,
+) -> Joined | None:
+    """How the scan of the same file numbers its points; None where there is no such scan."""
+    if tree.attribute("", "creator") is not None and tree.exists("probe_position_x_m"):
+        return None  # Files of our own list scan points already.
+    try:
+        places = None if positions is None else Location.parse(positions)
+        with gather(Location(file=location.file), layout, places) as sources:
+            return sources.join(sources.positions())
+    except InputError:
+        return None
+
+
+def _read(contents: Contents, name: str, joined: Joined | None) -> Reconstruction:
+    image, notes = read_object(contents)
+    for note in notes:
+        logger.info("%s: %s", contents.what, note)
+    places = _places(contents)
+    optics, _ = read_optics(contents)
+    unit, pixel = _pixel(contents, places, pixel_size(contents, optics, window_shape(contents)))
+    indices, positions = _listed(contents, places, joined, pixel, unit)
+    return Reconstruction(
+        object=image,
+        pixel_size=pixel,
+        origin=_origin(contents, image.shape, pixel, positions),
+        unit=unit,
+        probe=read_probe(contents),
+        indices=indices,
+        positions=positions,
+        algorithm=_algorithm(contents, name),
+        iterations=_iterations(contents),
+        name=_title(contents, name),
+        source=contents.tree.file,
+        seconds=_seconds(contents),
+    )
+
+
+def _places(contents: Contents) -> Positions | None:
+    if contents.has_positions:
+        return read_positions(contents)
+    if contents.layout.has_positions and contents.layout.name != "object as recognised":
+        return None
+    try:
+        scan = recognise(contents.tree)
+        return read_positions(scan) if scan.has_positions else None
+    except InputError:
+        return None
+
+
+def _pixel(contents: Contents, places: Positions | None, size: Pair | None) -> tuple[Unit, Pair]:
+    """Unit and pixel size that the object and its positions are given in."""
+    marked = contents.text("unit")
+    if marked == "pixel":
+        return "pixel", (1.0, 1.0)
+    if size is not None:
+        return "m", size
+    if places is None or places.unit == "pixel":
+        return "pixel", (1.0, 1.0)
+    raise InputError(
+        f"{contents.what}: the positions are in metres, but the file does not say how large an "
+        "object pixel is."
+    )
+
+
+def _listed(
+    contents: Contents,
+    places: Positions | None,
+    joined: Joined | None,
+    pixel: Pair,
+    unit: Unit,
+) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
+    if places is None or not len(places):
+        return None, None
+    scale = np.asarray(pixel)
+    values = places.values * scale if places.unit == "pixel" and unit == "m" else places.values
+    values = values + centre_shift(contents.layout, window_shape(contents)) * scale
+    numbers = read_numbers(contents, "position_indexes")
+    if numbers is None:
+        numbers = np.arange(len(values), dtype=np.int64)
+    if len(numbers) != len(values):
+        raise InputError(
+            f"{contents.what}: expected {len(values)} frame numbers for {len(values)} positions, "
+            f"got {len(numbers)}."
+        )
+    points, known = (numbers, np.ones(len(numbers), bool))
+    if joined is not None:
+        points, known = joined.points_of(numbers)
+    keep = known & np.isfinite(values).all(axis=1)
+    if left := int((~keep).sum()):
+        logger.info("%s: %d listed frames are not in the scan.", contents.what, left)
+    return points[keep], values[keep]
+
+
+def _origin(
+    contents: Contents,
+    shape: tuple[int, ...],
+    pixel: Pair,
+    positions: NDArray[np.float64] | None,
+) -> Pair:
+    size, scale = np.asarray(shape[-2:]), np.asarray(pixel)
+    frame = contents.layout.object_frame
+    if frame == "index" or (frame == "guess" and _are_indices(positions, size, scale)):
+        return 0.0, 0.0
+    told = _told_origin(contents, scale)
+    if told is not None:
+        return told
+    if frame in ("middle", "element", "matlab"):
+        return _around_middle(contents, size, scale)
+    centre = np.array([_stored(contents, "centre_y"), _stored(contents, "centre_x")])
+    if np.isnan(centre).any():
+        middle = np.zeros(2)
+        if positions is not None and len(positions):
+            middle = (positions.min(axis=0) + positions.max(axis=0)) / 2
+            logger.info(
+                "%s: the file does not say where the object lies; its middle is put at the "
+                "middle of the positions.",
+                contents.what,
+            )
+        centre = np.where(np.isnan(centre), middle, centre)
+    y, x = centre - (size - 1) / 2 * scale
+    return float(y), float(x)
+
+
+def _told_origin(contents: Contents, scale: NDArray[np.float64]) -> Pair | None:
+    """Position of the object's first pixel, where the file has it."""
+    rows, columns = contents.array("rows_y"), contents.array("columns_x")
+    if rows is not None and columns is not None:
+        return float(rows.read().min()), float(columns.read().min())
+    stored = np.array([_stored(contents, "origin_y"), _stored(contents, "origin_x")])
+    if np.isnan(stored).any():
+        return None
+    y, x = stored * (scale if contents.layout.origin_unit == "pixel" else 1.0)
+    return float(y), float(x)
+
+
+def _around_middle(contents: Contents, size: NDArray[np.int64], scale: NDArray[np.float64]) -> Pair:
+    """Position of the object's first pixel where positions count from its middle."""
+    frame = contents.layout.object_frame
+    if frame == "middle":
+        middle = (size - 1) / 2
+    elif frame == "element":
+        middle = (size // 2).astype(np.float64)
+    else:  # a window of N pixels begins at ceil((size - N) / 2), counted from 1
+        window = np.asarray(window_shape(contents) or (2, 2))
+        middle = (-((window - size) // 2) - 1 + window // 2).astype(np.float64)
+    y, x = -middle * scale
+    return float(y), float(x)
+
+
+def _are_indices(
+    positions: NDArray[np.float64] | None, size: NDArray[np.int64], scale: NDArray[np.float64]
+) -> bool:
+    if positions is None or not len(positions):
+        return True
+    index = positions / scale
+    return bool((index.min(axis=0) >= 0).all() and (index.max(axis=0) < size).all())
+
+
+def _stored(contents: Contents, quantity: str) -> float:
+    """Return a number that may well be 0; NaN where it is missing."""
+    try:
+        return float(contents.value(quantity))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _algorithm(contents: Contents, name: str) -> str:
+    told = contents.text("algorithm")
+    if told:
+        return told
+    words = re.findall(r"[a-z]+", name.lower())
+    return next((_ALGORITHMS[w] for w in words if w in _ALGORITHMS), "unknown")
+
+
+def _iterations(contents: Contents) -> int | None:
+    count = contents.number("iterations")
+    return None if count is None else int(count)
+
+
+def _seconds(contents: Contents) -> float | None:
+    """Only this program's files have it."""
+    value = contents.tree.attribute(contents.group, "seconds")
+    return float(value) if isinstance(value, int | float | np.number) and value > 0 else None
+
+
+def _title(contents: Contents, name: str) -> str:
+    return contents.text("title") or (contents.tree.file.stem if name == ROOT else name)

@@ -1,0 +1,1 @@
+"""The process that opens files, and its stand-ins in this one."""

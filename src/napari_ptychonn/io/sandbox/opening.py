@@ -1,0 +1,16 @@
+"""One way to open any file that scans and reconstructions come in."""
+
+from __future__ import annotations
+
+from napari_ptychonn.io.containers.tree import Tree
+from napari_ptychonn.io.location import Location
+from napari_ptychonn.io.sandbox.proxy import RemoteTree
+
+
+def open_tree(location: Location) -> Tree:
+    """Open a file, in the process that opens files; the caller closes the tree.
+
+    Which kinds there are is in `containers.py`.  A file that crashes or
+    hangs the library that reads it ends that process, and is refused here.
+    """
+    return RemoteTree(location.must_exist())

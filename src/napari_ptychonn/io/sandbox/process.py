@@ -1,0 +1,321 @@
+"""The process that opens files, seen from this one: started, asked, and ended when it hangs.
+
+HDF5 makes no promise about damaged files: some crash it, some keep it busy
+for ever.  So it runs in a process of its own (`service.py`), and what it
+does to that process comes back as a sentence.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from multiprocessing.spawn import get_executable
+from pathlib import Path
+from typing import Any
+
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.sandbox.messages import Header, receive, send
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 8.0
+"""Seconds that one question may take, beside the time that its data need."""
+
+_PROGRAM: tuple[str, ...] = ("-P", "-m", "napari_ptychonn.io.sandbox.server")
+"""With -P no module is taken from the folder of the scan, should napari have been started there."""
+
+_PIPE = 2**20
+_START = 60.0
+_REMEMBERED = 60.0
+_NOT_FOR_CHILDREN = ("HDF5_DRIVER", "HDF5_DRIVER_CONFIG", "HDF5_VDS_PREFIX", "HDF5_EXT_PREFIX",
+                     "HDF5_EXTFILE_PREFIX")  # fmt: skip
+"""They change where HDF5 looks for the files that a file names."""
+
+
+class _EndedError(Exception):
+    """The process ended instead of answering."""
+
+
+class _NoStartError(_EndedError):
+    """The process ended before there was a question."""
+
+
+class Child:
+    """One such process; started by the first question, and again by the next after it ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ready = False
+        self._known: set[int] = set()
+        self._let_go: deque[int] = deque()
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None where it does not run."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def ask(self, question: Header, seconds: float = 0.0) -> Any:
+        """Ask one question and wait for the answer.
+
+        Parameters
+        ----------
+        question : dict
+            `do`, `number`, `file`, `what` (for messages) and what else `Service.answer` needs.
+        seconds : float
+            What a slow disk and a strong compression may take to read all that is asked for;
+            everything else has `PATIENCE`.
+
+        Raises
+        ------
+        InputError
+            When it is refused, or the process crashed over it or took too long.
+        """
+        if (known := _hangs.about(question)) is not None:
+            raise InputError(known)
+        seconds += PATIENCE
+        question = question | {"seconds": seconds}
+        with self._lock:
+            try:
+                answer, value = self._exchanged(question)
+            except _NoStartError as error:
+                raise RuntimeError(str(error)) from error
+            except _EndedError as error:
+                why = (
+                    f"{question['what']} cannot be read, it is damaged: the library that reads it "
+                    f"crashed ({error}), in a process of its own."
+                )
+                logger.warning("%s", why)
+                raise InputError(why) from None
+            except TimeoutError:
+                why = (
+                    f"{question['what']} could not be read within {seconds:.0f} s: it is damaged, "
+                    "or its disk does not answer."
+                )
+                logger.warning("%s", why)
+                _hangs.note(question, why)
+                raise InputError(why) from None
+        if "refused" in answer:
+            raise InputError(answer["refused"])
+        if "defect" in answer:
+            raise RuntimeError(f"{question['what']}, {question['do']}:\n{answer['defect']}")
+        return value
+
+    def let_go(self, number: int) -> None:
+        """Close a tree or source: now, or before the next question when another is being answered.
+
+        Called when an object is collected, perhaps in the middle of a question.
+        """
+        if number not in self._known:
+            return
+        self._let_go.append(number)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._close_what_was_let_go()
+            finally:
+                self._lock.release()
+
+    def start(self) -> None:
+        """Start the process without waiting for it, unless it runs."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._started()
+            finally:
+                self._lock.release()
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        process, self._process = self._process, None
+        self._known.clear()
+        self._let_go.clear()
+        if process is None:
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.kill()
+        with suppress(OSError):
+            process.stdin.close()
+        process.stdout.close()
+        process.wait()
+
+    def forget(self) -> None:
+        """Leave the process to the one that this one was forked from."""
+        _left_to_parent.append(self._process)
+        self.__init__()  # type: ignore[misc]
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.end()
+            self._process = _start()
+            self._ready = False
+        return self._process
+
+    def _exchanged(self, question: Header) -> tuple[Header, Any]:
+        try:
+            return self._exchange(question)
+        except _EndedError:
+            # It may have been ended from outside, or by what an earlier file left behind.
+            return self._exchange(question)
+
+    def _exchange(self, question: Header) -> tuple[Header, Any]:
+        try:
+            process = self._started()
+            if not self._ready:
+                _wait_until_ready(process)
+                self._ready = True
+            self._close_what_was_let_go()
+            self._known.add(question["number"])
+            return _asked(process, question)
+        except BaseException:
+            # Interrupted in the middle of an answer, the rest of it would be taken for the next.
+            self.end()
+            raise
+
+    def _close_what_was_let_go(self) -> None:
+        while self._let_go:
+            number = self._let_go.popleft()
+            self._known.discard(number)
+            if self._process is not None and self._ready:
+                close = {"do": "close", "number": number, "seconds": PATIENCE, "what": "closing"}
+                try:
+                    _asked(self._process, close)
+                except (_EndedError, TimeoutError):
+                    self.end()
+
+
+class _Hangs:
+    """What could not be read in time, so that asking again does not take as long again."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Any, ...], tuple[float, str]] = {}
+
+    def note(self, question: Header, why: str) -> None:
+        self._found[_subject(question)] = time.monotonic() + _REMEMBERED, why
+
+    def about(self, question: Header) -> str | None:
+        if not self._found or (subject := _subject(question)) not in self._found:
+            return None
+        until, why = self._found[subject]
+        return why if time.monotonic() < until else None
+
+
+def _subject(question: Header) -> tuple[Any, ...]:
+    """A file as it is now; where frames are asked for, just these frames of it."""
+    frames = (question["path"], repr(question["keys"])) if question["do"] == "blocks" else ()
+    return (*_version(question["file"]), *frames)
+
+
+def _version(file: str) -> tuple[Any, ...]:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return (file,)
+    return file, found.st_mtime_ns, found.st_size
+
+
+def _start() -> subprocess.Popen[bytes]:
+    environment = {k: v for k, v in os.environ.items() if k not in _NOT_FOR_CHILDREN}
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
+    process = subprocess.Popen(
+        [get_executable(), *_PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parent,
+        env=environment,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+    _widen(process)
+    return process
+
+
+def _widen(process: subprocess.Popen[bytes]) -> None:
+    """Let a pipe hold many frames: with Linux's 64 KiB the processes take turns all the time."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        assert process.stdout is not None
+        fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
+    watch = threading.Timer(_START, process.kill)
+    watch.daemon = True
+    watch.start()
+    try:
+        assert process.stdout is not None
+        receive(process.stdout)
+    except (EOFError, OSError, ValueError) as error:
+        raise _NoStartError(
+            f"the process that opens files did not start: {process.args!r} ended with "
+            f"{process.wait()}; is napari_ptychonn installed for this Python?"
+        ) from error
+    finally:
+        watch.cancel()
+
+
+def _asked(process: subprocess.Popen[bytes], question: Header) -> tuple[Header, Any]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    begun = time.monotonic()
+    try:
+        send(process.stdin, question)
+        return receive(process.stdout)
+    except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        process.kill()  # where it is alive, it no longer speaks our language
+        code = process.wait()
+        if isinstance(error, EOFError) and time.monotonic() - begun >= question["seconds"]:
+            raise TimeoutError from error
+        raise _EndedError(_signal(code)) from error
+
+
+def _signal(code: int) -> str:
+    import signal
+
+    try:
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    except ValueError:
+        return f"exit code {code}"
+
+
+_hangs = _Hangs()
+_left_to_parent: list[Any] = []
+of_main_thread, of_other_threads = Child(), Child()
+_children = (of_main_thread, of_other_threads)
+
+
+def child() -> Child:
+    """Return the process of this thread: one for the window, so that it waits for no job."""
+    if threading.current_thread() is threading.main_thread():
+        return of_main_thread
+    of_main_thread.start()  # the window will want to show what is loaded here
+    return of_other_threads
+
+
+def let_go(number: int) -> None:
+    """Close a tree or source in whichever process knows it."""
+    for one in _children:
+        one.let_go(number)
+
+
+def end_all() -> None:
+    """End every process that opens files; the next question starts one."""
+    for one in _children:
+        one.end()
+
+
+def _forget_all() -> None:
+    for one in _children:
+        one.forget()
+
+
+atexit.register(end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,1 @@
+"""Results and reconstructions in the formats of this and other programs."""

@@ -1,0 +1,1 @@
+"""PtychoNN: its options, layers, preprocessing and model file."""

@@ -1,0 +1,1 @@
+"""Prediction with a trained network, as fast as the device allows."""

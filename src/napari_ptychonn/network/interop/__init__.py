@@ -1,0 +1,1 @@
+"""Networks exchanged with other programs: ONNX and the published PyTorch weights."""

@@ -1,0 +1,123 @@
+"""A model's network for programs that run ONNX."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.model import TrainedModel
+
+INPUT, OUTPUTS = "frames", ("amplitude", "phase")
+
+
+class _Pair(nn.Module):
+    """The network's last stage as a plain pair of images."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        amplitude, phase = self.network(frames)
+        return amplitude, phase
+
+
+def write_onnx(path: str | Path, model: TrainedModel) -> None:
+    """Write the network in ONNX form.
+
+    The input 'frames' is (n, 1, height, width) float32, prepared as the
+    metadata entry 'preparation' says (JSON, the fields of `Preparation`); the
+    outputs 'amplitude' and 'phase' are (n, 1, size, size).
+
+    Parameters
+    ----------
+    path : str or Path
+        Replaced once the new file is complete.
+    model : TrainedModel
+        Any but those that see frames through the beam: ONNX programs have no
+        complex Fourier transforms in common.
+
+    Raises
+    ------
+    InputError
+        Without the packages onnx and onnxscript, for a network that ONNX
+        cannot express, or when the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        import onnx  # type: ignore[import-not-found]
+        import onnxscript  # type: ignore[import-not-found]  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "writing ONNX needs two more packages: pip install 'napari-ptychonn[onnx]'."
+        ) from error
+    if model.options.knows_beam:
+        raise InputError(
+            "a network that sees frames through the beam cannot be written as ONNX, which has no "
+            "complex Fourier transform; train one with 'Frames seen as' sqrt or raw (preset paper)."
+        )
+    network = _Pair(model.network())
+    _, _, height, width = model.preparation.window
+    size = model.options.size
+    edge = (size, size) if model.preparation.scaling != "amplitude" else (height, width)
+    example = torch.zeros(2, 1, *edge)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            whole = Path(folder) / path.name
+            with _quiet():
+                torch.onnx.export(
+                    network,
+                    (example,),
+                    whole,
+                    input_names=[INPUT],
+                    output_names=list(OUTPUTS),
+                    dynamic_shapes=({0: torch.export.Dim("n")},),
+                    dynamo=True,
+                    external_data=False,
+                    verbose=False,
+                )
+            written = onnx.load(whole)
+            onnx.helper.set_model_props(written, _properties(model))
+            onnx.save(written, whole)
+            with whole.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            whole.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _properties(model: TrainedModel) -> dict[str, str]:
+    preparation: dict[str, Any] = asdict(model.preparation)
+    del preparation["valid"]
+    return {
+        "preparation": json.dumps(preparation),
+        "pixel_size": json.dumps(model.pixel_size),
+        "unit": model.unit,
+        "provenance": json.dumps(model.provenance),
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the exporter thinks aloud out of a user's log."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

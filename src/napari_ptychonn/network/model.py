@@ -1,0 +1,369 @@
+"""A trained network with everything needed to use it again, in one file that is safe to open."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from napari_ptychonn.compute.device import choose_device
+from napari_ptychonn.data.patches import Predictions
+from napari_ptychonn.data.scan import Scan, Unit
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.inference import batch_autotune as pace
+from napari_ptychonn.network.inference.precision import Precision, native, quickest, try_out
+from napari_ptychonn.network.inference.predictor import Predictor
+from napari_ptychonn.network.options import NetworkOptions
+from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.ptychonn import PtychoNN, architecture
+from napari_ptychonn.optics.far_field import FarField
+
+logger = logging.getLogger(__name__)
+
+FORMAT = "napari-ptychonn model 1"
+
+TRIED_FROM = 1024
+"""Frames to predict from which on trying out precisions is worth its time."""
+
+SAMPLE, SAMPLE_ON_GPU = 64, 512
+"""Frames that precisions are tried on; a GPU has to be busy to show a difference."""
+
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
+           ValueError)  # fmt: skip
+"""What values that are not what they should be raise in Python and in torch."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedModel:
+    """Weights, the preparation they expect, and where they come from.
+
+    Attributes
+    ----------
+    options : NetworkOptions
+        Shape of the network.
+    preparation : Preparation
+        From counts to network input.
+    state : Mapping of str to Tensor
+        Weights, float32 on the CPU.
+    pixel_size : tuple of float
+        Pixel of the predicted patches (y, x), in `unit`.
+    unit : {'m', 'pixel'}
+        Of `pixel_size`.
+    weight : ndarray of float32
+        (size, size) weight of a patch's pixels in a mosaic.
+    probe : ndarray of complex64 or None
+        (modes, py, px) of the training reconstruction.
+    residual_limit : float or None
+        Diffraction residual beyond which a prediction disagrees with its own
+        frame, found on validation frames; None without a beam.
+    optimiser : Mapping of str to Tensor
+        Adam's moments, so that training can go on; may be empty.
+    history : tuple of dict
+        One entry an epoch: number, step, train_loss, validation_loss,
+        amplitude_loss, phase_loss, learning_rate, seconds.
+    provenance : dict
+        Plain JSON values: scan, scan_key, reconstruction, region, train,
+        validation, gap, phase_offset, training options, versions.
+    """
+
+    options: NetworkOptions
+    preparation: Preparation
+    state: Mapping[str, Tensor] = field(repr=False)
+    pixel_size: tuple[float, float]
+    unit: Unit
+    weight: NDArray[np.float32] = field(repr=False)
+    probe: NDArray[np.complex64] | None = field(default=None, repr=False)
+    residual_limit: float | None = None
+    optimiser: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
+    history: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    provenance: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def patch_shape(self) -> tuple[int, int]:
+        """Pixels of a predicted patch (py, px)."""
+        return self.options.size, self.options.size
+
+    def held_out(self, scan: Scan) -> NDArray[np.int64] | None:
+        """Points of the training scan that had no part in training; None for another scan."""
+        if self.provenance.get("scan_key") != scan.fingerprint:
+            return None
+        used = [self.provenance.get(part, []) for part in ("train", "validation", "gap")]
+        return np.setdiff1d(np.arange(len(scan)), np.concatenate(used).astype(np.int64))
+
+    def pixel_size_in(self, scan: Scan) -> tuple[float, float]:
+        """Pixel of the predicted patches (y, x) in the unit of a scan.
+
+        Raises
+        ------
+        InputError
+            When the model knows only pixels and the scan only metres.
+        """
+        if self.unit == scan.unit:
+            return self.pixel_size
+        if scan.pixel_size is None:
+            raise InputError(
+                f"the model was trained in pixels and {scan.name} is in metres with an unknown "
+                "pixel size; give the energy, detector distance and pixel pitch."
+            )
+        return scan.pixel_size
+
+    def predict(
+        self,
+        scan: Scan,
+        indices: NDArray[np.integer[Any]] | None = None,
+        *,
+        device: str = "auto",
+        batch_size: int | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Predictions]:
+        """Predict patches, one frame at a time in batches.
+
+        Parameters
+        ----------
+        scan : Scan
+            Frames of the shape that the model was trained on.
+        indices : ndarray of int, optional
+            (m,) scan points; all by default.
+        device : str
+            See `choose_device`.
+        batch_size : int, optional
+            Frames at once, as many as are fastest by default; halved as often
+            as the device runs out of memory.
+        should_stop : callable, optional
+            Asked before each batch; True ends the iteration.
+
+        Yields
+        ------
+        Predictions
+            In the order of `indices`.
+        """
+        wanted = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
+        predictor = self.predictor(choose_device(device).name, scan, wanted)
+        if batch_size is None:
+            shape = self.preparation.input_shape
+            batch_size = pace.batch_size(predictor, shape, len(wanted))
+        yield from predictor.over(scan, self.preparation, wanted, batch_size, should_stop)
+
+    def predictor(self, device: str, scan: Scan, indices: NDArray[np.int64]) -> Predictor:
+        """Make the network ready to predict on a device; kept for the next call.
+
+        With many frames to predict, and a device that computes in more than
+        float32, a few of them are predicted in each precision, and the fastest
+        whose error is small is taken.  So it is for few frames from then on.
+
+        Parameters
+        ----------
+        device : str
+            Torch device.
+        scan : Scan
+            With frames of the shape that the model was trained on.
+        indices : ndarray of int64
+            (m,) scan points to predict.
+        """
+        many = len(indices) >= TRIED_FROM and len(native(device)) > 1
+        pixels = _told_apart(scan.valid)
+        for tried in (True,) if many else (True, False):
+            if (kept := self._predictors.get((device, tried, pixels))) is not None:
+                return kept
+        precision: Precision = "float32"
+        if many:
+            sample = SAMPLE if device == "cpu" else SAMPLE_ON_GPU
+            chosen = indices[np.linspace(0, len(indices) - 1, sample).astype(int)]
+            frames = self.preparation.read(scan, chosen).to(device)
+            trials = try_out(
+                lambda p: Predictor(self._network_for(scan), device, p), device, frames
+            )
+            precision = quickest(trials).precision
+            told = ", ".join(f"{t.precision}: {t.error:.1e}" for t in trials)
+            logger.info("predicting in %s; errors relative to float32: %s", precision, told)
+        made = Predictor(self._network_for(scan), device, precision)
+        self._predictors[device, many, pixels] = made
+        return made
+
+    @cached_property
+    def _predictors(self) -> dict[tuple[str, bool, int], Predictor]:
+        return {}
+
+    def _network_for(self, scan: Scan) -> PtychoNN:
+        """Build the network for frames in which other pixels may be bad than in training."""
+        network = self.network()
+        fits = scan.frame_shape == self.preparation.frame_shape
+        if fits and scan.valid is not None and network.far_field is not None:
+            network.far_field.leave_out(~scan.valid)
+        return network
+
+    def network(self) -> PtychoNN:
+        """Build the network with these weights, ready to predict, on the CPU."""
+        network = self._blank()
+        network.load_state_dict(dict(self.state))
+        return network.eval()
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file; an old file of that name is replaced only by a whole new one.
+
+        Raises
+        ------
+        InputError
+            When it cannot be written (no such folder, no permission, disk full).
+        """
+        path = Path(path)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+                whole = Path(folder) / path.name
+                save_file(self._tensors(), whole, {"format": FORMAT, "model": self._header()})
+                with whole.open("rb+") as written:
+                    os.fsync(written.fileno())
+                whole.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: the model could not be written ({error}).") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainedModel:
+        """Read a model written by `save`; runs nothing that the file contains.
+
+        Raises
+        ------
+        InputError
+            When the file is missing, damaged or no model of this package.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such model file.")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: not a readable model file ({error}).") from error
+        if metadata.get("format") != FORMAT:
+            raise InputError(
+                f"{path}: expected a file of format '{FORMAT}', "
+                f"got '{metadata.get('format', 'none')}'."
+            )
+        header: Any = None
+        try:
+            header = json.loads(metadata["model"])
+            return cls._restored(header, tensors)
+        except _DAMAGE as error:
+            if other := _other_network(header):
+                raise InputError(f"{path}: {other}") from error
+            why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise InputError(f"{path}: the model in this file is damaged ({why}).") from error
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {f"network.{name}": value.contiguous() for name, value in self.state.items()}
+        tensors |= {
+            f"optimiser.{name}": value.contiguous() for name, value in self.optimiser.items()
+        }
+        arrays: dict[str, NDArray[Any] | None] = {
+            "weight": self.weight,
+            "valid": self.preparation.valid,
+            "probe": None if self.probe is None else np.stack([self.probe.real, self.probe.imag]),
+        }
+        tensors |= {k: torch.from_numpy(v.copy()) for k, v in arrays.items() if v is not None}
+        return tensors
+
+    def _header(self) -> str:
+        preparation = asdict(self.preparation)
+        del preparation["valid"]
+        return json.dumps(
+            {
+                "architecture": architecture(self.options),
+                "network": asdict(self.options),
+                "preparation": preparation,
+                "pixel_size": self.pixel_size,
+                "unit": self.unit,
+                "residual_limit": self.residual_limit,
+                "history": self.history,
+                "provenance": self.provenance,
+            }
+        )
+
+    @classmethod
+    def _restored(cls, header: dict[str, Any], tensors: dict[str, Tensor]) -> TrainedModel:
+        valid, probe = tensors.get("valid"), tensors.get("probe")
+        prepared: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in header["preparation"].items()
+        }
+        y, x = header["pixel_size"]
+        options = NetworkOptions(**header["network"])
+        if header.get("architecture", architecture(options)) != architecture(options):
+            raise ValueError("another network")
+        model = cls(
+            options=options,
+            preparation=Preparation(**prepared, valid=None if valid is None else valid.numpy()),
+            state=_part(tensors, "network."),
+            optimiser=_part(tensors, "optimiser."),
+            pixel_size=(float(y), float(x)),
+            unit=header["unit"],
+            residual_limit=header.get("residual_limit"),
+            weight=tensors["weight"].numpy(),
+            probe=None if probe is None else torch.complex(probe[0], probe[1]).numpy(),
+            history=tuple(header["history"]),
+            provenance=header["provenance"],
+        )
+        model._must_be_whole()
+        model.network()  # shapes and names that do not fit fail here, not in the middle of a job
+        return model
+
+    def _must_be_whole(self) -> None:
+        """Refuse a network that is larger than its weights, before it takes memory."""
+        stored = sum(value.numel() for value in self.state.values())
+        with torch.device("meta"):
+            needed = sum(value.numel() for value in self._blank().state_dict().values())
+        if stored != needed:
+            raise ValueError(f"{stored} numbers for a network that has {needed}")
+        if self.weight.shape != self.patch_shape or self.unit not in get_args(Unit):
+            raise ValueError(f"weights {self.weight.shape} of patches {self.patch_shape}, unit")
+        if not all(0 < size < np.inf for size in self.pixel_size):
+            raise ValueError(f"pixel size {self.pixel_size}")
+
+    def _blank(self) -> PtychoNN:
+        probe = self.state.get("far_field.probe_real")
+        return PtychoNN(self.options, None if probe is None else FarField.blank(probe.shape))
+
+
+def _told_apart(mask: NDArray[np.bool_] | None) -> int:
+    """Number that tells one mask from others."""
+    return 0 if mask is None else hash(mask.tobytes())
+
+
+def _other_network(header: Any) -> str:
+    """Why a whole file cannot be used: its network is of another version; '' if it is not."""
+    network = header.get("network") if isinstance(header, dict) else None
+    if not isinstance(network, dict):
+        return ""
+    number = header.get("architecture")
+    knows_beam = network.get("scaling") == "amplitude"
+    if number is None:
+        # All that were published are as they were, and the others not.
+        return (
+            "the model was saved before networks were numbered, and its network is not that of "
+            "this version; train it again, or open it with the version that made it."
+            if knows_beam
+            else ""
+        )
+    known = architecture(NetworkOptions() if knows_beam else NetworkOptions.preset("paper"))
+    if not isinstance(number, int) or number == known:
+        return ""
+    return (
+        f"the model's network is number {number} and this version of napari-ptychonn builds number "
+        f"{known}; " + ("update napari-ptychonn." if number > known else "train it again.")
+    )
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

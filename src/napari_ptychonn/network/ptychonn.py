@@ -1,0 +1,157 @@
+"""The PtychoNN family: one encoder of the diffraction frame, two decoders to real space."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from napari_ptychonn.network.options import NetworkOptions
+from napari_ptychonn.network.refinement import Refinement, convolution
+from napari_ptychonn.optics.far_field import FarField
+
+
+class PtychoNN(nn.Module):
+    """Far-field frame in, amplitude and phase of the object under it out, single-shot.
+
+    Three levels of two 3x3 convolutions with 2x2 max pooling encode the frame;
+    two decoders of the same shape enlarge it again (Cherukara et al. 2020,
+    doi:10.1063/5.0013065, Fig. 1).
+
+    A network whose scaling is 'amplitude' knows the beam.  It sees the frame as
+    the object update that this frame alone would make of the mean object, which
+    is already in real space, and then corrects its prediction `refinements`
+    times by the update that is still missing.  Its first and last level work at
+    half the resolution with four times the channels: the full resolution costs a
+    third of the time and brings nothing.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+        ``NetworkOptions.preset("paper")`` is the published PyTorch network.
+    far_field : FarField, optional
+        The beam, for scaling 'amplitude' only, where a blank one stands in for it.
+
+    Notes
+    -----
+    ``label_mean`` and ``label_spread`` (amplitude, phase) belong to the
+    'standardised' heads; training sets them from its labels.
+    """
+
+    label_mean: Tensor
+    label_spread: Tensor
+
+    def __init__(self, options: NetworkOptions, far_field: FarField | None = None) -> None:
+        super().__init__()
+        w, batch_norm = options.width, options.normalisation == "batch"
+        self.options = options
+        self.far_field = self.refinement = None
+        first: list[nn.Module] = [*_convolutions(1, w, batch_norm), nn.MaxPool2d(2)]
+        inner = w
+        if options.knows_beam:
+            self.far_field = far_field or FarField.blank((1, options.size, options.size))
+            self.refinement = Refinement(w) if options.refinements else None
+            first, inner = [nn.PixelUnshuffle(2)], 8
+        self.encoder = nn.Sequential(
+            *first,  # size / 2
+            *_convolutions(inner, 2 * w, batch_norm),
+            nn.MaxPool2d(2),  # size / 4
+            *_convolutions(2 * w, 4 * w, batch_norm),
+            nn.MaxPool2d(2),  # size / 8
+        )
+        self.amplitude = _decoder(options)
+        self.phase = _decoder(options)
+        self.register_buffer("label_mean", torch.zeros(2))
+        self.register_buffer("label_spread", torch.ones(2))
+
+    def on(self, device: str) -> PtychoNN:
+        """Move to a device, in the memory order that convolutions are fastest in."""
+        return self.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """(m, 1, height, width) prepared frames → amplitude, phase (m, 1, size, size)."""
+        return self.stages(frames)[-1]
+
+    def stages(self, frames: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Predict, and correct: amplitude and phase after each stage, the last being the best."""
+        if self.far_field is None:
+            return [self._predicted(frames)]
+        size = self.options.size
+        with torch.no_grad():
+            beam = self.far_field.propagator((size, size))
+            measured = beam.measured(frames)
+            update = beam.first_update(measured)
+        stages = [self._predicted(self._standardised(update))]
+        for _ in range(self.options.refinements):
+            # Each stage learns by itself: no gradient flows back through the far field.
+            amplitude, phase = (part.detach() for part in stages[-1])
+            with torch.no_grad():
+                update = beam.update(amplitude[:, 0], phase[:, 0], measured)
+            stages.append(self._refined(amplitude, phase, self._standardised(update)))
+        return stages
+
+    def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor | None:
+        """Diffraction residual (m,) of predictions, see `FarField`; None without a beam."""
+        if self.far_field is None:
+            return None
+        return self.far_field.residual(amplitude, phase, frames)
+
+    def _predicted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.encoder(seen)
+        amplitude, phase = self.amplitude(code), self.phase(code)
+        if self.options.heads == "sigmoid-tanh":
+            return torch.sigmoid(amplitude), math.pi * torch.tanh(phase)
+        if self.options.heads == "standardised":
+            mean, spread = self.label_mean, self.label_spread
+            return mean[0] + spread[0] * amplitude, mean[1] + spread[1] * phase
+        return amplitude, phase
+
+    def _refined(self, amplitude: Tensor, phase: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.refinement is not None
+        mean, spread = (v.view(1, 2, 1, 1) for v in (self.label_mean, self.label_spread))
+        patch = torch.cat([amplitude, phase], dim=1)
+        patch = patch + spread * self.refinement((patch - mean) / spread, update)
+        return patch[:, :1], patch[:, 1:]
+
+    def _standardised(self, update: Tensor) -> Tensor:
+        """The object update that is missing, in units of the labels' spread."""
+        update = update / self.label_spread.view(1, 2, 1, 1)
+        return update.contiguous(memory_format=torch.channels_last)
+
+
+def architecture(options: NetworkOptions) -> int:
+    """Number of the network that options stand for; another number is another network.
+
+    To be raised when layers change, so that files of another version are told
+    from damaged ones.  Networks as published stay as they are.
+    """
+    return 3 if options.knows_beam else 1
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Trainable numbers in a network."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def _convolutions(inner: int, outer: int, batch_norm: bool) -> list[nn.Module]:
+    """Two 3x3 convolutions, each with its rectifier."""
+    return [*convolution(inner, outer, batch_norm), *convolution(outer, outer, batch_norm)]
+
+
+def _decoder(options: NetworkOptions) -> nn.Sequential:
+    """(m, 4w, size/8, size/8) → (m, 1, size, size)."""
+    w, batch_norm = options.width, options.normalisation == "batch"
+    align = False if options.upsampling == "bilinear" else None
+    enlarge = nn.Upsample(scale_factor=2, mode=options.upsampling, align_corners=align)
+    last = options.last_width * w
+    layers = [
+        *_convolutions(4 * w, 4 * w, batch_norm),
+        enlarge,
+        *_convolutions(4 * w, 2 * w, batch_norm),
+        enlarge,
+        *_convolutions(2 * w, last, batch_norm),
+    ]
+    if options.knows_beam:
+        return nn.Sequential(*layers, nn.Conv2d(last, 4, 3, padding=1), nn.PixelShuffle(2))
+    return nn.Sequential(*layers, enlarge, nn.Conv2d(last, 1, 3, padding=1))

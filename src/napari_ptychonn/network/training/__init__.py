@@ -1,0 +1,1 @@
+"""Training: measured and virtual frames, the optimiser, the processes that share it."""

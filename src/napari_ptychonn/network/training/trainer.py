@@ -1,0 +1,313 @@
+"""One network being fitted: its loss, its optimiser, one step at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.model import TrainedModel
+from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
+from napari_ptychonn.network.ptychonn import PtychoNN
+from napari_ptychonn.network.training.batch_norm import share_statistics
+from napari_ptychonn.network.training.cuda_graph import RecordedStep
+from napari_ptychonn.network.training.data import TrainingData
+from napari_ptychonn.network.training.labels import LabelledFrames
+from napari_ptychonn.network.training.process_group import Team
+from napari_ptychonn.optics.illumination import beam_weight
+
+FINAL_RATE = 0.02
+"""Learning rate at the end of the linear schedule, relative to its start."""
+
+FLOOR_RATE = 0.1
+"""Least learning rate of the plateau schedule, relative to its start."""
+
+GAUSSIAN_WIDTH = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+
+OUTLYING = 4.0
+"""Standard deviations beyond which a diffraction residual is no chance."""
+
+
+class Fit:
+    """Network, loss, Adam and learning rate.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        Recipe.
+    network : NetworkOptions
+        Shape of the network.
+    data : TrainingData
+        What it is fitted to; gives the spread of the labels and the beam.
+    device : str
+        Torch device.
+    steps : int
+        Optimiser steps in all, for the linear schedule.
+    resume : TrainedModel, optional
+        Weights and moments to go on from.
+    team : Team
+        Who fits it together: each member works off its share of every batch, and
+        all take the same step.
+    """
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        network: NetworkOptions,
+        data: TrainingData,
+        device: str,
+        steps: int,
+        resume: TrainedModel | None = None,
+        team: Team = Team(),
+    ) -> None:
+        self.options, self.steps, self.team = options, steps, team
+        self.messages: list[str] = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(options.seed)
+            far_field = data.rescan.far_field if data.rescan else None
+            self.network = PtychoNN(network, far_field)
+        if resume is not None:
+            self._take_weights(resume)
+        if network.heads == "standardised":  # other labels than before may spread otherwise
+            for k, label in enumerate((data.train.amplitude, data.train.phase)):
+                self.network.label_mean[k] = label.mean()
+                self.network.label_spread[k] = label.std().clamp_min(1e-6)
+        self.shared = share_statistics(self.network, team) if team.size > 1 else []
+        for value in self.network.state_dict().values():
+            team.copy_of_first(value)  # machines may differ in the last digit
+        self.network.on(device)
+        self.weight = _beam(options, network, data, device)
+        self.micro_batch = options.batch_size
+        on_gpu = device.startswith("cuda")
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(),
+            lr=options.learning_rate,
+            fused=device == "cpu" or on_gpu,  # all weights in one go
+            capturable=on_gpu,
+        )
+        self.recorded = RecordedStep(self._eager_step) if on_gpu and team.size == 1 else None
+        self._rate = torch.zeros((), device=device) if on_gpu else None
+        if resume is not None and resume.optimiser:
+            self._restore(resume)
+        self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self.optimiser,
+            factor=0.5,
+            patience=options.patience,
+            min_lr=options.learning_rate * FLOOR_RATE,
+        )
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        return float(self.optimiser.param_groups[0]["lr"])
+
+    def step(self, batch: LabelledFrames, number: int, share: float = 1.0) -> Tensor:
+        """Take one optimiser step; return its loss as a scalar on the device.
+
+        When the device runs out of memory, the batch is worked off in parts from
+        then on: same gradient, half the memory.
+
+        Parameters
+        ----------
+        batch : LabelledFrames
+            On the device.
+        number : int
+            Steps taken before, for the schedule.
+        share : float
+            Part of the team's batch that this is; 0 for a member without any.
+        """
+        if self.options.schedule == "linear":
+            fall = 1 - (1 - FINAL_RATE) * number / self.steps
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.options.learning_rate * fall
+        self.network.train()
+        with self._rate_on_device():
+            if self.recorded is not None and len(batch) == self.micro_batch:
+                return self.recorded(batch)
+            return self._eager_step(batch, share)
+
+    def losses(self, frames: LabelledFrames) -> tuple[float, float, float]:
+        """Loss, amplitude error and phase error (rad) of frames, without learning from them."""
+        self.network.eval()
+        total = torch.zeros(3, device=self.network.label_mean.device)
+        with torch.inference_mode():
+            for start in range(0, len(frames), self.micro_batch):
+                part = frames[start : start + self.micro_batch]
+                amplitude, phase = self.network(part.frames)
+                errors = self._errors(amplitude, phase, part)
+                total += torch.stack(errors) * (len(part) / len(frames))
+        minimised, off_amplitude, off_phase = total.tolist()  # only now a GPU is waited for
+        return minimised, off_amplitude, off_phase
+
+    def residual_limit(self, frames: LabelledFrames) -> float | None:
+        """Diffraction residual that a good prediction hardly ever exceeds; None without a beam.
+
+        Parameters
+        ----------
+        frames : LabelledFrames
+            Frames like those to come: best ones that were not trained on.
+        """
+        self.network.eval()
+        found: list[Tensor] = []
+        with torch.inference_mode():
+            for start in range(0, len(frames), self.micro_batch):
+                part = frames[start : start + self.micro_batch].frames
+                amplitude, phase = self.network(part)
+                residual = self.network.residual(amplitude, phase, part)
+                if residual is None:
+                    return None
+                found.append(residual)
+        residuals = torch.cat(found).cpu()
+        middle = residuals.median()
+        width = (residuals - middle).abs().median() * GAUSSIAN_WIDTH
+        return float(middle + OUTLYING * width)
+
+    def end_epoch(self, loss: float) -> None:
+        """Let the plateau schedule see the loss that decides."""
+        if self.options.schedule == "plateau" and math.isfinite(loss):
+            self.plateau.step(loss)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Copy of the weights on the CPU."""
+        return {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
+
+    def moments(self) -> dict[str, Tensor]:
+        """Copy of Adam's moments on the CPU, as '<moment>.<parameter number>'."""
+        return {
+            f"{moment}.{number}": value.detach().cpu().clone()
+            for number, state in self.optimiser.state_dict()["state"].items()
+            for moment, value in state.items()
+        }
+
+    def _eager_step(self, batch: LabelledFrames, share: float = 1.0) -> Tensor:
+        while True:
+            try:
+                loss = self._gradient(batch, share)
+                break
+            except torch.OutOfMemoryError as error:
+                self._halve(error)
+        self.optimiser.step()
+        return loss
+
+    @contextmanager
+    def _rate_on_device(self) -> Iterator[None]:
+        """Let Adam read its rate on the GPU: a number would be recorded with the step."""
+        if self._rate is None:
+            yield
+            return
+        groups = self.optimiser.param_groups
+        rates = [group["lr"] for group in groups]  # one group only
+        self._rate.fill_(rates[0])
+        for group in groups:
+            group["lr"] = self._rate
+        try:
+            yield
+        finally:
+            for group, rate in zip(groups, rates, strict=True):
+                group["lr"] = rate
+
+    def _gradient(self, batch: LabelledFrames, share: float) -> Tensor:
+        self.optimiser.zero_grad(set_to_none=True)
+        for norm in self.shared:
+            norm.present = share > 0
+        total = torch.zeros((), device=batch.frames.device)
+        for start in range(0, len(batch), self.micro_batch):
+            part = batch[start : start + self.micro_batch]
+            losses = [
+                self._errors(amplitude, phase, part)[0] * (share * len(part) / len(batch))
+                for amplitude, phase in self.network.stages(part.frames)
+            ]
+            torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
+            total += losses[-1].detach()
+        return self._summed(total) if self.team.size > 1 else total
+
+    def _summed(self, loss: Tensor) -> Tensor:
+        """Sum gradients and loss over the team, in one message."""
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        parts = [*gradients, loss]
+        message = self.team.add(torch.cat([part.reshape(-1) for part in parts]))
+        summed = torch.split(message, [part.numel() for part in parts])
+        for gradient, values in zip(gradients, summed[:-1], strict=True):
+            gradient.copy_(values.view_as(gradient))
+        return summed[-1].reshape(())
+
+    def _errors(
+        self, amplitude: Tensor, phase: Tensor, labels: LabelledFrames
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What is minimised; mean absolute errors of the amplitude and of the phase (rad)."""
+        weight = labels.weight if self.weight is None else labels.weight * self.weight
+        off_amplitude = ((amplitude - labels.amplitude).abs() * weight).mean()
+        off = self._phase_error(phase, labels.phase)
+        off_phase = (off.abs() * weight).mean()
+        spread = self.network.label_spread
+        minimised = off_amplitude / spread[0] + self._without_offset(off, weight) / spread[1]
+        return minimised, off_amplitude, off_phase
+
+    def _phase_error(self, phase: Tensor, label: Tensor) -> Tensor:
+        """Difference of phases, rad; around the circle, so that a label that wraps does no harm."""
+        off = phase - label
+        if self.network.options.heads != "standardised":
+            return off  # as published
+        return torch.remainder(off + math.pi, 2 * math.pi) - math.pi
+
+    def _without_offset(self, off: Tensor, weight: Tensor) -> Tensor:
+        """Mean absolute phase error in which each patch's constant counts by its own weight.
+
+        The far field does not depend on a constant phase.  Made to guess it, a
+        network learns by heart where in the training region each frame belongs.
+        """
+        share = self.options.offset_weight
+        if share == 1.0:
+            return (off.abs() * weight).mean()
+        total = weight.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+        constant = (off * weight).mean(dim=(1, 2, 3), keepdim=True) / total
+        return ((off - constant).abs() * weight).mean() + share * constant.abs().mean()
+
+    def _halve(self, error: torch.OutOfMemoryError) -> None:
+        if self.team.size > 1:  # the others are in the middle of the same step
+            raise InputError(
+                f"the device has too little memory for {self.options.batch_size} frames among "
+                f"{self.team.size} processes; choose a smaller batch size or more processes."
+            ) from error
+        if self.micro_batch == 1:
+            raise InputError(
+                "the device has too little memory for a single frame; choose a smaller network."
+            ) from error
+        self.micro_batch = max(1, self.micro_batch // 2)
+        self.optimiser.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.messages.append(
+            f"the device ran out of memory: batches are worked off {self.micro_batch} at a time"
+        )
+
+    def _take_weights(self, resume: TrainedModel) -> None:
+        """Go on from trained weights, but with the beam of this scan, which may be another."""
+        state = {k: v for k, v in resume.state.items() if not k.startswith("far_field.")}
+        self.network.load_state_dict(state, strict=False)
+
+    def _restore(self, resume: TrainedModel) -> None:
+        state = self.optimiser.state_dict()
+        restored: dict[int, dict[str, Tensor]] = {}
+        for name, value in resume.optimiser.items():
+            moment, number = name.rsplit(".", 1)
+            restored.setdefault(int(number), {})[moment] = value.clone()  # Adam works in place
+        self.optimiser.load_state_dict({**state, "state": restored})
+        for group in self.optimiser.param_groups:
+            group["lr"] = resume.history[-1]["learning_rate"]
+
+
+def _beam(
+    options: TrainingOptions, network: NetworkOptions, data: TrainingData, device: str
+) -> Tensor | None:
+    """(size, size) weight of each patch pixel, 1 on average; None when all count the same."""
+    if options.loss_weight == "uniform" or data.placed.probe is None:
+        return None
+    # The root keeps the dim rim of the patch in play: it holds part of what the frame says.
+    weight = torch.from_numpy(beam_weight(data.placed.probe, (network.size, network.size))).sqrt()
+    return (weight / weight.mean()).to(device)

@@ -1,0 +1,1 @@
+"""The probe, its propagation to the detector, and interpolation between pixels."""

@@ -1,0 +1,1 @@
+"""Simulated samples and scans whose object is known."""

@@ -1,0 +1,1 @@
+"""Overlapping patches made into one mosaic, and its uncertainty."""

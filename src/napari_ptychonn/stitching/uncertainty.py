@@ -1,0 +1,175 @@
+"""How far to trust each prediction, found without any reconstruction to compare it with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptychonn.data.patch_store import PatchSet
+from napari_ptychonn.stitching.mosaic import MosaicImage
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trust:
+    """Two views of each prediction, and their combination.
+
+    Attributes
+    ----------
+    indices : ndarray of int64
+        (m,) scan points.
+    spread : ndarray of float32
+        (m,) how much overlapping predictions disagree under each patch:
+        circular standard deviation of the phase, rad, weighted as the beam lit it.
+    residual : ndarray of float32 or None
+        (m,) diffraction residual, 1 being photon noise; None without a beam.
+    residual_map : ndarray of float32 or None
+        (ny, nx) on the mosaic's grid: weighted average of the residuals of the
+        predictions that overlap there, NaN where there are none.
+    limit : float or None
+        Largest residual that is no sign of trouble.
+    """
+
+    indices: NDArray[np.int64]
+    spread: NDArray[np.float32]
+    residual: NDArray[np.float32] | None = None
+    residual_map: NDArray[np.float32] | None = None
+    limit: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        predictions: PatchSet,
+        positions: NDArray[np.float64],
+        mosaic: MosaicImage,
+        weight: NDArray[np.float32],
+        limit: float | None = None,
+    ) -> Trust:
+        """Judge predictions by their mosaic and by their own frames.
+
+        Parameters
+        ----------
+        predictions : Patches or LazyPatches
+            m patches (py, px), of which only the residuals are looked at.
+        positions : ndarray of float64
+            (m, 2) where they lie, in the mosaic's unit.
+        mosaic : MosaicImage
+            Made of them.
+        weight : ndarray of float32
+            (py, px) weight of a patch's pixels.
+        limit : float, optional
+            `TrainedModel.residual_limit`.
+        """
+        residual = predictions.residual
+        return cls(
+            indices=predictions.indices,
+            spread=_under_patches(mosaic, positions, weight),
+            residual=residual,
+            residual_map=(None if residual is None else _map(residual, positions, mosaic, weight)),
+            limit=limit,
+        )
+
+    @property
+    def doubt(self) -> NDArray[np.float32]:
+        """(m,) rank of distrust: geometric mean of spread and residual, in no unit."""
+        if self.residual is None:
+            return self.spread
+        return np.asarray(np.sqrt(self.spread * self.residual))
+
+    @property
+    def disagreeing(self) -> NDArray[np.int64]:
+        """Scan points whose prediction disagrees with its own diffraction frame."""
+        if self.residual is None or self.limit is None:
+            return self.indices[:0]
+        return self.indices[self.residual > self.limit]
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        if self.residual is None or self.limit is None:
+            return "Trust: no probe, so predictions cannot be held against their diffraction."
+        count, total = len(self.disagreeing), len(self.indices)
+        if not count:
+            return f"Trust: predictions at all {total} points agree with their own diffraction."
+        return (
+            f"Trust: predictions at {count} of {total} points disagree with their own diffraction."
+        )
+
+
+def _map(
+    residual: NDArray[np.float32],
+    positions: NDArray[np.float64],
+    mosaic: MosaicImage,
+    weight: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Spread the residuals over the mosaic's grid: each as an image of one value, as weighted."""
+    finite = np.isfinite(residual)
+    centres = _index(positions[finite], mosaic)
+    value, count = (
+        _under_points(points, weight)
+        for points in (
+            _points(centres, residual[finite], mosaic.weight.shape),
+            _points(centres, np.ones(len(centres)), mosaic.weight.shape),
+        )
+    )
+    covered = np.isfinite(mosaic.weight) & (count > 1e-6 * weight.max())
+    return np.where(covered, value / np.where(covered, count, 1.0), np.nan).astype(np.float32)
+
+
+def _index(positions: NDArray[np.float64], mosaic: MosaicImage) -> NDArray[np.float64]:
+    """Pixel of the mosaic (row, column) at which each position lies: (m, 2)."""
+    return np.asarray((positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size))
+
+
+def _points(
+    centres: NDArray[np.float64], values: NDArray[np.floating[Any]], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Values at positions between pixels, shared out among the four around each."""
+    below = np.floor(centres).astype(np.int64)
+    f, g = (centres - below).T
+    image = np.zeros(shape)
+    for down, right, share in (
+        (0, 0, (1 - f) * (1 - g)),
+        (0, 1, (1 - f) * g),
+        (1, 0, f * (1 - g)),
+        (1, 1, f * g),
+    ):
+        rows, columns = np.minimum(
+            (below + np.asarray([down, right])).T, np.asarray(shape)[:, None] - 1
+        )
+        np.add.at(image, (rows, columns), share * values)
+    return image
+
+
+def _under_points(points: NDArray[np.float64], weight: NDArray[np.float32]) -> NDArray[Any]:
+    """Sum of a weight image for each point, its centre there, times the point's value."""
+    from scipy.signal import fftconvolve
+
+    (py, px), (ny, nx) = weight.shape, points.shape
+    whole = fftconvolve(points, weight.astype(np.float64), mode="full")
+    return np.asarray(whole[py // 2 : py // 2 + ny, px // 2 : px // 2 + nx])
+
+
+def _under_patches(
+    mosaic: MosaicImage, positions: NDArray[np.float64], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Weighted mean of the mosaic's spread under each patch, at whole pixels."""
+    rows, columns = np.round(_index(positions, mosaic)).astype(np.int64).T
+    known = np.isfinite(mosaic.spread)
+    sums = [
+        _correlated(values, weight)[rows, columns]
+        for values in (np.where(known, mosaic.spread, 0.0), known.astype(np.float64))
+    ]
+    return np.asarray(sums[0] / np.maximum(sums[1], 1e-12), np.float32)
+
+
+def _correlated(image: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDArray[Any]:
+    """Sum of the image times the weight, for the weight's centre on each pixel of the image."""
+    from scipy.signal import fftconvolve
+
+    (py, px), (ny, nx) = weight.shape, image.shape
+    whole = fftconvolve(image, weight[::-1, ::-1].astype(np.float64), mode="full")
+    top, left = py - 1 - py // 2, px - 1 - px // 2
+    return np.asarray(whole[top : top + ny, left : left + nx])

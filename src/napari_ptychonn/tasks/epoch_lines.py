@@ -1,0 +1,59 @@
+"""Epochs as lines of JSON: how one program tells another how its training goes."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from napari_ptychonn.network.model import TrainedModel
+from napari_ptychonn.network.training.epochs import Epoch
+
+KEYS = (
+    "number",
+    "total",
+    "step",
+    "steps",
+    "train_loss",
+    "validation_loss",
+    "amplitude_loss",
+    "phase_loss",
+    "learning_rate",
+    "seconds",
+    "remaining",
+    "is_best",
+)
+
+
+def line_of(epoch: Epoch, *, saved: bool) -> str:
+    """Write an epoch as one line.
+
+    Parameters
+    ----------
+    epoch : Epoch
+        Its model does not go along.
+    saved : bool
+        Whether the best model so far is in its file now.
+    """
+    told = {key: _finite(getattr(epoch, key)) for key in KEYS}
+    return json.dumps(told | {"messages": epoch.messages, "saved": saved}, allow_nan=False)
+
+
+def epoch_of(told: dict[str, Any], best: TrainedModel) -> Epoch:
+    """Read what `line_of` wrote.
+
+    Parameters
+    ----------
+    told : dict
+        The line.
+    best : TrainedModel
+        The best model so far, as last saved.
+    """
+    values = {key: told[key] for key in KEYS}
+    if values["train_loss"] is None:
+        values["train_loss"] = math.nan
+    return Epoch(**values, best=best, messages=tuple(told["messages"]))
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

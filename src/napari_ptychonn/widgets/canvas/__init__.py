@@ -1,0 +1,1 @@
+"""The layers of one session in napari's canvas."""

@@ -1,0 +1,1 @@
+"""The dialog that maps the datasets of a file."""

@@ -1,0 +1,27 @@
+import pytest
+
+from napari_ptychonn.compute.device import choose_device
+from napari_ptychonn.errors import InputError
+
+
+def test_auto_says_which_and_why():
+    device = choose_device()
+    assert device.name
+    assert device.reason
+
+
+def test_gpu_is_preferred(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Test GPU")
+    device = choose_device()
+    assert (device.name, device.reason) == ("cuda", "found Test GPU")
+
+
+@pytest.mark.parametrize("name", ["no-such-thing", "cuda:99"])
+def test_what_is_not_there_is_one_sentence(name):
+    with pytest.raises(InputError, match=f"device '{name}' cannot be used"):
+        choose_device(name)
+
+
+def test_cpu_can_always_be_asked_for():
+    assert choose_device("cpu").reason == "as asked"

@@ -1,0 +1,32 @@
+import pytest
+import torch
+
+from napari_ptychonn.compute.threads import core_threads
+
+
+@pytest.fixture
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_every_thread_keeps_to_one_core(three_threads):
+    with core_threads() as (pool, count):
+        assert count == 3
+        assert torch.get_num_threads() == 1
+        assert {pool.submit(torch.get_num_threads).result() for _ in range(9)} == {1}
+    assert torch.get_num_threads() == 3
+
+
+def test_a_failure_gives_the_cores_back(three_threads):
+    with pytest.raises(ZeroDivisionError), core_threads() as (pool, _):
+        pool.submit(lambda: 1 / 0).result()
+    assert torch.get_num_threads() == 3
+
+
+def test_inside_another_there_is_one_thread(three_threads):
+    with core_threads(), core_threads() as (_, count):
+        assert count == 1
+    assert torch.get_num_threads() == 3

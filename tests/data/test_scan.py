@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from napari_ptychonn.data.scan import Optics, Scan
+from napari_ptychonn.errors import InputError
+
+
+def scan_of(n=6, shape=(8, 10), **known):
+    frames = np.arange(n * np.prod(shape)).reshape(n, *shape)
+    positions = np.stack([np.zeros(n), np.arange(n) * 3.0], axis=1)
+    return Scan(**{"frames": frames, "positions": positions} | known)
+
+
+def test_object_pixel_follows_the_cropped_detector():
+    optics = Optics.from_energy(8800.0, detector_distance=1.0, detector_pitch=(55e-6, 75e-6))
+    whole, half = optics.object_pixel((256, 256)), optics.object_pixel((128, 256))
+    wavelength = 12.398419843320026e-10 / 8.8
+    assert whole == pytest.approx((wavelength / (256 * 55e-6), wavelength / (256 * 75e-6)))
+    assert half == pytest.approx((2 * whole[0], whole[1]))
+    assert optics.energy_kev == pytest.approx(8.8)
+
+
+def test_unknown_geometry_has_no_object_pixel():
+    assert Optics(wavelength=1e-10).object_pixel((64, 64)) is None
+    assert Optics().energy_kev is None
+
+
+def test_reads_any_order_repeats_and_windows():
+    scan = scan_of()
+    order = np.array([4, 1, 1, 5])
+    window = (slice(2, 6), slice(3, 10))
+    np.testing.assert_array_equal(scan.read(order), scan.frames[order])
+    np.testing.assert_array_equal(scan.read(order, window), scan.frames[order][:, 2:6, 3:10])
+    assert scan.read(np.arange(0)).shape == (0, 8, 10)
+
+
+def test_contiguous_frames_are_read_as_one_slab():
+    class Recorder:
+        shape, dtype, keys = (6, 4, 4), np.dtype(int), []
+
+        def __getitem__(self, key):
+            self.keys.append(key[0])
+            return np.zeros(self.shape)[key]
+
+    scan = scan_of(frames=(stack := Recorder()))
+    scan.read(np.array([3, 2, 4]))
+    assert stack.keys == [slice(2, 5)]
+
+
+def test_step_is_the_distance_to_the_nearest_point():
+    assert scan_of().step == 3.0
+    assert scan_of(n=1).step == 0.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"positions": np.zeros((5, 2))}, "one .y, x. position for each of 6 frames"),
+        ({"positions": np.full((6, 2), np.nan)}, "6 of 6 positions are not finite"),
+        ({"frames": np.zeros((6, 8))}, "expected frames"),
+        ({"valid": np.ones((8, 8), bool)}, r"expected a mask of shape \(8, 10\)"),
+        ({"line": np.zeros(3, int)}, "expected 6 scan-line numbers"),
+    ],
+)
+def test_what_does_not_fit_together_is_one_sentence(wrong, says):
+    with pytest.raises(InputError, match=says):
+        scan_of(**wrong)
+
+
+def test_fingerprint_knows_the_scan():
+    assert scan_of().fingerprint == scan_of().fingerprint
+    assert scan_of().fingerprint != scan_of(positions=np.ones((6, 2))).fingerprint
+    assert scan_of().fingerprint != scan_of(frames=np.zeros((6, 8, 10))).fingerprint
+
+
+def test_calibration_turns_pixels_into_metres():
+    metres = scan_of().in_metres((10e-9, 20e-9))
+    assert metres.unit == "m"
+    np.testing.assert_allclose(metres.positions, scan_of().positions * [10e-9, 20e-9])
