@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, preset: Any, seed: int) -> dict[str, Any]:
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     test = np.arange(len(scan))[parse_frames(options.test)]
     predicted = Patches.join(list(last.best.predict(scan, test, device=options.device)))
-    placed, positions = reference.under(scan)
+    placed, positions = reference.align_to(scan)
     return {
         "preset": preset,
         "seed": seed,

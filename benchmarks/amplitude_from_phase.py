@@ -54,7 +54,7 @@ def main() -> None:
 
 def _patches(name: str, group: str, indices: np.ndarray) -> Patches:
     scan = read_scan(name)
-    placed, positions = read_reconstruction(f"{name}::/{group}").under(scan)
+    placed, positions = read_reconstruction(f"{name}::/{group}").align_to(scan)
     return cut_patches(placed, positions, indices)
 
 

@@ -41,7 +41,7 @@ def main() -> None:
 
 def _patches(scan: Scan, name: str) -> Patches:
     """Patches of 64 pixels at the held-out frames."""
-    placed, positions = read_reconstruction(name).under(scan)
+    placed, positions = read_reconstruction(name).align_to(scan)
     return cut_patches(placed, positions, np.arange(387, 516))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from napari_ptychonn import (
     NetworkOptions,
-    Practice,
+    Pretraining,
     Reconstruction,
     Scan,
     TrainingOptions,
@@ -63,7 +63,7 @@ def main() -> None:
     chosen = parse_frames(options.frames) if options.frames else chosen
     measured = scan
     if options.practice:
-        scan, labels = Practice(seed=options.seed).on(scan, labels.probe)
+        scan, labels = Pretraining(seed=options.seed).on(scan, labels.probe)
         chosen = slice(None)
     split = Split(kind="blocks" if options.preset == "default" else "random", seed=options.seed)
     region = TrainingRegion.from_indices(scan, chosen, split)
@@ -80,7 +80,7 @@ def main() -> None:
     began = time.process_time()
     predicted = Patches.join(list(last.best.predict(measured, test)))
     rate = len(test) / (time.process_time() - began)
-    placed, positions = reference.under(measured)
+    placed, positions = reference.align_to(measured)
     found = compare(predicted, positions[test], placed)
     changed = [options.preset, *options.network, *options.training]
     changed += [f"frames {options.frames}"] * bool(options.frames)

@@ -126,9 +126,9 @@ def against_labels(file: str, frames: str, labels: str, made: list[str]) -> None
     """Reconstructions of a real scan beside one that came with it."""
     scan = read_scan(file)
     chosen = slice(*(int(part) for part in frames.split(":")))
-    expected, positions = read_reconstruction(f"{file}::/{labels}").under(scan)
+    expected, positions = read_reconstruction(f"{file}::/{labels}").align_to(scan)
     for path in made:
-        mine, _ = read_reconstruction(path).under(scan)
+        mine, _ = read_reconstruction(path).align_to(scan)
         found, phase, amplitude = difference(mine, expected, positions[chosen])
         print(
             f"| {path} | {mine.algorithm} | {mine.iterations} | {phase:.4f} | {amplitude:.4f} | "

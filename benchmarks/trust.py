@@ -22,7 +22,7 @@ from napari_ptychonn import NetworkOptions, TrainingOptions, TrainingRegion, tra
 from napari_ptychonn.comparison.registration import phase_offset, wrap
 from napari_ptychonn.data.patches import Patches, cut_patches
 from napari_ptychonn.data.result import Result
-from napari_ptychonn.optics.illumination import beam_weight
+from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
 from napari_ptychonn.tasks.jobs import finished
 
@@ -84,10 +84,10 @@ def run(seed: int, steps: int) -> dict[str, Any]:
 
 def true_errors(result: Result, simulated: SimulatedScan) -> NDArray[np.float64]:
     """Mean absolute phase error of each frame against the exact truth, as the beam lit it, rad."""
-    truth, positions = simulated.truth.under(simulated.scan)
+    truth, positions = simulated.truth.align_to(simulated.scan)
     labels = cut_patches(truth, positions, result.predictions.indices)
     assert truth.probe is not None
-    weight = beam_weight(truth.probe, labels.shape)
+    weight = illumination_weight(truth.probe, labels.shape)
     off = wrap(result.predictions.phase - labels.phase)
     off = wrap(off - phase_offset(off, np.broadcast_to(weight, off.shape)))
     return np.asarray(np.sum(np.abs(off) * weight, axis=(1, 2)) / weight.sum())

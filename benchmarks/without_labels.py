@@ -72,7 +72,7 @@ def _labels_loss(network: PtychoNN, frames: Tensor, amplitude: Tensor, phase: Te
 
 
 def _labels(path: Path, scan: Scan, model: TrainedModel) -> tuple[Tensor, Tensor]:
-    placed, positions = read_reconstruction(f"{path}::/epie_first_387").under(scan)
+    placed, positions = read_reconstruction(f"{path}::/epie_first_387").align_to(scan)
     offset = model.provenance["phase_offset"]
     labels = cut_patches(placed, positions, LABELLED, model.patch_shape, offset)
     return torch.from_numpy(labels.amplitude)[:, None], torch.from_numpy(labels.phase)[:, None]
@@ -87,7 +87,7 @@ def _judged(network: PtychoNN, frames: Tensor, path: Path, scan: Scan) -> str:
     predicted = Patches(
         indices=HELD_OUT, amplitude=amplitude[:, 0].numpy(), phase=phase[:, 0].numpy()
     )
-    placed, positions = read_reconstruction(f"{path}::/epie").under(scan)
+    placed, positions = read_reconstruction(f"{path}::/epie").align_to(scan)
     found = compare(predicted, positions[HELD_OUT], placed).single_shot
     return (
         f"{found.phase_mae:.3f} / {found.phase_correlation:.3f} | "

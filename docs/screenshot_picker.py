@@ -17,7 +17,7 @@ from screenshots import Photographer
 
 from napari_ptychonn import read_reconstruction, read_scan
 from napari_ptychonn.io.layouts import user as user_layouts
-from napari_ptychonn.widgets.import_dialog.dialog import DatasetDialog
+from napari_ptychonn.widgets.import_dialog.dialog import ImportDialog
 from napari_ptychonn.widgets.import_dialog.role_row import TYPED
 
 DISTANCE = 1.92
@@ -71,7 +71,7 @@ def _photograph(strange: Path, folder: Path) -> None:
     shown.viewer.open(strange, plugin="napari-ptychonn")
     shown.wait(lambda: dock.dialog is not None, 30)
     dialog = dock.dialog
-    assert isinstance(dialog, DatasetDialog)
+    assert isinstance(dialog, ImportDialog)
     shown.wait(lambda: dialog.is_ready, 60)
     dialog.form.rows["positions"].unit.setCurrentText("object pixel")
     dialog.form.flip_y.setChecked(True)
@@ -93,7 +93,7 @@ def _photograph(strange: Path, folder: Path) -> None:
     shown.viewer.close()
 
 
-def _save(dialog: DatasetDialog, path: Path) -> None:
+def _save(dialog: ImportDialog, path: Path) -> None:
     if not dialog.grab().save(str(path)):
         raise OSError(f"{path} cannot be written.")
     print(path, flush=True)

@@ -21,7 +21,7 @@ import napari
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_ptychonn.widgets.common.scroll_column import Column
+from napari_ptychonn.widgets.common.scroll_column import ScrollColumn
 from napari_ptychonn.widgets.dock import PtychoNNDock
 
 SIZE = 1500, 950
@@ -56,7 +56,7 @@ class Photographer:
     def scroll_to(self, panel: QWidget) -> None:
         """Bring the top of a section of the dock into view."""
         self.wait(lambda: False, 0.5)
-        column = self.dock.findChild(Column)
+        column = self.dock.findChild(ScrollColumn)
         assert column is not None
         content, bar = column.widget(), column.verticalScrollBar()
         assert content is not None and bar is not None

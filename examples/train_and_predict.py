@@ -55,7 +55,7 @@ model = epoch.best  # every epoch carries the best model so far, so stopping ear
 predictions = Predictions.join(list(model.predict(scan)))
 
 # %% Stitch the mosaic on the grid of the reconstruction
-placed, positions = reconstruction.under(scan)
+placed, positions = reconstruction.align_to(scan)
 mosaic = Mosaic.covering(
     positions, model.patch_shape, model.pixel_size, model.weight, anchor=placed.origin
 )

@@ -35,7 +35,7 @@ def measure(setting: Setting) -> Table:
     labels, reference = (
         read_reconstruction(f"{path}::/{name}") for name in ("epie_first_387", "epie")
     )
-    placed, positions = reference.under(scan)
+    placed, positions = reference.align_to(scan)
 
     def error(model: TrainedModel) -> float:
         predicted = Patches.join(list(model.predict(scan, TEST, device=setting.device)))

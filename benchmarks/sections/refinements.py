@@ -85,7 +85,7 @@ def _curve(case: Case, setting: Setting) -> dict[int, tuple[float, Comparison, f
     *_, last = train(
         case.scan, case.labels, region, recipe, NetworkOptions(), device=setting.device
     )
-    placed, positions = case.reference.under(case.scan)
+    placed, positions = case.reference.align_to(case.scan)
     ways, found = {}, {}
     for count in range(last.best.options.refinements + 1):
         predictor = Predictor(last.best.network(), setting.device)

@@ -9,7 +9,7 @@ from napari_ptychonn import NetworkOptions, TrainingOptions, TrainingRegion
 from napari_ptychonn.network.inference.precision import Precision
 from napari_ptychonn.network.options import Preset
 from napari_ptychonn.network.training.data import TrainingData
-from napari_ptychonn.network.training.trainer import Fit
+from napari_ptychonn.network.training.trainer import Trainer
 from sections.limits import matmul_rate, of_the_limit, step_flops
 from sections.measuring import Setting, Table, in_turns
 from sections.models import simulated
@@ -76,7 +76,7 @@ def _stepping(preset: Preset, steps: int, device: str) -> tuple[Callable[[], Non
     options = replace(options, epochs=0, steps=10**6)
     region = TrainingRegion.from_indices(scan.scan, slice(0, 224))
     data = TrainingData.load(scan.scan, scan.reconstruction, region, options, network, device)
-    fit = Fit(options, data.network, data, device, options.steps)
+    fit = Trainer(options, data.network, data, device, options.steps)
     batches = data.batches(options)
 
     def go() -> None:

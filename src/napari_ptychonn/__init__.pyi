@@ -20,7 +20,7 @@ from .network.options import NetworkOptions as NetworkOptions
 from .network.options import TrainingOptions as TrainingOptions
 from .network.training.epochs import Epoch as Epoch
 from .network.training.epochs import train as train
-from .network.training.pretraining import Practice as Practice
+from .network.training.pretraining import Pretraining as Pretraining
 from .plots.report_export import write_report as write_report
 from .reconstruction.iterations import Iteration as Iteration
 from .reconstruction.iterations import reconstruct as reconstruct
@@ -29,6 +29,6 @@ from .simulation.scan import SimulatedScan as SimulatedScan
 from .simulation.scan import Simulation as Simulation
 from .simulation.scan import simulate_scan as simulate_scan
 from .stitching.mosaic import Mosaic as Mosaic
-from .stitching.uncertainty import Trust as Trust
+from .stitching.uncertainty import Uncertainty as Uncertainty
 
 __version__: str

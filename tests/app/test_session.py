@@ -55,7 +55,7 @@ def test_nothing_is_read_again_while_something_uses_the_scan(session, toy):
 
 def test_a_scan_starts_over_but_keeps_the_model(session, toy, predictions):
     model = object()
-    session.adopt_model(model)
+    session.set_model(model)
     session.choose_region(TrainingRegion.from_indices(toy.scan, slice(0, 50)))
     session.show(predictions, None)
     session.move_to(5)

@@ -431,7 +431,7 @@ def test_comparing_the_labels_themselves_gives_nothing_to_complain_about(folder,
     from napari_ptychonn.io import read_reconstruction, read_scan
 
     scan = read_scan(folder / "scan.h5")
-    placed, positions = read_reconstruction(folder / "scan.h5").under(scan)
+    placed, positions = read_reconstruction(folder / "scan.h5").align_to(scan)
     result = read_result(folder / "RESULT.h5")
     perfect = cut_patches(placed, positions, result.predictions.indices)
     write_result(tmp_path / "R", replace(result, predictions=perfect))

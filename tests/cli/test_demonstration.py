@@ -67,7 +67,7 @@ def test_a_written_scan_comes_back(tmp_path, jitter):
     assert scan.unit == "m"
     assert scan.pixel_size == pytest.approx((10e-9, 10e-9))
     assert scan.optics.energy_kev == pytest.approx(8.8)
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     expected = simulated.reconstruction
     np.testing.assert_array_equal(placed.object, expected.object)
     np.testing.assert_array_equal(placed.probe, expected.probe)

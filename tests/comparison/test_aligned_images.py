@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_ptychonn.comparison.aligned_images import AlignedPair
+from napari_ptychonn.comparison.aligned_images import AlignedImages
 from napari_ptychonn.comparison.registration import Alignment
 from napari_ptychonn.data.patches import cut_patches
 from napari_ptychonn.stitching.mosaic import window_weight
@@ -12,9 +12,9 @@ from napari_ptychonn.stitching.mosaic import window_weight
 @pytest.fixture
 def pair(toy):
     """The truth and the truth plus 0.2 rad on its right half."""
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     patches = cut_patches(placed, positions, np.arange(len(toy.scan)))
-    made = AlignedPair.of(patches, positions, placed, window_weight(patches.shape))
+    made = AlignedImages.of(patches, positions, placed, window_weight(patches.shape))
     right = np.arange(made.mask.shape[1]) >= made.mask.shape[1] // 2
     changed = made.wanted * np.where(right, np.exp(0.2j), 1)
     return replace(made, predicted=changed.astype(np.complex64))
@@ -23,7 +23,7 @@ def pair(toy):
 def wrapped(count=60):
     """Two ramps of five turns, half a radian and 10 % apart."""
     phase = np.broadcast_to(np.linspace(0, 10 * np.pi, count), (count, count))
-    return AlignedPair(
+    return AlignedImages(
         predicted=(1.1 * np.exp(1j * (phase + 0.5))).astype(np.complex64),
         wanted=np.exp(1j * phase).astype(np.complex64),
         mask=np.ones((count, count), np.bool_),
@@ -35,9 +35,9 @@ def wrapped(count=60):
 
 
 def test_the_stitched_truth_is_the_truth(toy, pair):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     patches = cut_patches(placed, positions, np.arange(len(toy.scan)))
-    made = AlignedPair.of(patches, positions, placed, window_weight(patches.shape))
+    made = AlignedImages.of(patches, positions, placed, window_weight(patches.shape))
     for channel in ("amplitude", "phase"):
         assert np.nanmax(np.abs(made.difference(channel))) < 2e-3
         np.testing.assert_array_equal(np.isfinite(made.difference(channel)), made.mask)

@@ -11,7 +11,7 @@ from napari_ptychonn.errors import InputError
 
 @pytest.fixture
 def labels(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     indices = np.arange(40, 80)
     return cut_patches(placed, positions, indices), positions[indices], placed
 

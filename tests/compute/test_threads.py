@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_ptychonn.compute.threads import core_threads
+from napari_ptychonn.compute.threads import single_threaded_pool
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def three_threads():
 
 
 def test_every_thread_keeps_to_one_core(three_threads):
-    with core_threads() as (pool, count):
+    with single_threaded_pool() as (pool, count):
         assert count == 3
         assert torch.get_num_threads() == 1
         assert {pool.submit(torch.get_num_threads).result() for _ in range(9)} == {1}
@@ -21,12 +21,12 @@ def test_every_thread_keeps_to_one_core(three_threads):
 
 
 def test_a_failure_gives_the_cores_back(three_threads):
-    with pytest.raises(ZeroDivisionError), core_threads() as (pool, _):
+    with pytest.raises(ZeroDivisionError), single_threaded_pool() as (pool, _):
         pool.submit(lambda: 1 / 0).result()
     assert torch.get_num_threads() == 3
 
 
 def test_inside_another_there_is_one_thread(three_threads):
-    with core_threads(), core_threads() as (_, count):
+    with single_threaded_pool(), single_threaded_pool() as (_, count):
         assert count == 1
     assert torch.get_num_threads() == 3

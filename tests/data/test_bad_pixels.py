@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.simulation.scan import SimulatedScan, Simulation, diffract, simulate_scan
 
@@ -56,7 +56,7 @@ def inject(
 
 
 def test_nothing_is_found_in_what_diffraction_does(frames: NDArray[Any]) -> None:
-    found = FaultyPixels.find(frames)
+    found = BadPixels.find(frames)
     assert not found.bad.any()
     assert found.sentence == ""
     assert found.valid is None
@@ -66,13 +66,13 @@ def test_nothing_is_found_in_what_diffraction_does(frames: NDArray[Any]) -> None
 @pytest.mark.parametrize("size", [32, 64])
 def test_no_false_alarm_at_any_dose(photons: float, size: int) -> None:
     scan, _ = simulate_scan((8, 8), photons=photons, frame_size=size)
-    assert not FaultyPixels.find(FrameSample.of_stack(scan.frames).frames).bad.any()
+    assert not BadPixels.find(FrameSample.of_stack(scan.frames).frames).bad.any()
 
 
 def test_no_false_alarm_without_noise_or_in_other_units(jittered: SimulatedScan) -> None:
     exact = diffract(jittered.truth, jittered.scan.positions[:FRAMES])
     for scaled in (exact, exact / exact.max(), exact.astype(np.float32)):
-        assert not FaultyPixels.find(scaled).bad.any()
+        assert not BadPixels.find(scaled).bad.any()
 
 
 @settings(max_examples=25)
@@ -84,7 +84,7 @@ def test_a_hot_pixel_is_found_wherever_it_stands_out(
     usual = maximum_filter(frames.mean(axis=0), 5)[y, x]
     broken = frames.copy()
     broken[:, y, x] = np.random.default_rng(seed).poisson(5 + rate + 12 * usual, FRAMES)
-    found = FaultyPixels.find(broken).hot
+    found = BadPixels.find(broken).hot
     beside_the_beam = max(abs(y - 32), abs(x - 32)) <= 2
     assert np.argwhere(found).tolist() == ([] if beside_the_beam else [[y, x]])
 
@@ -93,7 +93,7 @@ def test_they_are_found_at_the_promised_rate(frames: NDArray[Any]) -> None:
     seen = wanted = false = 0
     for seed in range(20):
         broken, hot, dead = inject(frames, np.random.default_rng(seed), 12)
-        found = FaultyPixels.find(broken)
+        found = BadPixels.find(broken)
         seen += int((found.bad & (hot | dead)).sum())
         wanted += int((hot | dead).sum())
         false += int((found.bad & ~(hot | dead)).sum())
@@ -105,28 +105,28 @@ def test_the_direct_beam_is_not_hot(frames: NDArray[Any]) -> None:
     bright = frames.copy()
     rate = 10 * int(frames.max())
     bright[:, 32, 32:34] = np.random.default_rng(0).poisson(rate, (FRAMES, 2))
-    assert not FaultyPixels.find(bright).bad.any()
+    assert not BadPixels.find(bright).bad.any()
 
 
 def test_streaks_are_not_hot(frames: NDArray[Any]) -> None:
     streaked = frames.copy()
     streaked[:, 10, 5:60] += 500
     streaked[:, 5:60, 50] += 500
-    assert not FaultyPixels.find(streaked).bad.any()
+    assert not BadPixels.find(streaked).bad.any()
 
 
 def test_stray_light_in_part_of_the_scan_is_not_hot(frames: NDArray[Any]) -> None:
     struck = frames.copy()
     struck[3, 5, 5] = 10_000
     struck[: FRAMES // 2, 50, 9] += 10_000
-    assert not FaultyPixels.find(struck).bad.any()
+    assert not BadPixels.find(struck).bad.any()
 
 
 def test_gaps_and_shadows_are_not_dead(frames: NDArray[Any]) -> None:
     shadowed = frames + np.uint32(20)
     shadowed[:, 20:24] = 0
     shadowed[:, 40:60, 40:60] = 0
-    assert not FaultyPixels.find(shadowed).dead.any()
+    assert not BadPixels.find(shadowed).dead.any()
 
 
 def test_pixels_that_are_known_to_be_bad_are_not_told_again(frames: NDArray[Any]) -> None:
@@ -134,7 +134,7 @@ def test_pixels_that_are_known_to_be_bad_are_not_told_again(frames: NDArray[Any]
     broken[:, 5, 5] = 10_000
     usable = np.ones(frames.shape[1:], bool)
     usable[5, 5] = False
-    found = FaultyPixels.find(broken, usable)
+    found = BadPixels.find(broken, usable)
     assert not found.bad.any()
     assert found.valid is not None
     assert np.argwhere(~found.valid).tolist() == [[5, 5]]
@@ -142,22 +142,22 @@ def test_pixels_that_are_known_to_be_bad_are_not_told_again(frames: NDArray[Any]
 
 def test_a_ceiling_is_seen_or_told(frames: NDArray[Any]) -> None:
     clipped = np.minimum(frames, frames.max() // 2)
-    found = FaultyPixels.find(clipped)
+    found = BadPixels.find(clipped)
     assert (found.saturated == (clipped == clipped.max()).any(axis=0)).all()
     assert "saturated" in found.sentence
-    told = FaultyPixels.find(frames, ceiling=float(frames.max()))
+    told = BadPixels.find(frames, ceiling=float(frames.max()))
     assert told.saturated.sum() == (frames.max(axis=0) == frames.max()).sum()
 
 
 def test_the_same_frame_again_and_again_has_no_ceiling(frames: NDArray[Any]) -> None:
-    assert not FaultyPixels.find(np.repeat(frames[:1], 16, axis=0)).saturated.any()
+    assert not BadPixels.find(np.repeat(frames[:1], 16, axis=0)).saturated.any()
 
 
 def test_more_or_fewer_can_be_masked(frames: NDArray[Any]) -> None:
     broken = frames.copy()
     broken[:, 5, 5] = 10
     broken[:, 50, 50] = 10_000
-    found = FaultyPixels.find(broken, of=1000)
+    found = BadPixels.find(broken, of=1000)
     assert found.sentence == (
         "2 detector pixels are faulty in 32 of 1000 frames looked at and masked: 2 hot."
     )
@@ -167,7 +167,7 @@ def test_more_or_fewer_can_be_masked(frames: NDArray[Any]) -> None:
 
 
 def test_a_mask_of_everything_is_not_used() -> None:
-    found = FaultyPixels.find(np.full((8, 8, 8), 4095, np.uint16), ceiling=4095)
+    found = BadPixels.find(np.full((8, 8, 8), 4095, np.uint16), ceiling=4095)
     assert found.bad.all()
     assert found.valid is None
 
@@ -176,7 +176,7 @@ def test_a_mask_of_everything_is_not_used() -> None:
 def test_too_few_frames_say_nothing(m: int) -> None:
     frames = np.zeros((m, 8, 8), np.uint16)
     frames[:, 4, 7] = 1000
-    assert not FaultyPixels.find(frames).hot.any()
+    assert not BadPixels.find(frames).hot.any()
 
 
 def test_frames_of_real_scans(real_data: Any) -> None:

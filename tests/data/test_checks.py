@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import findings, gap_between_beams
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.scan import PLANCK_TIMES_C, Optics, Scan
-from napari_ptychonn.optics.illumination import beam_width
+from napari_ptychonn.optics.illumination import illumination_width
 from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
 
 
@@ -55,7 +55,7 @@ def test_how_far_apart_the_beams_are_is_said(toy: SimulatedScan) -> None:
 def test_a_sparse_scan_is_no_mistake(toy: SimulatedScan) -> None:
     assert toy.scan.probe is not None
     assert toy.scan.pixel_size is not None
-    width = beam_width(toy.scan.probe) * toy.scan.pixel_size[0]
+    width = illumination_width(toy.scan.probe) * toy.scan.pixel_size[0]
     sparse = replace(toy.scan, positions=toy.scan.positions * (1.5 * width / toy.scan.step))
     assert found(sparse) == ()
     assert gap_between_beams(sparse, None, sparse.pixel_size) is None
@@ -64,7 +64,7 @@ def test_a_sparse_scan_is_no_mistake(toy: SimulatedScan) -> None:
 def test_width_of_a_disc() -> None:
     y, x = np.indices((64, 64)) - 32
     disc = (np.hypot(y, x) <= 10).astype(np.complex64)[np.newaxis]
-    assert beam_width(disc, 0.99) == pytest.approx(21, abs=0.6)
+    assert illumination_width(disc, 0.99) == pytest.approx(21, abs=0.6)
 
 
 @pytest.mark.parametrize(("kev", "doubtful"), [(0.05, True), (0.1, False), (8.8, False),
@@ -148,7 +148,7 @@ def test_any_numbers_at_all_are_survived(seed: int, n: int, kind: str, fill: flo
         )
     scan = Scan(frames=frames, positions=rng.normal(size=(n, 2)))
     assert all(text.endswith((".", "?")) for text in found(scan))
-    assert FaultyPixels.find(frames).bad.shape == (7, 9)
+    assert BadPixels.find(frames).bad.shape == (7, 9)
 
 
 @cache

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.bad_pixels import FaultyPixels
-from napari_ptychonn.data.crop_bin import ReducedFrames, reduced, reduced_reconstruction
+from napari_ptychonn.data.bad_pixels import BadPixels
+from napari_ptychonn.data.crop_bin import CroppedBinnedFrames, crop_and_bin_reconstruction, reduced
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
@@ -34,7 +34,7 @@ class Watched:
 
 def test_only_the_window_is_read() -> None:
     frames = Watched(np.arange(4 * 32 * 32).reshape(4, 32, 32))
-    block = ReducedFrames(frames, (8, 8, 16, 16), 2)[1]
+    block = CroppedBinnedFrames(frames, (8, 8, 16, 16), 2)[1]
     assert frames.read == 16 * 16
     assert block.shape == (8, 8)
 
@@ -54,7 +54,7 @@ def test_reading_a_part_is_part_of_reading_all(
     top, left = 40 // 2 - size[0] // 2, 41 // 2 - size[1] // 2
     whole = frames[:, top : top + size[0], left : left + size[1]].astype(np.int64)
     whole = whole.reshape(6, size[0] // bin, bin, size[1] // bin, bin).sum((2, 4))
-    read = ReducedFrames(frames, (top, left, *size), bin)
+    read = CroppedBinnedFrames(frames, (top, left, *size), bin)
     assert read.shape == whole.shape
     np.testing.assert_array_equal(read[first, rows, 1:7], whole[first][..., rows, :][..., 1:7])
     np.testing.assert_array_equal(np.asarray(read), whole)
@@ -96,7 +96,7 @@ def test_the_probe_has_the_cropped_far_field(toy: SimulatedScan) -> None:
 
 def disagreement(scan: Scan, made: Reconstruction) -> float:
     """Of the frames whose windows lie on whole pixels, and probe times object: share of counts."""
-    placed, positions = made.under(scan)
+    placed, positions = made.align_to(scan)
     centres = placed.pixel_index(positions)
     whole = np.abs(centres - np.rint(centres)).max(axis=1) < 0.02
     assert whole.sum() > 5
@@ -123,11 +123,11 @@ def test_a_reconstruction_of_the_whole_frames_follows(
 ) -> None:
     scan, made = toy.scan, toy.reconstruction
     if unit == "pixel":
-        made = made.under(replace(scan, positions=scan.positions / 10e-9, unit="pixel",
+        made = made.align_to(replace(scan, positions=scan.positions / 10e-9, unit="pixel",
                                   pixel_size=(1.0, 1.0)))[0]  # fmt: skip
         scan = replace(scan, positions=scan.positions / 10e-9, unit="pixel", pixel_size=(1.0, 1.0))
     small = reduced(scan, crop, bin)
-    fitting = reduced_reconstruction(made, scan, crop, bin)
+    fitting = crop_and_bin_reconstruction(made, scan, crop, bin)
     assert fitting.probe is not None
     assert fitting.probe.shape[-2:] == small.frame_shape
     assert fitting.pixel_size == pytest.approx(small.pixel_size)
@@ -138,11 +138,11 @@ def test_a_reconstruction_of_the_whole_frames_follows(
 
 
 def test_a_reconstruction_of_reduced_frames_stays(toy: SimulatedScan) -> None:
-    small = reduced_reconstruction(toy.reconstruction, toy.scan, 32)
-    assert reduced_reconstruction(small, toy.scan, 32) is small
-    assert reduced_reconstruction(toy.reconstruction, toy.scan) is toy.reconstruction
+    small = crop_and_bin_reconstruction(toy.reconstruction, toy.scan, 32)
+    assert crop_and_bin_reconstruction(small, toy.scan, 32) is small
+    assert crop_and_bin_reconstruction(toy.reconstruction, toy.scan) is toy.reconstruction
     bare = replace(toy.reconstruction, probe=None, pixel_size=(20e-9, 20e-9))
-    assert reduced_reconstruction(bare, toy.scan, 32) is bare
+    assert crop_and_bin_reconstruction(bare, toy.scan, 32) is bare
 
 
 def test_positions_in_object_pixels_follow(toy: SimulatedScan) -> None:
@@ -155,7 +155,7 @@ def test_positions_in_object_pixels_follow(toy: SimulatedScan) -> None:
 def test_masks_follow(toy: SimulatedScan) -> None:
     frames = np.asarray(toy.scan.frames).copy()
     frames[:, 20, 21] = np.random.default_rng(0).poisson(9000, len(frames))
-    faulty = FaultyPixels.find(frames[:32])
+    faulty = BadPixels.find(frames[:32])
     scan = replace(toy.scan, frames=frames, faulty=faulty, valid=faulty.valid)
     cropped = reduced(scan, crop=32)
     assert cropped.valid is not None

@@ -21,7 +21,7 @@ from napari_ptychonn.errors import InputError
 
 @pytest.fixture
 def patches(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     made = cut_patches(placed, positions, np.arange(10, 110), (16, 8))
     return replace(made, residual=np.arange(100, dtype=np.float32))
 
@@ -141,7 +141,7 @@ def test_without_a_residual_there_is_none(patches):
 @pytest.mark.usefixtures("_many")
 def test_a_comparison_of_many_is_that_of_few(toy, monkeypatch):
     """Batch by batch the same numbers come out, whichever patches are off the object."""
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     made = cut_patches(placed, positions, np.arange(144))
     noise = np.random.default_rng(0).normal(0, 0.1, made.phase.shape).astype(np.float32)
     made = replace(made, phase=made.phase + noise)

@@ -11,7 +11,7 @@ ALL = np.arange(144)
 
 
 def test_whole_positions_copy_pixels(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     patches = cut_patches(placed, positions, np.array([7, 100]), (32, 16))
     row, column = np.round(placed.pixel_index(positions[[100]])[0]).astype(int)
     expected = placed.object[row - 16 : row + 16, column - 8 : column + 8]
@@ -37,7 +37,7 @@ def test_between_pixels_a_smooth_object_is_read_within_the_cubic_error():
 
 
 def test_phase_offset_is_taken_away_without_tearing(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     plain = cut_patches(placed, positions, ALL, (16, 16))
     turned = cut_patches(placed, positions, ALL, (16, 16), phase_offset=2.5)
     np.testing.assert_allclose(
@@ -47,7 +47,7 @@ def test_phase_offset_is_taken_away_without_tearing(toy):
 
 
 def test_phase_origin_is_the_angle_of_the_mean_object(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     offset = phase_origin(placed, positions, ALL)
     zeroed = cut_patches(placed, positions, ALL, phase_offset=offset)
     mean = np.mean(zeroed.amplitude * np.exp(1j * zeroed.phase))
@@ -55,7 +55,7 @@ def test_phase_origin_is_the_angle_of_the_mean_object(toy):
 
 
 def test_patches_off_the_object_are_counted_and_refused(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     cropped = replace(placed, object=placed.object[:-20])
     there = on_object(cropped, positions, (64, 64))
     assert 0 < there.sum() < len(there)
@@ -64,7 +64,7 @@ def test_patches_off_the_object_are_counted_and_refused(toy):
 
 
 def test_selecting_and_joining_keep_indices(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     patches = cut_patches(placed, positions, ALL, (8, 8))
     joined = Patches.join([patches[100:], patches[:100]])
     np.testing.assert_array_equal(joined.indices, np.r_[100:144, :100])

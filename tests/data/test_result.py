@@ -10,7 +10,7 @@ from napari_ptychonn.stitching.mosaic import Mosaic, window_weight
 @pytest.fixture
 def result(toy):
     """The truth as if a network had predicted it."""
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     patches = cut_patches(placed, positions, np.arange(20, 60))
     mosaic = Mosaic.covering(
         positions, patches.shape, placed.pixel_size, window_weight(patches.shape), placed.origin

@@ -49,7 +49,7 @@ from napari_ptychonn.io.mapping.roles import ROLES
 from napari_ptychonn.io.readers.positions_source import named_places
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage
 
@@ -191,7 +191,7 @@ def _model(path: Path) -> None:
     options = NetworkOptions(size=16, width=2, scaling="sqrt", refinements=0)
     TrainedModel(
         options=options,
-        preparation=Preparation(
+        preparation=Preprocessing(
             frame_shape=(SIZE, SIZE), window=(0, 0, SIZE, SIZE), bin=1, size=16
         ),
         state=dict(PtychoNN(options).state_dict()),

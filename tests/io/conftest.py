@@ -195,7 +195,7 @@ def unexplained() -> Callable[[Scan, Reconstruction], float]:
 
 def _unexplained(scan: Scan, reconstruction: Reconstruction) -> float:
     """Share of the amplitudes that the object does not explain at the positions as read."""
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     index = placed.pixel_index(positions)
     # Whole pixels: 1e-3 px is the bound on what reading may add.
     np.testing.assert_allclose(index, np.rint(index), atol=2e-3)

@@ -47,7 +47,7 @@ def _errors(
     )
     spent = time.process_time() - began
     predicted = Patches.join(list(last.best.predict(scan, HELD_OUT, device="cpu")))
-    placed, positions = simulated.truth.under(scan)
+    placed, positions = simulated.truth.align_to(scan)
     return compare(predicted, positions[HELD_OUT], placed), spent
 
 

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 
 
 def scan_of(frames, **known):
@@ -19,7 +19,7 @@ def scan_of(frames, **known):
 def fitted(shape, size=16, **options):
     frames = np.random.default_rng(0).poisson(50, (4, *shape))
     scan = scan_of(frames)
-    return scan, Preparation.fit(scan, np.arange(4), size=size, **options)
+    return scan, Preprocessing.fit(scan, np.arange(4), size=size, **options)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_bad_pixels_take_no_part_in_the_average():
     valid[5, 6] = valid[20:22, 20:22] = False
     frames[:, ~valid] = 1e9
     scan = scan_of(frames, valid=valid)
-    preparation = Preparation.fit(scan, np.arange(2), size=16, scaling="raw")
+    preparation = Preprocessing.fit(scan, np.arange(2), size=16, scaling="raw")
     prepared = preparation.read(scan, np.arange(2))[:, 0].numpy()
     assert prepared[0, 2, 3] == pytest.approx(9.0)
     assert prepared[0, 10, 10] == 0  # a bin without any good pixel
@@ -74,7 +74,7 @@ def test_bad_pixels_take_no_part_in_the_average():
     )
 )
 def test_whatever_the_detector_says_the_input_is_finite(counts):
-    preparation = Preparation(frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16)
+    preparation = Preprocessing(frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16)
     assert torch.isfinite(preparation.apply(torch.from_numpy(counts))).all()
 
 
@@ -86,7 +86,7 @@ def test_frames_of_another_shape_are_refused():
 
 def test_frames_without_any_contrast_are_refused():
     with pytest.raises(InputError, match="all the same"):
-        Preparation.fit(scan_of(np.full((3, 16, 16), 7)), np.arange(3), size=16)
+        Preprocessing.fit(scan_of(np.full((3, 16, 16), 7)), np.arange(3), size=16)
 
 
 def test_only_the_window_is_read():

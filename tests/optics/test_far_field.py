@@ -22,7 +22,7 @@ def beam(two_modes):
 @pytest.fixture(scope="module")
 def exact(two_modes):
     """True patches (m, 1, 64, 64) and the square roots of their noiseless frames."""
-    placed, positions = two_modes.truth.under(two_modes.scan)
+    placed, positions = two_modes.truth.align_to(two_modes.scan)
     patches = cut_patches(placed, positions, np.arange(16))
     counts = diffract(two_modes.truth, two_modes.scan.positions)
     return tuple(

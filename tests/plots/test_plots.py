@@ -29,7 +29,7 @@ HISTORY = [
 def predicted():
     """A scan, its reconstruction, and a result that is the labels but for a global phase."""
     scan, reconstruction = simulate_scan((14, 12), photons=1e5)
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     labels = cut_patches(placed, positions, np.arange(len(scan)), phase_offset=0.4)
     mosaic = Mosaic.covering(positions, labels.shape, placed.pixel_size, anchor=placed.origin)
     mosaic.add(labels, positions)

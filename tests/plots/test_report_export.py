@@ -17,7 +17,7 @@ from napari_ptychonn.stitching.mosaic import Mosaic
 
 @pytest.fixture(scope="module")
 def report(toy):
-    placed, positions = toy.reconstruction.under(toy.scan)
+    placed, positions = toy.reconstruction.align_to(toy.scan)
     patches = cut_patches(placed, positions, np.arange(144))
     mosaic = Mosaic.covering(positions, patches.shape, placed.pixel_size, anchor=placed.origin)
     mosaic.add(patches, positions)

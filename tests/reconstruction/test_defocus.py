@@ -5,7 +5,7 @@ import pytest
 
 from napari_ptychonn.optics.probe import ZonePlate
 from napari_ptychonn.reconstruction.defocus import FRAMES, middle_of, shadow_rate
-from napari_ptychonn.reconstruction.initial_probe import estimated_probe
+from napari_ptychonn.reconstruction.initial_probe import estimate_probe
 from napari_ptychonn.simulation.scan import Simulation
 
 
@@ -29,9 +29,9 @@ def test_the_sign_and_the_size_of_the_defocus_are_found(defocus):
     rate = shadow_rate(scan.frames, positions)
     mean = scan.frames.mean(axis=0)
     true = scan.probe[0]
-    assert likeness(estimated_probe(mean, rate)[0], true) > 0.8
-    assert likeness(estimated_probe(mean)[0], true) < 0.4
-    assert likeness(estimated_probe(mean, -rate)[0], true) < 0.6
+    assert likeness(estimate_probe(mean, rate)[0], true) > 0.8
+    assert likeness(estimate_probe(mean)[0], true) < 0.4
+    assert likeness(estimate_probe(mean, -rate)[0], true) < 0.6
 
 
 def test_in_focus_nothing_is_made_up():

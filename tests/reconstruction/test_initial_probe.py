@@ -4,7 +4,7 @@ import scipy.fft
 
 from napari_ptychonn.optics.probe import ZonePlate, shift_ramp
 from napari_ptychonn.reconstruction.initial_probe import (
-    estimated_probe,
+    estimate_probe,
     footprint,
     off_centre,
     with_modes,
@@ -19,7 +19,7 @@ def beam():
 
 def test_the_estimate_has_the_counts_and_the_far_field_of_the_mean_frame(beam):
     frame = np.fft.fftshift(np.abs(scipy.fft.fft2(beam[0], norm="ortho")) ** 2) * 1e4
-    probe = estimated_probe(frame)
+    probe = estimate_probe(frame)
     assert probe.shape == (1, 32, 32)
     assert np.sum(np.abs(probe) ** 2) == pytest.approx(frame.sum(), rel=1e-5)
     far = np.abs(scipy.fft.fft2(np.fft.ifftshift(probe[0]), norm="ortho")) ** 2

@@ -16,7 +16,7 @@ from napari_ptychonn.io import read_reconstruction, write_reconstruction
 from napari_ptychonn.reconstruction import EngineOptions, reconstruct, why_not
 from napari_ptychonn.reconstruction import iterations as iteration
 from napari_ptychonn.reconstruction.job_folder import State
-from napari_ptychonn.reconstruction.worker_process import ChildProcess
+from napari_ptychonn.reconstruction.worker_process import WorkerProcess
 from napari_ptychonn.simulation.scan import Simulation
 
 needs_engine = pytest.mark.skipif(bool(why_not()), reason=why_not() or "pty-chi is there")
@@ -136,14 +136,14 @@ def test_stopping_takes_a_second_and_keeps_the_object(simulated):
 
 @needs_engine
 def test_killing_the_child_is_one_sentence_and_what_was_yielded_stays(simulated, monkeypatch):
-    started: list[ChildProcess] = []
+    started: list[WorkerProcess] = []
 
-    class Watched(ChildProcess):
+    class Watched(WorkerProcess):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             started.append(self)
 
-    monkeypatch.setattr(iteration, "ChildProcess", Watched)
+    monkeypatch.setattr(iteration, "WorkerProcess", Watched)
     seen = []
 
     def run():

@@ -8,7 +8,7 @@ import pytest
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction import worker_process as child_process
-from napari_ptychonn.reconstruction.worker_process import ChildProcess, EngineError
+from napari_ptychonn.reconstruction.worker_process import EngineError, WorkerProcess
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def child(tmp_path, monkeypatch):
         (tmp_path / "little_child.py").write_text(program)
         monkeypatch.syspath_prepend(str(tmp_path))
         monkeypatch.setattr(child_process, "MODULE", "little_child")
-        started.append(ChildProcess(tmp_path, **options))
+        started.append(WorkerProcess(tmp_path, **options))
         return started[-1]
 
     yield start

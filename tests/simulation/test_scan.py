@@ -116,7 +116,7 @@ def test_object_lies_where_positions_say():
 
 def test_patches_of_every_position_lie_on_the_object(simulated):
     scan, reconstruction = simulated.scan, simulated.reconstruction
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     patches = cut_patches(placed, positions, np.arange(len(scan)))
     assert np.isfinite(patches.phase).all()
 

@@ -184,14 +184,14 @@ def test_spread_is_the_circular_deviation_of_overlapping_phases():
 
 
 def test_grid_falls_on_the_reconstruction(jittered):
-    placed, positions = jittered.truth.under(jittered.scan)
+    placed, positions = jittered.truth.align_to(jittered.scan)
     mosaic = Mosaic.covering(positions, (64, 64), placed.pixel_size, anchor=placed.origin)
     index = placed.pixel_index(np.asarray([mosaic.origin]))
     np.testing.assert_allclose(index, np.round(index), atol=1e-6)
 
 
 def test_true_patches_of_a_spiral_scan_give_the_object_back(jittered):
-    placed, positions = jittered.truth.under(jittered.scan)
+    placed, positions = jittered.truth.align_to(jittered.scan)
     patches = cut_patches(placed, positions, np.arange(len(positions)))
     mosaic = Mosaic.covering(positions, (64, 64), placed.pixel_size, anchor=placed.origin)
     mosaic.add(patches, positions)

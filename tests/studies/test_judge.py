@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.studies.judge import Judge
+from napari_ptychonn.studies.judge import Evaluator
 
 
 @pytest.fixture(scope="module")
 def judge(small):
-    return Judge(small.scan, small.truth, np.arange(len(small.scan)))
+    return Evaluator(small.scan, small.truth, np.arange(len(small.scan)))
 
 
 def test_the_reference_itself_has_no_error(judge, small):
@@ -47,7 +47,7 @@ def test_noise_is_measured(judge, small):
 
 def test_only_the_hull_of_the_points_counts(small):
     lower = np.flatnonzero(small.scan.positions[:, 0] >= 0)
-    judge = Judge(small.scan, small.truth, lower)
+    judge = Evaluator(small.scan, small.truth, lower)
     wrong = small.truth.object.copy()
     wrong[: wrong.shape[0] // 2 - 6] *= 1j
     assert judge.judge(replace(small.truth, object=wrong)).phase_rms < 1e-4
@@ -56,4 +56,4 @@ def test_only_the_hull_of_the_points_counts(small):
 @pytest.mark.parametrize("points", [[0], [0, 1, 2], [5, 5, 5, 5]])
 def test_points_without_area_are_refused(small, points):
     with pytest.raises(InputError, match="enclose"):
-        Judge(small.scan, small.truth, np.asarray(points))
+        Evaluator(small.scan, small.truth, np.asarray(points))

@@ -11,10 +11,10 @@ from napari_ptychonn.data.patches import Predictions, cut_patches
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.stitching.mosaic import MosaicImage
-from napari_ptychonn.stitching.uncertainty import Trust
+from napari_ptychonn.stitching.uncertainty import Uncertainty
 from napari_ptychonn.tasks.jobs import Opened
 from napari_ptychonn.viewer import layers as drawn_layers
-from napari_ptychonn.viewer.extent import Contrast, Field, illuminated
+from napari_ptychonn.viewer.extent import Contrast, ViewExtent, illuminated
 from napari_ptychonn.viewer.layers import (
     ALWAYS,
     AMPLITUDES,
@@ -30,13 +30,13 @@ from napari_ptychonn.viewer.layers import (
     point_features,
 )
 from napari_ptychonn.viewer.lazy_stacks import LogFrames, PredictedPatches, ReconstructedPatches
-from napari_ptychonn.viewer.view_model import Scene, opened_layers, result_layers
+from napari_ptychonn.viewer.view_model import ViewModel, opened_layers, result_layers
 
 
 @pytest.fixture
 def scene(toy):
-    placed, positions = toy.reconstruction.under(toy.scan)
-    return Scene.of(toy.scan, placed, positions)
+    placed, positions = toy.reconstruction.align_to(toy.scan)
+    return ViewModel.of(toy.scan, placed, positions)
 
 
 def by_name(layers):
@@ -82,29 +82,29 @@ def test_pairs_start_with_the_same_contrast(scene):
 
 
 def test_without_a_reconstruction_the_maps_are_empty_but_not_black(toy):
-    made = by_name(Scene.of(toy.scan, None, toy.scan.positions).layers(None))
+    made = by_name(ViewModel.of(toy.scan, None, toy.scan.positions).layers(None))
     for role in MAP_IMAGES:
         assert np.isnan(made[role][0]).all()
     assert np.isnan(made["ePIE phase here"][0].image(0)).all()
 
 
 def test_contrast_ignores_the_rim_that_the_beam_never_saw(toy):
-    placed, positions = toy.reconstruction.under(toy.scan)
+    placed, positions = toy.reconstruction.align_to(toy.scan)
     lit = illuminated(placed, positions, 1.5 * toy.scan.step)
     noisy = placed.object.copy()
     noisy[~lit] = 100
     loud = replace(placed, object=noisy)
-    assert Scene.of(toy.scan, loud, positions).contrast.amplitude[1] < 2
+    assert ViewModel.of(toy.scan, loud, positions).contrast.amplitude[1] < 2
 
 
 def test_contrast_ignores_what_only_frames_lit_that_it_was_not_made_of(toy):
-    placed, positions = toy.truth.under(toy.scan)
+    placed, positions = toy.truth.align_to(toy.scan)
     half = np.arange(len(positions) // 2)
     field = placed.object.copy()
     lit = illuminated(placed, positions[half], 2 * toy.scan.step)
     field[~lit] *= 100
     part = replace(placed, object=field, indices=half, positions=positions[half])
-    assert Scene.of(toy.scan, part, positions).contrast.amplitude[1] < 2
+    assert ViewModel.of(toy.scan, part, positions).contrast.amplitude[1] < 2
 
 
 def test_a_phase_that_goes_around_gets_a_cyclic_colormap():
@@ -127,7 +127,7 @@ def test_scan_points_say_what_they_are_for(toy):
 
 def test_a_scan_in_pixels_is_shown_in_pixels(toy):
     scan = replace(toy.scan, positions=toy.scan.positions / 1e-8, unit="pixel", pixel_size=None)
-    field = Field.of(scan, (64, 64), None)
+    field = ViewExtent.of(scan, (64, 64), None)
     assert field.unit == "pixel"
     assert field.size == pytest.approx(np.ptp(scan.positions, axis=0) + 64)
 
@@ -147,7 +147,7 @@ def test_frames_are_logarithms_and_masked_pixels_are_transparent(toy):
 def test_of_very_many_scan_points_some_are_drawn(toy, monkeypatch):
     monkeypatch.setattr(drawn_layers, "MOST_POINTS", 40)
     region = TrainingRegion.from_indices(toy.scan, slice(0, 100))
-    field = Field.of(toy.scan, (64, 64), None)
+    field = ViewExtent.of(toy.scan, (64, 64), None)
     data, options, _ = drawn_layers.scan_points_layer(
         toy.scan, toy.scan.positions, field, region, 9.0
     )
@@ -174,7 +174,7 @@ def test_patches_appear_as_they_are_predicted():
 
 
 def test_patches_of_the_reconstruction_are_the_labels(toy):
-    placed, positions = toy.reconstruction.under(toy.scan)
+    placed, positions = toy.reconstruction.align_to(toy.scan)
     stack = ReconstructedPatches(placed, positions, (64, 64), "phase", 0.2)
     label = cut_patches(placed, positions, np.array([9]), (64, 64), 0.2)
     np.testing.assert_array_equal(stack[9], label.phase[0])
@@ -218,7 +218,7 @@ def result():
 
 @pytest.fixture
 def trust():
-    return Trust(
+    return Uncertainty(
         indices=np.array([4, 1]),
         spread=np.array([0.2, 0.1], np.float32),
         residual=np.array([1.1, 3.0], np.float32),

@@ -19,7 +19,7 @@ from napari_ptychonn.viewer.layers import (
     TRUST,
     TRUST_IMAGES,
 )
-from napari_ptychonn.widgets.common.scroll_column import Column
+from napari_ptychonn.widgets.common.scroll_column import ScrollColumn
 
 NAMES = list(ALWAYS)
 
@@ -105,7 +105,7 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
     )
     other.open(tmp_path / "model.safetensors", plugin="napari-ptychonn")
     qtbot.waitUntil(lambda: again.session.model is not None, timeout=10_000)
-    again.session.adopt_report(None)
+    again.session.set_report(None)
     again.predict_panel.predict.click()
     finish(again)
     assert again.session.comparison.as_dict()["single_shot"] == pytest.approx(
@@ -137,7 +137,7 @@ def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(
         assert note.visible is not there[point]
 
     # No section of the dock is lower than what it says.
-    sections = dock.findChild(Column).widget()
+    sections = dock.findChild(ScrollColumn).widget()
     needed = sections.layout().minimumSize
     qtbot.waitUntil(lambda: sections.height() >= needed().height(), timeout=10_000)
     for theme in ("light", "dark"):

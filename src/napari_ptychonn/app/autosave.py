@@ -23,7 +23,7 @@ SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
+class Autosave:
     """A model that was trained in the window and not saved.
 
     Attributes
@@ -73,7 +73,7 @@ def keep(model: TrainedModel) -> Path | None:
     return path
 
 
-def drafts() -> list[Draft]:
+def drafts() -> list[Autosave]:
     """All drafts that can be read, the newest first; looks at headers only."""
     return [draft for draft in map(_read, _files()) if draft is not None]
 
@@ -88,12 +88,12 @@ def _files() -> list[Path]:
     return sorted(folder().glob(f"*{SUFFIX}"), reverse=True)
 
 
-def _read(path: Path) -> Draft | None:
+def _read(path: Path) -> Autosave | None:
     from napari_ptychonn.io.containers.model_header import read_model_header
 
     try:
         model = read_model_header(path).metadata["model"]
-        return Draft(
+        return Autosave(
             path=path,
             scan=str(model["provenance"].get("scan", "a scan")),
             epochs=len(model["history"]),

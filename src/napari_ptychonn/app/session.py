@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_ptychonn.data.crop_bin import is_of_whole, reduced, reduced_reconstruction
+from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, matches_uncropped, reduced
 from napari_ptychonn.data.patch_store import PatchSet
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
@@ -176,7 +176,7 @@ class Session:
         made = self._made
         self.crop, self.bin = crop, bin
         self._begin_with(scan)
-        if made is not None and is_of_whole(made, self.whole):
+        if made is not None and matches_uncropped(made, self.whole):
             self.choose_reconstruction(made)
 
     def _begin_with(self, scan: Scan) -> None:
@@ -209,8 +209,8 @@ class Session:
             return
         fitting = reconstruction
         if self.whole is not None:
-            fitting = reduced_reconstruction(reconstruction, self.whole, self.crop, self.bin)
-        self.reconstruction, self.positions = fitting.under(self.scan)
+            fitting = crop_and_bin_reconstruction(reconstruction, self.whole, self.crop, self.bin)
+        self.reconstruction, self.positions = fitting.align_to(self.scan)
         self._made = reconstruction
         self.report = None
         self.reconstruction_chosen.emit()
@@ -274,7 +274,7 @@ class Session:
         self.mosaic = mosaic if mosaic is not None else self.mosaic
         self.predictions_changed.emit()
 
-    def adopt_model(self, model: TrainedModel, *, unsaved: bool = False) -> None:
+    def set_model(self, model: TrainedModel, *, unsaved: bool = False) -> None:
         """Use a model that was opened, or that was trained on another scan."""
         self.model, self.unsaved = model, unsaved
         self.model_changed.emit()
@@ -283,15 +283,15 @@ class Session:
         """Say that the model is in a file now."""
         self.unsaved = False
 
-    def adopt_result(self, result: Result, report: Report | None = None) -> None:
+    def set_result(self, result: Result, report: Report | None = None) -> None:
         """Keep a complete result, and show it."""
         self.result = result
         self.predictions, self.mosaic = result.predictions, result.mosaic
         self.predictions_changed.emit()
         self.result_changed.emit()
-        self.adopt_report(report)
+        self.set_report(report)
 
-    def adopt_report(self, report: Report | None) -> None:
+    def set_report(self, report: Report | None) -> None:
         """Keep what there is to say of `result` against `reconstruction`."""
         self.report = report
         self.report_changed.emit()

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from napari_ptychonn.cli.console import (
+    load_reconstruction,
+    load_scan,
     notice,
     print_json,
     progress_bars,
-    read_aloud,
-    read_scan_aloud,
     stop_requests,
     tracker,
 )
@@ -182,15 +182,15 @@ def reconstruct(
     if missing := why_not():
         raise InputError(missing)
     must_be_writable(output, scan, positions, None if _is_reconstruction(start) else start)
-    from napari_ptychonn.data.crop_bin import reduced, reduced_reconstruction
+    from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, reduced
 
-    whole = read_scan_aloud(scan, mask_contrast if mask else None, positions=positions)
+    whole = load_scan(scan, mask_contrast if mask else None, positions=positions)
     measured = reduced(whole, crop, bin)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
     before = None
     if start is not None:
-        made = read_aloud(start, scan=scan, positions=positions)
-        before = reduced_reconstruction(made, whole, crop, bin)
+        made = load_reconstruction(start, scan=scan, positions=positions)
+        before = crop_and_bin_reconstruction(made, whole, crop, bin)
     options = EngineOptions(
         algorithm=algorithm.value,
         iterations=iterations,
@@ -254,7 +254,7 @@ def predict(
     must_be_writable(output, scan, positions, str(model))
     from napari_ptychonn.io import write_result
 
-    measured = read_scan_aloud(
+    measured = load_scan(
         scan, mask_contrast if mask else None, positions=positions, crop=crop, bin=bin
     )
     trained = _model(model)
@@ -329,7 +329,7 @@ def compare(
     from napari_ptychonn.io import read_result
 
     predicted = read_result(result)
-    reference = read_aloud(reconstruction)
+    reference = load_reconstruction(reconstruction)
     chosen = None if frames is None else _compared(predicted, frames)
     report = Report.of(predicted, reference, chosen)
     if left_out := report.comparison.left_out:

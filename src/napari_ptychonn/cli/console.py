@@ -40,7 +40,7 @@ def silence(text: str) -> None:
     del text
 
 
-def read_scan_aloud(
+def load_scan(
     path: str,
     contrast: float | None = CONTRAST,
     say: Callable[[str], None] | None = None,
@@ -56,7 +56,7 @@ def read_scan_aloud(
     path : str
         See `read_scan`.
     contrast : float or None
-        Faulty pixels beyond this are masked (see `FaultyPixels`); None masks none.
+        Faulty pixels beyond this are masked (see `BadPixels`); None masks none.
     say : callable, optional
         Instead of a warning in the log.
     positions : str, optional
@@ -74,7 +74,7 @@ def read_scan_aloud(
     return reduced(scan, crop, bin)
 
 
-def read_aloud(
+def load_reconstruction(
     path: str,
     say: Callable[[str], None] = notice,
     *,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_ptychonn.cli.console import (
+    load_reconstruction,
+    load_scan,
     notice,
     print_json,
     progress_bars,
-    read_aloud,
-    read_scan_aloud,
     stop_requests,
     tracker,
 )
@@ -167,8 +167,8 @@ def size(
     counts = None if sizes is None else parse_counts(sizes)
     from napari_ptychonn.studies import size_study
 
-    measured = read_scan_aloud(scan, positions=positions)
-    labels = read_aloud(reconstruction or scan, scan=scan, positions=positions)
+    measured = load_scan(scan, positions=positions)
+    labels = load_reconstruction(reconstruction or scan, scan=scan, positions=positions)
     options, network = recipe(preset, None, steps, seed, None)
     with stop_requests(KEPT) as stop:
         stages = size_study(
@@ -181,7 +181,7 @@ def size(
             split=split_by(None, preset, seed),
             reference=None
             if reference is None
-            else read_aloud(reference, scan=scan, positions=positions),
+            else load_reconstruction(reference, scan=scan, positions=positions),
             device=device,
             should_stop=stop,
         )
@@ -226,8 +226,8 @@ def _read(
 ) -> tuple[Scan, TrainedModel, Reconstruction]:
     from napari_ptychonn.network.model import TrainedModel
 
-    measured = read_scan_aloud(scan, positions=positions)
-    against = read_aloud(reference or scan, scan=scan, positions=positions)
+    measured = load_scan(scan, positions=positions)
+    against = load_reconstruction(reference or scan, scan=scan, positions=positions)
     return measured, TrainedModel.load(model), against
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_ptychonn.cli.console import (
+    load_reconstruction,
+    load_scan,
     notice,
     progress_bars,
-    read_aloud,
-    read_scan_aloud,
     silence,
     stop_requests,
     tracker,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.data.scan import Scan
     from napari_ptychonn.network.model import TrainedModel
     from napari_ptychonn.network.training.epochs import Epoch
-    from napari_ptychonn.network.training.pretraining import Practice
+    from napari_ptychonn.network.training.pretraining import Pretraining
     from napari_ptychonn.tasks.training_folder import TrainingTask
 
 SAVE_PAUSE = 2.0
@@ -121,15 +121,15 @@ def train(
     if epochs is not None and steps is not None:
         raise typer.BadParameter("give --epochs or --steps, not both.")
     must_be_writable(output, scan, reconstruction, positions)
-    from napari_ptychonn.data.crop_bin import reduced, reduced_reconstruction
+    from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, reduced
     from napari_ptychonn.data.region import TrainingRegion
 
     say = _voice(processes)
     contrast = mask_contrast if mask else None
-    whole = read_scan_aloud(scan, contrast, None if say is notice else say, positions=positions)
+    whole = load_scan(scan, contrast, None if say is notice else say, positions=positions)
     measured = reduced(whole, crop, bin)
-    made = read_aloud(reconstruction or scan, say, scan=scan, positions=positions)
-    labels = reduced_reconstruction(made, whole, crop, bin)
+    made = load_reconstruction(reconstruction or scan, say, scan=scan, positions=positions)
+    labels = crop_and_bin_reconstruction(made, whole, crop, bin)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
     say(f"{measured.name}: {region.description}: {region.counts}")
     if processes > 1:
@@ -198,17 +198,17 @@ def practise(
     must_be_writable(output, beam, reconstruction, positions)
     from napari_ptychonn.data.region import TrainingRegion
     from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-    from napari_ptychonn.network.training.pretraining import Practice
+    from napari_ptychonn.network.training.pretraining import Pretraining
 
     say = _voice(processes)
-    practice = Practice(phase=phase, amplitude=amplitude, points=points, seed=seed)
+    practice = Pretraining(phase=phase, amplitude=amplitude, points=points, seed=seed)
     contrast = mask_contrast if mask else None
     made, truth = _practice_scan(
         practice,
         beam,
         reconstruction,
         counts,
-        lambda: read_scan_aloud(beam, contrast, say, positions=positions),
+        lambda: load_scan(beam, contrast, say, positions=positions),
         say,
     )
     region = TrainingRegion.from_indices(made, slice(None), description="made-up samples")
@@ -380,7 +380,7 @@ def _voice(processes: int) -> Callable[[str], None]:
 
 
 def _practice_scan(
-    practice: Practice,
+    practice: Pretraining,
     beam: str,
     reconstruction: str | None,
     counts: float | None,

@@ -15,7 +15,7 @@ from napari_ptychonn.comparison.ring_correlation import RingCorrelation, correla
 from napari_ptychonn.data.patch_store import PatchSet, in_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Unit
-from napari_ptychonn.optics.illumination import beam_weight
+from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage, window_weight
 
 Channel = Literal["amplitude", "phase"]
@@ -28,7 +28,7 @@ FloatImage = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AlignedPair:
+class AlignedImages:
     """A mosaic of predictions and the object under it.
 
     Attributes
@@ -62,7 +62,7 @@ class AlignedPair:
         positions: NDArray[np.float64],
         reconstruction: Reconstruction,
         weight: NDArray[np.float32] | None = None,
-    ) -> AlignedPair:
+    ) -> AlignedImages:
         """Stitch patches on the grid of an object, and align them to it.
 
         Parameters
@@ -195,7 +195,7 @@ def patch_weight(
     probe: NDArray[np.complex64] | None, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Weight (py, px) of the pixels of a patch in a mosaic: where the beam was, where known."""
-    return window_weight(shape) if probe is None else beam_weight(probe, shape)
+    return window_weight(shape) if probe is None else illumination_weight(probe, shape)
 
 
 def _phasor(image: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.comparison.aligned_images import AlignedPair, patch_weight
+from napari_ptychonn.comparison.aligned_images import AlignedImages, patch_weight
 from napari_ptychonn.comparison.registration import Alignment, phase_offset, wrap
 from napari_ptychonn.comparison.ring_correlation import Resolution
 from napari_ptychonn.data.patch_store import PatchSet, chosen, in_batches
@@ -112,7 +112,7 @@ class Comparison:
     single_shot: PatchErrors
     lit: PatchErrors
     mosaic: ImageErrors
-    pair: AlignedPair = field(repr=False, compare=False)
+    pair: AlignedImages = field(repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Nested plain values; what is not a finite number is None."""
@@ -177,7 +177,7 @@ def compare(
     predicted, where = chosen(predictions, np.flatnonzero(there)), positions[there]
     shape = predictions.shape
     weight = patch_weight(reconstruction.probe if probe is None else probe, shape)
-    pair = AlignedPair.of(predicted, where, reconstruction, weight)
+    pair = AlignedImages.of(predicted, where, reconstruction, weight)
     single_shot, lit = patch_errors(predicted, where, reconstruction, (np.ones(shape), weight))
     return Comparison(
         frames=len(predicted),
@@ -271,7 +271,7 @@ def _errors(
     )
 
 
-def mosaic_errors(pair: AlignedPair) -> ImageErrors:
+def mosaic_errors(pair: AlignedImages) -> ImageErrors:
     """Errors of a mosaic that was aligned to the object under it."""
     mask = pair.mask
     phase, wanted_phase = pair.images("phase")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedPair
+from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedImages
 from napari_ptychonn.comparison.metrics import Comparison, compare
 from napari_ptychonn.comparison.profile import Line
 from napari_ptychonn.comparison.speed_up import SpeedUp
@@ -49,7 +49,7 @@ def compare_result(
     return compare(chosen(result.predictions, rows), positions[rows], placed)
 
 
-def align_result(result: Result, reconstruction: Reconstruction) -> AlignedPair:
+def align_result(result: Result, reconstruction: Reconstruction) -> AlignedImages:
     """Align the mosaic of all predictions with a reconstruction of the same scan.
 
     Raises
@@ -58,7 +58,7 @@ def align_result(result: Result, reconstruction: Reconstruction) -> AlignedPair:
         When the reconstruction lists none of the predicted frames.
     """
     placed, positions = result.place(reconstruction)
-    return AlignedPair.of(result.predictions, positions, placed)
+    return AlignedImages.of(result.predictions, positions, placed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +83,7 @@ class Report:
 
     comparison: Comparison
     selection: Selection
-    whole: AlignedPair
+    whole: AlignedImages
     speed: SpeedUp | None
     reference: str
     name: str

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.lengths import spoken_length
+from napari_ptychonn.data.lengths import format_length
 from napari_ptychonn.data.scan import Unit
 
 Image = NDArray[np.floating[Any]] | NDArray[np.complexfloating[Any]]
@@ -45,7 +45,7 @@ class Resolution:
     def __str__(self) -> str:
         if self.half_period is None:
             return "undefined"
-        length = spoken_length(self.half_period, self.unit)
+        length = format_length(self.half_period, self.unit)
         return length if self.reached == "crossing" else f"≤ {length}"
 
 

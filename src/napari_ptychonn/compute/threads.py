@@ -15,7 +15,7 @@ import torch
 
 
 @contextmanager
-def core_threads() -> Iterator[tuple[ThreadPoolExecutor, int]]:
+def single_threaded_pool() -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Start as many threads as torch may use cores, each of which keeps torch to one core.
 
     The calling thread is kept to one as well: what it does meanwhile, such as

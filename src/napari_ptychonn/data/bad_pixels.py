@@ -39,7 +39,7 @@ _BEAM = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FaultyPixels:
+class BadPixels:
     """Which pixels are faulty, and whether they are masked.
 
     Attributes
@@ -76,7 +76,7 @@ class FaultyPixels:
         *,
         of: int | None = None,
         ceiling: float | None = None,
-    ) -> FaultyPixels:
+    ) -> BadPixels:
         """Look for faulty pixels in some frames of a scan.
 
         Parameters
@@ -115,7 +115,7 @@ class FaultyPixels:
             frames=m if of is None else of,
         )
 
-    def masked_above(self, contrast: float | None) -> FaultyPixels:
+    def masked_above(self, contrast: float | None) -> BadPixels:
         """Mask more, fewer or (None) no pixels."""
         return replace(self, contrast=contrast)
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.frame_sample import FrameSample
-from napari_ptychonn.data.lengths import spoken_length
+from napari_ptychonn.data.lengths import format_length
 from napari_ptychonn.data.scan import Scan
-from napari_ptychonn.optics.illumination import beam_width
+from napari_ptychonn.optics.illumination import illumination_width
 
 _PHOTONS_KEV = (0.1, 200.0)
 _STEPS = (1e-12, 1e-3)
@@ -56,13 +56,13 @@ def gap_between_beams(
     """
     if probe is None or pixel_size is None or len(scan) < 2 or not probe.any():
         return None
-    width = beam_width(probe) * float(np.mean(pixel_size))
+    width = illumination_width(probe) * float(np.mean(pixel_size))
     if scan.step <= _FAR * width:
         return None
     return (
-        f"Neighbouring points are {spoken_length(scan.step, scan.unit)} apart, "
+        f"Neighbouring points are {format_length(scan.step, scan.unit)} apart, "
         f"{scan.step / width:.3g} times the width of the beam "
-        f"({spoken_length(width, scan.unit)}): is the unit of the positions right?"
+        f"({format_length(width, scan.unit)}): is the unit of the positions right?"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import FrameStack, Scan
 from napari_ptychonn.errors import InputError
@@ -18,7 +18,7 @@ SMALLEST = 8
 _TOLERANCE = 0.02
 
 
-class ReducedFrames:
+class CroppedBinnedFrames:
     """A window of every frame, its pixels summed in squares; nothing else is read.
 
     Parameters
@@ -125,7 +125,7 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     pitch = scan.optics.detector_pitch
     return replace(
         scan,
-        frames=ReducedFrames(scan.frames, (top, left, height, width), bin),
+        frames=CroppedBinnedFrames(scan.frames, (top, left, height, width), bin),
         positions=scan.positions * np.asarray(share) if scan.unit == "pixel" else scan.positions,
         pixel_size=_pixel_of(scan, (height, width), share),
         valid=None if valid is None or valid.all() else valid,
@@ -143,7 +143,7 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     )
 
 
-def reduced_reconstruction(
+def crop_and_bin_reconstruction(
     made: Reconstruction, whole: Scan, crop: int | None = None, bin: int = 1
 ) -> Reconstruction:
     """Bring a reconstruction from whole frames to what `reduced` leaves of them.
@@ -168,7 +168,7 @@ def reduced_reconstruction(
     """
     ky, kx = whole.frame_shape
     size = tuple((n if crop is None else crop) // bin * bin for n in (ky, kx))
-    if (size == (ky, kx) and bin == 1) or not is_of_whole(made, whole):
+    if (size == (ky, kx) and bin == 1) or not matches_uncropped(made, whole):
         return made
     window = _window((ky, kx), size)
     share = np.array([size[0] / ky, size[1] / kx])
@@ -186,7 +186,7 @@ def reduced_reconstruction(
     )
 
 
-def is_of_whole(made: Reconstruction, whole: Scan) -> bool:
+def matches_uncropped(made: Reconstruction, whole: Scan) -> bool:
     """Whether a reconstruction has the probe, else the pixel, that belongs to whole frames."""
     if made.probe is not None and made.probe.shape[-2:] != whole.frame_shape:
         return False
@@ -252,7 +252,7 @@ def _summed(image: NDArray[Any], bin: int, dtype: np.dtype[Any]) -> NDArray[Any]
     return np.asarray(blocks.sum(axis=(-3, -1), dtype=dtype))
 
 
-def _cropped_faults(faulty: FaultyPixels, window: tuple[slice, slice]) -> FaultyPixels:
+def _cropped_faults(faulty: BadPixels, window: tuple[slice, slice]) -> BadPixels:
     return replace(
         faulty,
         excess=faulty.excess[window],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_ptychonn.data.scan import Unit
 
 
-def spoken_length(length: float, unit: Unit) -> str:
+def format_length(length: float, unit: Unit) -> str:
     """Write a length for a person: '12 nm', '1.5 µm' or '2.3 px'.
 
     Parameters

@@ -99,7 +99,7 @@ def cut_patches(
     Parameters
     ----------
     reconstruction : Reconstruction
-        Placed under the scan (`Reconstruction.under`).
+        Placed under the scan (`Reconstruction.align_to`).
     positions : ndarray of float64
         (n, 2) position of every scan point, in the reconstruction's unit.
     indices : ndarray of int64

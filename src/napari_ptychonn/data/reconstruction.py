@@ -79,7 +79,7 @@ class Reconstruction:
         """What its images are called: the algorithm in short, or the name where it is unknown."""
         return self.name if self.algorithm == "unknown" else self.algorithm.split(",")[0]
 
-    def under(self, scan: Scan) -> tuple[Reconstruction, NDArray[np.float64]]:
+    def align_to(self, scan: Scan) -> tuple[Reconstruction, NDArray[np.float64]]:
         """Place the object under a scan.
 
         Where the reconstruction lists frames by index, the median difference

@@ -15,7 +15,7 @@ from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
     from napari_ptychonn.stitching.mosaic import MosaicImage
-    from napari_ptychonn.stitching.uncertainty import Trust
+    from napari_ptychonn.stitching.uncertainty import Uncertainty
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +54,7 @@ class Result:
     mosaic: MosaicImage
     unit: Unit = "pixel"
     probe: NDArray[np.complex64] | None = None
-    trust: Trust | None = None
+    trust: Uncertainty | None = None
     held_out: NDArray[np.int64] | None = None
     optics: Optics = field(default_factory=Optics)
     name: str = "scan"
@@ -106,7 +106,7 @@ class Result:
             When the reconstruction lists none of the predicted frames.
         """
         listed = _renumbered(reconstruction, self.predictions.indices)
-        return listed.under(self._as_scan())
+        return listed.align_to(self._as_scan())
 
     def _as_scan(self) -> Scan:
         """What placing needs of a scan: the positions of the predicted frames."""

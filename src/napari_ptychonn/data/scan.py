@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.errors import InputError
 
 Unit = Literal["m", "pixel"]
@@ -169,7 +169,7 @@ class Scan:
     name: str = "scan"
     source: Path | None = None
     notes: tuple[str, ...] = ()
-    faulty: FaultyPixels | None = None
+    faulty: BadPixels | None = None
     findings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -266,7 +266,7 @@ class Scan:
         Parameters
         ----------
         contrast : float or None
-            See `FaultyPixels`; None leaves them in.
+            See `BadPixels`; None leaves them in.
         """
         if self.faulty is None:
             return self

@@ -30,7 +30,9 @@ def must_fit(what: str, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         )
 
 
-def must_not_swell(what: str, shape: tuple[int, ...], dtype: DTypeLike, stored: int | None) -> None:
+def check_compression_ratio(
+    what: str, shape: tuple[int, ...], dtype: DTypeLike, stored: int | None
+) -> None:
     """Refuse a large array that a few bytes of a file unpack to, before they are unpacked.
 
     Parameters

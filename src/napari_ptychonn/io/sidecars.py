@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.lengths import spoken_length
+from napari_ptychonn.data.lengths import format_length
 from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.model_header import read_model_header
 from napari_ptychonn.io.containers.signature import container_of
 from napari_ptychonn.io.layouts.optics import read_optics
-from napari_ptychonn.io.layouts.resolved import Contents, match_entry
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match_entry
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.positions.positions import read_positions
 from napari_ptychonn.io.positions.tables import ENDINGS, read_table
@@ -40,7 +40,7 @@ _TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
+class SidecarSuggestion:
     """A file beside a scan that fits it by name and by content.
 
     Attributes
@@ -64,7 +64,7 @@ class Offer:
         return f"{self.file.name}: may be used as {self.kind}{facts}."
 
 
-def offers_beside(scan: Scan) -> tuple[Offer, ...]:
+def offers_beside(scan: Scan) -> tuple[SidecarSuggestion, ...]:
     """Look for reconstructions, models and other positions of a scan in its folder.
 
     Only files that share the scan's number, or begin with its name, are
@@ -84,7 +84,7 @@ def offers_beside(scan: Scan) -> tuple[Offer, ...]:
     """
     if scan.source is None:
         return ()
-    found: list[Offer] = []
+    found: list[SidecarSuggestion] = []
     # Tables last: there may be one for each point of a scan.
     for file in chain(neighbours(scan.source, _ENDINGS), neighbours(scan.source, ENDINGS)):
         if goes_with(scan.source.stem, file.stem) and (offer := _offer(file, scan)) is not None:
@@ -112,7 +112,7 @@ def goes_with(scan: str, other: str) -> bool:
     return bool(re.match(rf"{re.escape(short)}(?![a-z0-9])", long))
 
 
-def _offer(file: Path, scan: Scan) -> Offer | None:
+def _offer(file: Path, scan: Scan) -> SidecarSuggestion | None:
     try:
         if file.suffix.lower() in ENDINGS:
             return _table(file, scan)
@@ -132,18 +132,22 @@ def _offer(file: Path, scan: Scan) -> Offer | None:
     except (InputError, OSError):
         return None
     if contents is None:
-        return Offer(file=file, kind="reconstruction", facts=choose(list(names))[0].strip("/"))
-    return None if facts is None else Offer(file=file, kind="reconstruction", facts=facts)
+        return SidecarSuggestion(
+            file=file, kind="reconstruction", facts=choose(list(names))[0].strip("/")
+        )
+    return (
+        None if facts is None else SidecarSuggestion(file=file, kind="reconstruction", facts=facts)
+    )
 
 
-def _table(file: Path, scan: Scan) -> Offer | None:
+def _table(file: Path, scan: Scan) -> SidecarSuggestion | None:
     table = read_table(file)
     if table is None or not table.fits(len(scan)):
         return None
     return _of_places(file, table.values, table.unit, scan)
 
 
-def _positions(file: Path, scan: Scan) -> Offer | None:
+def _positions(file: Path, scan: Scan) -> SidecarSuggestion | None:
     """Offer the positions of a file that has nothing else."""
     with open_tree(Location(file=file)) as tree:
         contents = match_entry(tree)
@@ -153,7 +157,9 @@ def _positions(file: Path, scan: Scan) -> Offer | None:
     return _of_places(file, places.values, places.unit, scan) if len(places) == len(scan) else None
 
 
-def _of_places(file: Path, values: NDArray[np.float64], unit: Unit, scan: Scan) -> Offer | None:
+def _of_places(
+    file: Path, values: NDArray[np.float64], unit: Unit, scan: Scan
+) -> SidecarSuggestion | None:
     """Offer positions, unless they are what the scan has already."""
     if any(note.startswith(f"{PLACED_BY} {file.name},") for note in scan.notes):
         return None
@@ -165,13 +171,13 @@ def _of_places(file: Path, values: NDArray[np.float64], unit: Unit, scan: Scan) 
         return None
     height, width = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
     spans = " x ".join(
-        spoken_length(n, "m") if unit == "m" else f"{n:.4g}" for n in (height, width)
+        format_length(n, "m") if unit == "m" else f"{n:.4g}" for n in (height, width)
     )
     facts = f"{len(values)} for {len(scan)} frames, {spans}{'' if unit == 'm' else ' pixels'}"
-    return Offer(file=file, kind="positions", facts=facts)
+    return SidecarSuggestion(file=file, kind="positions", facts=facts)
 
 
-def _facts(contents: Contents, scan: Scan) -> str | None:
+def _facts(contents: ResolvedLayout, scan: Scan) -> str | None:
     """Say what a file knows of its reconstruction; None where it is of another scan."""
     window = window_shape(contents)
     if window is not None and scan.probe is not None and window != scan.frame_shape:
@@ -184,7 +190,7 @@ def _facts(contents: Contents, scan: Scan) -> str | None:
             math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in zip(pixel, ours, strict=True)
         ):
             return None
-        told.append(f"pixel {spoken_length(pixel[0], 'm')}")
+        told.append(f"pixel {format_length(pixel[0], 'm')}")
     listed = contents.array("positions") or contents.array("position_y")
     if listed is not None:
         count = max(listed.shape)
@@ -195,7 +201,7 @@ def _facts(contents: Contents, scan: Scan) -> str | None:
     return ", ".join(told)
 
 
-def _model(file: Path, scan: Scan) -> Offer | None:
+def _model(file: Path, scan: Scan) -> SidecarSuggestion | None:
     described = read_model_header(file).metadata.get("model")
     if not isinstance(described, dict):
         return None
@@ -203,9 +209,11 @@ def _model(file: Path, scan: Scan) -> Offer | None:
     shape = prepared.get("frame_shape") if isinstance(prepared, dict) else None
     if not isinstance(shape, list) or tuple(shape) != scan.frame_shape:
         return None
-    return Offer(file=file, kind="model", facts=f"for frames of {shape[0]} x {shape[1]} pixels")
+    return SidecarSuggestion(
+        file=file, kind="model", facts=f"for frames of {shape[0]} x {shape[1]} pixels"
+    )
 
 
-def offers_job(scan: Scan) -> Iterator[tuple[Offer, ...]]:
+def offers_job(scan: Scan) -> Iterator[tuple[SidecarSuggestion, ...]]:
     """Look for offers in the background."""
     yield offers_beside(scan)

@@ -27,7 +27,7 @@ from napari_ptychonn.network.inference import batch_autotune as pace
 from napari_ptychonn.network.inference.precision import Precision, native, quickest, try_out
 from napari_ptychonn.network.inference.predictor import Predictor
 from napari_ptychonn.network.options import NetworkOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN, architecture
 from napari_ptychonn.optics.far_field import FarField
 
@@ -80,7 +80,7 @@ class TrainedModel:
     """
 
     options: NetworkOptions
-    preparation: Preparation
+    preparation: Preprocessing
     state: Mapping[str, Tensor] = field(repr=False)
     pixel_size: tuple[float, float]
     unit: Unit
@@ -304,7 +304,7 @@ class TrainedModel:
             raise ValueError("another network")
         model = cls(
             options=options,
-            preparation=Preparation(**prepared, valid=None if valid is None else valid.numpy()),
+            preparation=Preprocessing(**prepared, valid=None if valid is None else valid.numpy()),
             state=_part(tensors, "network."),
             optimiser=_part(tensors, "optimiser."),
             pixel_size=(float(y), float(x)),

@@ -25,7 +25,7 @@ _SENT_AS_THEY_ARE = ("uint8", "uint16", "int16", "int32", "float32")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Preparation:
+class Preprocessing:
     """Crop, bin, mask and scale; training and prediction cannot differ in it.
 
     Attributes
@@ -77,7 +77,7 @@ class Preparation:
         size: int = 64,
         scaling: Scaling = "sqrt",
         sample: int = 256,
-    ) -> Preparation:
+    ) -> Preprocessing:
         """Choose crop and bin from the frame shape, and the scale from some training frames.
 
         Parameters
@@ -134,7 +134,7 @@ class Preparation:
             )
         return replace(unscaled, scale=spread)
 
-    def masked_as(self, scan: Scan) -> Preparation:
+    def masked_as(self, scan: Scan) -> Preprocessing:
         """Take the good detector pixels from a scan, where its frames have the same shape."""
         if scan.frame_shape != self.frame_shape:
             return self

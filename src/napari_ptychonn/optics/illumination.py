@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def beam_weight(
+def illumination_weight(
     probe: NDArray[np.complex64], shape: tuple[int, int], floor: float = 0.02
 ) -> NDArray[np.float32]:
     """Blurred probe intensity over a patch, 1 at its largest.
@@ -38,7 +38,7 @@ def beam_weight(
     return np.asarray(np.maximum(weight / weight.max(), floor), np.float32)
 
 
-def beam_width(probe: NDArray[np.complex64], share: float = 0.9) -> float:
+def illumination_width(probe: NDArray[np.complex64], share: float = 0.9) -> float:
     """Diameter in pixels of the disc about the beam's centre of mass that holds most of its power.
 
     Parameters

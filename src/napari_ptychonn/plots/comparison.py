@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedPair, Channel
+from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedImages, Channel
 from napari_ptychonn.comparison.profile import Line
 from napari_ptychonn.comparison.report import Report
 from napari_ptychonn.data.scan import Unit
@@ -172,7 +172,7 @@ def _caption(report: Report) -> str:
     return told if report.speed is None else f"{told}\n{report.speed.sentence}"
 
 
-def _window(pair: AlignedPair) -> _WINDOW:
+def _window(pair: AlignedImages) -> _WINDOW:
     """The part of the grid that is compared."""
     rows, columns = (np.flatnonzero(pair.mask.any(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
@@ -189,7 +189,7 @@ def _compared(report: Report) -> NDArray[np.bool_]:
     return found
 
 
-def _draw_line(axes: Axes, pair: AlignedPair, line: Line, window: _WINDOW) -> None:
+def _draw_line(axes: Axes, pair: AlignedImages, line: Line, window: _WINDOW) -> None:
     ends = (np.asarray(line) - np.asarray(pair.origin)) / np.asarray(pair.pixel_size)
     rows, columns = (ends - [window[0].start, window[1].start]).T
     height, width = pair.mask[window].shape

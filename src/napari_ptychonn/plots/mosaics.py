@@ -61,7 +61,7 @@ def plot_mosaics(
     reference : str, optional
         What to call the reconstruction.
     """
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     view = _View.around(result, positions)
     target = _sampled(placed, view)
     trusted = view.trusted

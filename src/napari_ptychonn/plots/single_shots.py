@@ -53,7 +53,7 @@ def plot_single_shots(
     reference : str, optional
         What to call the reconstruction.
     """
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     chosen = np.asarray(points, dtype=np.int64)
     rows = [int(np.flatnonzero(result.predictions.indices == point)[0]) for point in chosen]
     predicted = result.predictions[rows]
@@ -112,7 +112,7 @@ def choose_points(
     A rule instead of a pick by hand: the label that varies most, then the one
     that varies most among those half a patch away from it, and so on.
     """
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     inner = _inner(positions, candidates, placed, shape)
     phase = cut_patches(placed, positions, inner, shape).phase
     middle = phase[:, shape[0] // 3 : -shape[0] // 3, shape[1] // 3 : -shape[1] // 3]

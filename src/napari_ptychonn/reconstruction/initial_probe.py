@@ -10,7 +10,7 @@ WEAKER = 0.1
 """Power of each further mode that is made up, relative to the one before it."""
 
 
-def estimated_probe(
+def estimate_probe(
     mean_frame: NDArray[np.floating], rate: float | None = None
 ) -> NDArray[np.complex64]:
     """The beam that the mean frame would be the far field of.

@@ -18,7 +18,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.defocus import middle_of, shadow_rate
 from napari_ptychonn.reconstruction.initial_probe import (
-    estimated_probe,
+    estimate_probe,
     footprint,
     off_centre,
     with_modes,
@@ -33,7 +33,7 @@ from napari_ptychonn.reconstruction.job_folder import (
 )
 from napari_ptychonn.reconstruction.object_grid import Grid
 from napari_ptychonn.reconstruction.options import EngineOptions
-from napari_ptychonn.reconstruction.worker_process import ChildProcess
+from napari_ptychonn.reconstruction.worker_process import WorkerProcess
 
 MARGIN = 8
 """Object pixels around the frames; twice as many where positions may move."""
@@ -154,7 +154,7 @@ class _Course:
         self.start: Reconstruction | None = None
         positions = scan.positions
         if start is not None:
-            self.start, positions = start.under(scan)
+            self.start, positions = start.align_to(scan)
         self.positions = positions[indices]
         margin = 2 * MARGIN if options.position_correction else MARGIN
         self.grid = Grid.under(scan, self.positions, margin, self.start)
@@ -181,13 +181,13 @@ class _Course:
             resumed=self.before > 0,
             crowded=self._crowded(state),
         ).save(self.folder)
-        child = ChildProcess(self.folder, environment)
+        child = WorkerProcess(self.folder, environment)
         try:
             yield from self._watch(child, should_stop)
         finally:
             child.close()
 
-    def _watch(self, child: ChildProcess, should_stop: Callable[[], bool]) -> Iterator[Iteration]:
+    def _watch(self, child: WorkerProcess, should_stop: Callable[[], bool]) -> Iterator[Iteration]:
         point: dict[str, Any] = {}
         while not point.get("last"):
             message = child.next_message(POLL)
@@ -257,7 +257,7 @@ class _Course:
         frames = self.scan.read(self.indices[rows])
         if self.scan.valid is not None:
             frames = np.where(self.scan.valid, frames, 0)
-        return estimated_probe(mean, shadow_rate(frames, places))
+        return estimate_probe(mean, shadow_rate(frames, places))
 
     def _crowded(self, state: State) -> int:
         algorithm = self.options.algorithm

@@ -32,7 +32,7 @@ class EngineError(Exception):
     """The engine failed in a way that nobody foresaw; its notes are what it printed."""
 
 
-class ChildProcess:
+class WorkerProcess:
     """Runs `napari_ptychonn.reconstruction.worker` on a folder.
 
     Not by `multiprocessing`, whose new processes import the program's main

@@ -159,9 +159,9 @@ class Mosaic:
         if len(batches) == 1:
             self._take(self._tile(patches[rows], whole, fraction))
             return
-        from napari_ptychonn.compute.threads import core_threads
+        from napari_ptychonn.compute.threads import single_threaded_pool
 
-        with core_threads() as (pool, count):
+        with single_threaded_pool() as (pool, count):
             for start in range(0, len(batches), 2 * count):
                 tiles = [
                     pool.submit(self._tile, patches[rows[b]], whole[b], fraction[b])

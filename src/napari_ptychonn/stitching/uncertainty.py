@@ -13,7 +13,7 @@ from napari_ptychonn.stitching.mosaic import MosaicImage
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trust:
+class Uncertainty:
     """Two views of each prediction, and their combination.
 
     Attributes
@@ -46,7 +46,7 @@ class Trust:
         mosaic: MosaicImage,
         weight: NDArray[np.float32],
         limit: float | None = None,
-    ) -> Trust:
+    ) -> Uncertainty:
         """Judge predictions by their mosaic and by their own frames.
 
         Parameters

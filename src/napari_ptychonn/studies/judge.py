@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
-from napari_ptychonn.comparison.aligned_images import AlignedPair, Channel
+from napari_ptychonn.comparison.aligned_images import AlignedImages, Channel
 from napari_ptychonn.comparison.metrics import ImageErrors, mosaic_errors
 from napari_ptychonn.comparison.registration import align
 from napari_ptychonn.data.reconstruction import Reconstruction
@@ -23,7 +23,7 @@ RIM = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
+class Evaluation:
     """An object, aligned to the reference, and how far it is from it.
 
     Attributes
@@ -36,7 +36,7 @@ class Judged:
         Root mean square of the differences, rad and label units.
     """
 
-    pair: AlignedPair
+    pair: AlignedImages
     errors: ImageErrors
     phase_rms: float
     amplitude_rms: float
@@ -56,7 +56,7 @@ class Judged:
         }
 
 
-class Judge:
+class Evaluator:
     """Compares any object of a scan with the same reference over the same area.
 
     The area is the convex hull of some scan points: every object that was made
@@ -78,7 +78,7 @@ class Judge:
     """
 
     def __init__(self, scan: Scan, reference: Reconstruction, points: NDArray[np.int64]) -> None:
-        placed, positions = reference.under(scan)
+        placed, positions = reference.align_to(scan)
         corners = _hull(placed.pixel_index(positions[points]), scan.name)
         shape = np.asarray(placed.object.shape)
         first = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, shape - 1)
@@ -106,11 +106,11 @@ class Judge:
         """That are compared."""
         return int(self._judged.sum())
 
-    def judge(self, made: Reconstruction) -> Judged:
+    def judge(self, made: Reconstruction) -> Evaluation:
         """Align an object to the reference, and tell how far it is from it."""
-        placed, _ = made.under(self._scan)
+        placed, _ = made.align_to(self._scan)
         image, alignment = align(self._grid.sampled(placed), self._wanted, self._area)
-        pair = AlignedPair(
+        pair = AlignedImages(
             predicted=image.astype(np.complex64),
             wanted=self._wanted,
             mask=self._judged,
@@ -119,7 +119,7 @@ class Judge:
             origin=self._grid.origin,
             unit=self._grid.unit,
         )
-        return Judged(
+        return Evaluation(
             pair=pair,
             errors=mosaic_errors(pair),
             phase_rms=_rms(pair, "phase"),
@@ -127,7 +127,7 @@ class Judge:
         )
 
 
-def _rms(pair: AlignedPair, channel: Channel) -> float:
+def _rms(pair: AlignedImages, channel: Channel) -> float:
     difference = pair.difference(channel)[pair.mask].astype(np.float64)
     return float(np.sqrt(np.mean(difference**2)))
 

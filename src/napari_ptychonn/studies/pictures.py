@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.comparison.aligned_images import AlignedPair
-from napari_ptychonn.data.lengths import spoken_length
+from napari_ptychonn.comparison.aligned_images import AlignedImages
+from napari_ptychonn.data.lengths import format_length
 from napari_ptychonn.plots.style import (
     BLUE,
     GREY,
@@ -46,7 +46,7 @@ Images = list[NDArray[np.floating[Any]]]
 def sparse(study: SparseStudy) -> Figure:
     """Phase of both methods at each step; errors against the step."""
     shown = _some(study.points)
-    titles = [f"×{p.every}: {spoken_length(p.step, study.unit)}, {p.frames}" for p in shown]
+    titles = [f"×{p.every}: {format_length(p.step, study.unit)}, {p.frames}" for p in shown]
     rows = {
         "ePIE": _phases(p.epie.pair for p in shown),
         "PtychoNN": _phases(p.ptychonn.pair for p in shown),
@@ -128,7 +128,7 @@ def warm_start(study: WarmStartStudy) -> Figure:
 
 @contextmanager
 def _page(
-    rows: dict[str, Images], titles: list[str], like: AlignedPair, curves: int = 2
+    rows: dict[str, Images], titles: list[str], like: AlignedImages, curves: int = 2
 ) -> Iterator[tuple[Figure, list[Axes]]]:
     """A styled figure: rows of phases, the reference at their right, and axes below them.
 
@@ -170,11 +170,11 @@ def _some(points: Sequence[Any]) -> list[Any]:
     return [points[k] for k in chosen]
 
 
-def _phases(pairs: Iterable[AlignedPair]) -> Images:
+def _phases(pairs: Iterable[AlignedImages]) -> Images:
     return [_masked(pair, 0) for pair in pairs]
 
 
-def _masked(pair: AlignedPair, which: int) -> NDArray[np.floating[Any]]:
+def _masked(pair: AlignedImages, which: int) -> NDArray[np.floating[Any]]:
     """Phase of the object (0) or of the reference (1), NaN where they are not compared."""
     rows, columns = (np.flatnonzero(pair.mask.any(axis=axis)) for axis in (1, 0))
     window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -15,7 +15,7 @@ from napari_ptychonn.data.region import Split, TrainingRegion
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.studies.judge import Judge
+from napari_ptychonn.studies.judge import Evaluator
 from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary, finite
 from napari_ptychonn.studies.work import never, predicting, training
 
@@ -237,7 +237,7 @@ def _as_bright(
     Ptychography leaves it free, and single shots are compared without fitting one.
     """
     try:
-        scale = Judge(scan, reference, pool).judge(labels).pair.alignment.scale
+        scale = Evaluator(scan, reference, pool).judge(labels).pair.alignment.scale
     except InputError:  # nothing that both have
         return reference
     return replace(reference, object=reference.object / np.float32(scale))

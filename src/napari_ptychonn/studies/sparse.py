@@ -18,7 +18,7 @@ from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.options import EngineOptions
-from napari_ptychonn.studies.judge import Judge, Judged
+from napari_ptychonn.studies.judge import Evaluation, Evaluator
 from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary
 from napari_ptychonn.studies.thinning import is_raster, spacing, thinned
 from napari_ptychonn.studies.work import never, predicting, reconstructing
@@ -53,8 +53,8 @@ class SparsePoint:
     every: int
     frames: int
     step: float
-    epie: Judged
-    ptychonn: Judged
+    epie: Evaluation
+    ptychonn: Evaluation
     epie_seconds: float
     ptychonn_seconds: float
 
@@ -195,7 +195,7 @@ def sparse_study(
     stop = should_stop or never
     held_out = model.held_out(scan)
     seen = np.arange(len(scan)) if held_out is None or not len(held_out) else held_out
-    judge = Judge(scan, reference, np.intersect1d(thinned(scan, max(every)), seen))
+    judge = Evaluator(scan, reference, np.intersect1d(thinned(scan, max(every)), seen))
     study = SparseStudy(
         points=(),
         name=scan.name,

@@ -14,7 +14,7 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.options import EngineOptions
-from napari_ptychonn.studies.judge import Judge, Judged
+from napari_ptychonn.studies.judge import Evaluation, Evaluator
 from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary
 from napari_ptychonn.studies.work import never, predicting, reconstructing
 
@@ -75,7 +75,7 @@ class Curve:
 
     beginning: str
     points: tuple[CurvePoint, ...]
-    last: Judged
+    last: Evaluation
     before: float = 0.0
 
     @property
@@ -219,7 +219,7 @@ def warm_start_study(
     options, stop = options or EngineOptions(), should_stop or never
     held_out = model.held_out(scan)
     chosen = np.arange(len(scan)) if held_out is None or not len(held_out) else held_out
-    judge = Judge(scan, reference, chosen)
+    judge = Evaluator(scan, reference, chosen)
     result = yield from predicting(scan, model, chosen, device, stop, "predicting")
     if result is None:
         return
@@ -276,7 +276,7 @@ def _beginnings(
 class _Record:
     """Judges the objects of a run as they come."""
 
-    def __init__(self, judge: Judge, start: Reconstruction | None) -> None:
+    def __init__(self, judge: Evaluator, start: Reconstruction | None) -> None:
         self._judge = judge
         self._points: list[CurvePoint] = []
         self._said: dict[int, tuple[float, float]] = {}

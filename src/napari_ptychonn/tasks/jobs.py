@@ -26,14 +26,14 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage
-from napari_ptychonn.stitching.uncertainty import Trust
+from napari_ptychonn.stitching.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from napari_ptychonn.comparison.metrics import Comparison
     from napari_ptychonn.io.layouts.layout import Layout
     from napari_ptychonn.network.model import TrainedModel
     from napari_ptychonn.network.training.epochs import Epoch
-    from napari_ptychonn.network.training.pretraining import Practice
+    from napari_ptychonn.network.training.pretraining import Pretraining
     from napari_ptychonn.reconstruction.iterations import Iteration
     from napari_ptychonn.reconstruction.options import EngineOptions
     from napari_ptychonn.tasks.training_folder import TrainingTask
@@ -174,7 +174,7 @@ def training_job(
 def practice_job(
     scan: Scan,
     reconstruction: Reconstruction | None,
-    practice: Practice,
+    practice: Pretraining,
     options: TrainingOptions,
     network: NetworkOptions | None,
     device: str,
@@ -566,7 +566,7 @@ def finished(
         predictions=predictions,
         positions=where,
         mosaic=mosaic,
-        trust=Trust.of(predictions, where, mosaic, model.weight, model.residual_limit),
+        trust=Uncertainty.of(predictions, where, mosaic, model.weight, model.residual_limit),
         unit=scan.unit,
         probe=model.probe,
         held_out=model.held_out(scan),
@@ -584,7 +584,7 @@ def _placed(
     """Where each frame lies, and a position that falls on a pixel of the mosaic."""
     if reconstruction is None:
         return scan.positions, (0.0, 0.0)
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     return positions, placed.origin
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from napari_ptychonn.tasks.jobs import Opened, ShouldStop, open_scan
 
 if TYPE_CHECKING:
-    from napari_ptychonn.io.containers.entry import Branch
+    from napari_ptychonn.io.containers.entry import Entry
     from napari_ptychonn.io.layouts.layout import Layout
-    from napari_ptychonn.io.mapping.inspect import Survey
-    from napari_ptychonn.io.mapping.mapping import Choice
-    from napari_ptychonn.io.mapping.preview import Glimpse
+    from napari_ptychonn.io.mapping.inspect import Inspection
+    from napari_ptychonn.io.mapping.mapping import DatasetMapping
+    from napari_ptychonn.io.mapping.preview import MappingPreview
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +22,10 @@ class Below:
     """What is directly below a group or dataset."""
 
     path: str
-    branches: tuple[Branch, ...]
+    branches: tuple[Entry, ...]
 
 
-def survey_job(file: Path, layout: Layout | None, should_stop: ShouldStop) -> Iterator[Survey]:
+def survey_job(file: Path, layout: Layout | None, should_stop: ShouldStop) -> Iterator[Inspection]:
     """Look through a file; `layout` is how it was read before, where that was chosen."""
     from napari_ptychonn.io.mapping.inspect import survey
 
@@ -57,8 +57,8 @@ def places_job(file: Path, lead: tuple[int, ...], should_stop: ShouldStop) -> It
 
 
 def glimpse_job(
-    file: Path, choice: Choice, places: str | None, should_stop: ShouldStop
-) -> Iterator[Glimpse]:
+    file: Path, choice: DatasetMapping, places: str | None, should_stop: ShouldStop
+) -> Iterator[MappingPreview]:
     """Show what a choice comes to, with the positions of another file where `places` names one."""
     from napari_ptychonn.io.mapping.preview import glimpse
 

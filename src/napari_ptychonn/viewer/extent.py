@@ -17,7 +17,7 @@ FRAME_AXES = ("point", "y", "x")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
+class ViewExtent:
     """What every cell shows: an extent in display units, the same for maps and frames.
 
     Attributes
@@ -40,7 +40,7 @@ class Field:
     @classmethod
     def of(
         cls, scan: Scan, patch_shape: tuple[int, int], pixel: tuple[float, float] | None
-    ) -> Field:
+    ) -> ViewExtent:
         """Everything that patches at the scan's positions can cover."""
         factor = 1e9 if scan.unit == "m" else 1.0
         size = pixel or scan.pixel_size
@@ -65,7 +65,7 @@ class Field:
         pixel_size: tuple[float, float],
         origin: tuple[float, float],
         unit: Unit,
-    ) -> Field:
+    ) -> ViewExtent:
         """Just around one map."""
         factor = 1e9 if unit == "m" else 1.0
         first = (np.asarray(origin) - np.asarray(pixel_size) / 2) * factor

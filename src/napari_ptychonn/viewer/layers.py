@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.scan import Scan
-from napari_ptychonn.stitching.uncertainty import Trust
-from napari_ptychonn.viewer.extent import Contrast, Field, limits_of
+from napari_ptychonn.stitching.uncertainty import Uncertainty
+from napari_ptychonn.viewer.extent import Contrast, ViewExtent, limits_of
 from napari_ptychonn.viewer.lazy_stacks import LogFrames, Stack
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -101,7 +101,7 @@ COLOURS = {
 NOT_CHOSEN = "#ced4da"
 
 
-def diffraction_layer(scan: Scan, field: Field) -> LayerData:
+def diffraction_layer(scan: Scan, field: ViewExtent) -> LayerData:
     """Frames, log10(1 + counts), over the whole field."""
     frames = LogFrames(scan)
     some = np.unique(np.linspace(0, len(scan) - 1, 16).astype(int))
@@ -118,7 +118,7 @@ def diffraction_layer(scan: Scan, field: Field) -> LayerData:
     )
 
 
-def patches_layer(role: Role, stack: Stack, field: Field, contrast: Contrast) -> LayerData:
+def patches_layer(role: Role, stack: Stack, field: ViewExtent, contrast: Contrast) -> LayerData:
     """Patches, one to a scan point, over the whole field."""
     _, py, px = stack.shape
     return (
@@ -131,7 +131,7 @@ def patches_layer(role: Role, stack: Stack, field: Field, contrast: Contrast) ->
 def map_layer(
     role: Role,
     image: NDArray[np.float32] | None,
-    field: Field,
+    field: ViewExtent,
     contrast: Contrast,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     origin: tuple[float, float] = (0.0, 0.0),
@@ -147,7 +147,7 @@ def map_layer(
 def trust_layer(
     role: Role,
     image: NDArray[np.float32] | None,
-    field: Field,
+    field: ViewExtent,
     pixel_size: tuple[float, float] = (1.0, 1.0),
     origin: tuple[float, float] = (0.0, 0.0),
 ) -> LayerData:
@@ -157,7 +157,7 @@ def trust_layer(
     return made, options | shown, kind
 
 
-def difference_layer(role: Role, field: Field) -> LayerData:
+def difference_layer(role: Role, field: ViewExtent) -> LayerData:
     """A map of mosaic minus reconstruction, empty as yet: white is no difference."""
     made, options, kind = map_layer(role, None, field, Contrast())
     shown = {"contrast_limits": (-1.0, 1.0), "colormap": "coolwarm"}
@@ -169,7 +169,7 @@ def drawn_points(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(np.int64))
 
 
-def point_features(count: int, trust: Trust | None) -> dict[str, NDArray[Any]]:
+def point_features(count: int, trust: Uncertainty | None) -> dict[str, NDArray[Any]]:
     """What the scan points layer knows of each point that is drawn; the last is the mark."""
     spread, residual, doubt = np.full((3, count + 1), np.nan, np.float32)
     disagrees = np.zeros(count + 1, np.bool_)
@@ -184,7 +184,7 @@ def point_features(count: int, trust: Trust | None) -> dict[str, NDArray[Any]]:
     return {"point": drawn, **{name: values[drawn] for name, values in known.items()}}
 
 
-def empty_map(field: Field) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def empty_map(field: ViewExtent) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """What a map shows before there is one: nothing, over the whole field."""
     height, width = field.size
     pixel = (height / 2, width / 2)
@@ -196,7 +196,9 @@ def empty_map(field: Field) -> tuple[NDArray[np.float32], dict[str, Any]]:
     return np.full((2, 2), np.nan, np.float32), transform
 
 
-def marker_layer(role: Role, field: Field, diameter: float, symbol: str, note: str) -> LayerData:
+def marker_layer(
+    role: Role, field: ViewExtent, diameter: float, symbol: str, note: str
+) -> LayerData:
     """A hollow mark in the middle of the field, and a note for as long as the cell is empty.
 
     The data are two points: the mark, then the place of the note.
@@ -240,7 +242,7 @@ def with_squares(marker: LayerData, places: NDArray[np.float64], diameter: float
 def scan_points_layer(
     scan: Scan,
     positions: NDArray[np.float64],
-    field: Field,
+    field: ViewExtent,
     region: TrainingRegion | None,
     diameter: float,
 ) -> LayerData:
@@ -278,7 +280,7 @@ def point_colours(count: int, region: TrainingRegion | None) -> NDArray[np.float
     return np.concatenate([colours[drawn_points(count)], colours[-1:]])
 
 
-def region_layer(field: Field) -> LayerData:
+def region_layer(field: ViewExtent) -> LayerData:
     """Where the training region is drawn."""
     return (
         None,

@@ -12,7 +12,7 @@ from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.tasks.jobs import Opened
-from napari_ptychonn.viewer.extent import Contrast, Field, contrast_of, phase_zero
+from napari_ptychonn.viewer.extent import Contrast, ViewExtent, contrast_of, phase_zero
 from napari_ptychonn.viewer.layers import (
     DIFFERENCE_IMAGES,
     DIFFERENCE_OVERLAYS,
@@ -45,7 +45,7 @@ UNCOMPARED = "nothing compared"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
+class ViewModel:
     """A scan, what it is compared with, and how both are shown.
 
     Attributes
@@ -68,7 +68,7 @@ class Scene:
     reconstruction: Reconstruction | None
     positions: NDArray[np.float64]
     patch_shape: tuple[int, int]
-    field: Field
+    field: ViewExtent
     contrast: Contrast
     zero: float
 
@@ -79,7 +79,7 @@ class Scene:
         reconstruction: Reconstruction | None,
         positions: NDArray[np.float64],
         patch_shape: tuple[int, int] = PATCH_SHAPE,
-    ) -> Scene:
+    ) -> ViewModel:
         """Work out extent and contrast; the reconstruction is placed already."""
         contrast, zero = Contrast(), 0.0
         if reconstruction is not None:
@@ -91,7 +91,7 @@ class Scene:
             reconstruction=reconstruction,
             positions=positions,
             patch_shape=patch_shape,
-            field=Field.of(scan, patch_shape, pixel),
+            field=ViewExtent.of(scan, patch_shape, pixel),
             contrast=contrast,
             zero=zero,
         )
@@ -205,14 +205,14 @@ class Scene:
 
     def _beam(self) -> float:
         """Diameter of a disc as large as the area above half the beam's intensity; patch = 1."""
-        from napari_ptychonn.optics.illumination import beam_weight
+        from napari_ptychonn.optics.illumination import illumination_weight
         from napari_ptychonn.stitching.mosaic import window_weight
 
         placed = self.reconstruction
         if placed is None or placed.probe is None:
             weight = window_weight(self.patch_shape)
         else:
-            weight = beam_weight(placed.probe, self.patch_shape)
+            weight = illumination_weight(placed.probe, self.patch_shape)
         lit = np.count_nonzero(weight >= 0.5 * weight.max()) / weight.size
         return float(2 * np.sqrt(lit / np.pi))
 
@@ -242,7 +242,7 @@ def result_layers(result: Result) -> list[LayerData]:
         "PtychoNN phase": mosaic.phase,
     }
     where = (mosaic.pixel_size, mosaic.origin)
-    field = Field.around(mosaic.phase.shape, *where, result.unit)
+    field = ViewExtent.around(mosaic.phase.shape, *where, result.unit)
     made = [
         *_free_maps(images, *where, result.unit),
         *(trust_layer(role, image, field, *where) for role, image in trust_maps(result).items()),
@@ -274,8 +274,8 @@ def _layers_of(opened: Opened) -> list[LayerData]:
 def _scan_layers(scan: Scan, reconstruction: Reconstruction | None) -> list[LayerData]:
     placed, positions = None, scan.positions
     if reconstruction is not None:
-        placed, positions = reconstruction.under(scan)
-    scene = Scene.of(scan, placed, positions)
+        placed, positions = reconstruction.align_to(scan)
+    scene = ViewModel.of(scan, placed, positions)
     return [*scene.object_layers(), diffraction_layer(scan, scene.field)]
 
 
@@ -296,7 +296,7 @@ def _free_maps(
 ) -> list[LayerData]:
     """Maps (amplitude, phase) without a scan to lie under."""
     amplitude, phase = images.values()
-    field = Field.around(amplitude.shape, pixel_size, origin, unit)
+    field = ViewExtent.around(amplitude.shape, pixel_size, origin, unit)
     contrast = Contrast.of(amplitude, phase)
     return [
         map_layer(role, image, field, contrast, pixel_size, origin)

@@ -38,12 +38,12 @@ from napari_ptychonn.tasks.jobs import (
     Unrecognised,
 )
 from napari_ptychonn.viewer.layers import OPENED
-from napari_ptychonn.widgets.canvas.viewer_controller import Views
+from napari_ptychonn.widgets.canvas.viewer_controller import ViewerController
 from napari_ptychonn.widgets.common.activity_spinner import pause_spinner
-from napari_ptychonn.widgets.common.scroll_column import Column
+from napari_ptychonn.widgets.common.scroll_column import ScrollColumn
 from napari_ptychonn.widgets.common.section import Section
 from napari_ptychonn.widgets.common.worker import Failure, Worker
-from napari_ptychonn.widgets.panels.autosave_banner import DraftOffer
+from napari_ptychonn.widgets.panels.autosave_banner import AutosaveBanner
 from napari_ptychonn.widgets.panels.compare import ComparePanel
 from napari_ptychonn.widgets.panels.predict import PredictPanel
 from napari_ptychonn.widgets.panels.reconstruct import ReconstructPanel
@@ -56,10 +56,10 @@ from napari_ptychonn.widgets.panels.train import TrainPanel
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_ptychonn.app.autosave import Draft
+    from napari_ptychonn.app.autosave import Autosave
     from napari_ptychonn.io.layouts.layout import Layout
     from napari_ptychonn.network.model import TrainedModel
-    from napari_ptychonn.widgets.import_dialog.dialog import DatasetDialog
+    from napari_ptychonn.widgets.import_dialog.dialog import ImportDialog
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class PtychoNNDock(QWidget):
         super().__init__()
         self.viewer = viewer
         self.session = Session()
-        self.views = Views(viewer, self.session)
+        self.views = ViewerController(viewer, self.session)
         self._worker: Worker | None = None
         self._comparison: Worker | None = None
         self._export: Worker | None = None
@@ -85,8 +85,8 @@ class PtychoNNDock(QWidget):
         self._failed = ""
         self._closed = False
         self._draft: tuple[Path, TrainedModel] | None = None
-        self.draft_offer = DraftOffer()
-        self.dialog: DatasetDialog | None = None
+        self.draft_offer = AutosaveBanner()
+        self.dialog: ImportDialog | None = None
         self.scan_panel = ScanPanel(self.session)
         self.region_panel = RegionPanel(self.session, lambda: self.views.region_polygons)
         self.reconstruct_panel = ReconstructPanel(self.session, str(viewer.theme))
@@ -124,7 +124,7 @@ class PtychoNNDock(QWidget):
             Why it could not be opened by itself.
         """
         from napari_ptychonn.io.location import Location
-        from napari_ptychonn.widgets.import_dialog.dialog import DatasetDialog
+        from napari_ptychonn.widgets.import_dialog.dialog import ImportDialog
 
         scan = self.session.scan
         file = scan.source if scan is not None else None
@@ -133,7 +133,7 @@ class PtychoNNDock(QWidget):
         if self._closed or file is None:
             return
         self._close_dialog()
-        dialog = DatasetDialog(
+        dialog = ImportDialog(
             file,
             why,
             self._layout_of(file),
@@ -285,7 +285,7 @@ class PtychoNNDock(QWidget):
             return
         self._run("studying", job)
 
-    def use_draft(self, draft: Draft) -> None:
+    def use_draft(self, draft: Autosave) -> None:
         """Go on with a model that was not saved last time, in the background."""
         self.open(str(draft.path))
 
@@ -387,7 +387,7 @@ class PtychoNNDock(QWidget):
             # What a scan that comes with a reconstruction does not need is folded away.
             self.reconstruct_section.heading.setChecked(session.reconstruction is None)
         if opened.model is not None:
-            session.adopt_model(opened.model)
+            session.set_model(opened.model)
             if opened.path.parent == drafts.folder():
                 self._draft = opened.path, opened.model
         if opened.result is not None:
@@ -413,7 +413,7 @@ class PtychoNNDock(QWidget):
                 f"{opened.path.name} has predictions for more frames than {session.scan.name}."
             )
             return
-        session.adopt_result(result)
+        session.set_result(result)
         self._compare()
 
     # -- background ------------------------------------------------------------------------
@@ -454,14 +454,14 @@ class PtychoNNDock(QWidget):
             if value.predictions is not None:
                 self.session.show(value.predictions, None)
         elif isinstance(value, Predicted):
-            self.session.adopt_result(value.result, value.report)
+            self.session.set_result(value.result, value.report)
         else:
             self.session.record(value)
 
     def _keep_model(self, value: Any) -> None:
         """Another scan was loaded meanwhile: its views are not for this job's pictures."""
         if hasattr(value, "best"):
-            self.session.adopt_model(value.best, unsaved=True)
+            self.session.set_model(value.best, unsaved=True)
 
     def _is_current(self, scan: Any) -> bool:
         return self.session.scan is scan
@@ -521,7 +521,7 @@ class PtychoNNDock(QWidget):
         if isinstance(value, Failure):
             show_error(value.sentence)
         else:
-            self.session.adopt_report(value)
+            self.session.set_report(value)
 
     def _end_comparison(self) -> None:
         self._comparison = None
@@ -756,7 +756,7 @@ class PtychoNNDock(QWidget):
     def _lay_out(self) -> None:
         self.reconstruct_section = Section("Reconstruct", self.reconstruct_panel, expanded=False)
         self.studies_section = Section("Studies", self.studies_panel, expanded=False)
-        self._column = Column(
+        self._column = ScrollColumn(
             self.draft_offer,
             Section("Scan", self.scan_panel),
             Section("Training region", self.region_panel),

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.entries import MOST, numbers_of
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.mapping.inspect import look_below
 from napari_ptychonn.io.sandbox.opening import open_tree
@@ -22,7 +22,7 @@ from napari_ptychonn.io.sandbox.opening import open_tree
 Write = Callable[..., Path]
 
 
-def below(file: Path, path: str = "") -> dict[str, Branch]:
+def below(file: Path, path: str = "") -> dict[str, Entry]:
     return {branch.name: branch for branch in look_below(file, path)}
 
 

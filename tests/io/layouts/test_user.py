@@ -13,8 +13,8 @@ import pytest
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_scan
-from napari_ptychonn.io.layouts.builtin import LAYOUTS
 from napari_ptychonn.io.layouts import user as kept
+from napari_ptychonn.io.layouts.builtin import LAYOUTS
 from napari_ptychonn.io.layouts.layout import Field, Layout, at
 from napari_ptychonn.io.layouts.user import (
     as_json,

@@ -20,8 +20,8 @@ from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_s
 from napari_ptychonn.io.layouts import user as kept
 from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.layouts.user import as_json, from_json, save_layout, user_layouts
-from napari_ptychonn.io.mapping.inspect import Survey, holds_datasets, survey
-from napari_ptychonn.io.mapping.mapping import Choice, Pick
+from napari_ptychonn.io.mapping.inspect import Inspection, holds_datasets, survey
+from napari_ptychonn.io.mapping.mapping import DatasetMapping, DatasetRef
 from napari_ptychonn.io.mapping.preview import glimpse
 from napari_ptychonn.io.mapping.roles import PIXEL
 
@@ -64,7 +64,7 @@ def strange(
     return write
 
 
-def paths(choice: Choice) -> dict[str, str]:
+def paths(choice: DatasetMapping) -> dict[str, str]:
     return {role: pick.path for role, pick in choice.picks.items()}
 
 
@@ -110,7 +110,7 @@ class TestRanking:
         self, shape: Any, write_hdf5: Write, counts: Any
     ) -> None:
         path = write_hdf5("a.h5", {"stack": counts, "q": np.zeros(shape), "t": np.zeros(20)})
-        picks = {"frames": Pick(path="stack")}
+        picks = {"frames": DatasetRef(path="stack")}
         ranked = survey(path).ranking.candidates("positions", picks)  # type: ignore[arg-type]
         assert ranked[0].branch.path == "q"
         assert ranked[0].is_plausible
@@ -119,7 +119,7 @@ class TestRanking:
     def test_the_axes_of_a_raster_are_its_positions(self, write_hdf5: Write, counts: Any) -> None:
         stack = counts.reshape(4, 5, 16, 16)
         path = write_hdf5("a.h5", {"stack": stack, "my": np.arange(4.0), "mx": np.arange(5.0)})
-        choice = survey(path).ranking.completed(Choice(base=EMPTY))
+        choice = survey(path).ranking.completed(DatasetMapping(base=EMPTY))
         assert paths(choice) == {"frames": "stack", "positions": "my", "position_x": "mx"}
 
     def test_numbered_frames_are_offered_as_one_series(
@@ -127,7 +127,7 @@ class TestRanking:
     ) -> None:
         parts = {f"a/run_{k}": counts[5 * k : 5 * k + 5] for k in range(4)}
         path = write_hdf5("a.h5", parts | {"a/motor_y": raster[:, 0], "a/motor_x": raster[:, 1]})
-        choice = survey(path).ranking.completed(Choice(base=EMPTY))
+        choice = survey(path).ranking.completed(DatasetMapping(base=EMPTY))
         assert paths(choice)["frames"] == "a/run_*"
         scan = read_scan(path, choice.layout())
         np.testing.assert_array_equal(scan.frames[:], counts)
@@ -140,7 +140,7 @@ class TestRoundTrip:
     ) -> None:
         path = strange()
         chosen = survey(path).choice
-        picks = chosen.picks | {"positions": Pick(path="exp/stage/samy", unit="µm")}
+        picks = chosen.picks | {"positions": DatasetRef(path="exp/stage/samy", unit="µm")}
         layout = replace(chosen, picks=picks).layout()
         scan = read_scan(path, layout)
         np.testing.assert_array_equal(scan.frames[:], counts)
@@ -180,38 +180,38 @@ class TestRoundTrip:
         path = write_hdf5("a.h5", {"dp": counts, "pos": raster * 1e9, "pos@units": "mm",
                                    "e": 8800 * ELECTRONVOLT})  # fmt: skip
         picks: Any = {
-            "frames": Pick(path="dp"),
-            "positions": Pick(path="pos", unit="nm"),
-            "energy": Pick(path="e", unit="J"),
+            "frames": DatasetRef(path="dp"),
+            "positions": DatasetRef(path="pos", unit="nm"),
+            "energy": DatasetRef(path="e", unit="J"),
         }
-        scan = read_scan(path, Choice(base=EMPTY, picks=picks).layout())
+        scan = read_scan(path, DatasetMapping(base=EMPTY, picks=picks).layout())
         np.testing.assert_allclose(scan.positions, raster)
         assert scan.optics.energy_kev == pytest.approx(8.8)
-        picks["positions"] = Pick(path="pos", unit=PIXEL)
-        assert read_scan(path, Choice(base=EMPTY, picks=picks).layout()).unit == "pixel"
+        picks["positions"] = DatasetRef(path="pos", unit=PIXEL)
+        assert read_scan(path, DatasetMapping(base=EMPTY, picks=picks).layout()).unit == "pixel"
 
     def test_two_sizes_of_a_pixel_in_one_array(
         self, write_hdf5: Write, counts: Any, raster: Any
     ) -> None:
         path = write_hdf5("a.h5", {"dp": counts, "pos": raster, "obj_pixel": [10.0, 12.0]})
         picks: Any = {
-            "frames": Pick(path="dp"),
-            "positions": Pick(path="pos", unit="m"),
-            "pixel": Pick(path="obj_pixel", unit="nm"),
+            "frames": DatasetRef(path="dp"),
+            "positions": DatasetRef(path="pos", unit="m"),
+            "pixel": DatasetRef(path="obj_pixel", unit="nm"),
         }
-        scan = read_scan(path, Choice(base=EMPTY, picks=picks).layout())
+        scan = read_scan(path, DatasetMapping(base=EMPTY, picks=picks).layout())
         assert scan.pixel_size == pytest.approx((10e-9, 12e-9))
 
 
 class TestOrientation:
     @pytest.fixture
-    def found(self, write_hdf5: Write, counts: Any, raster: Any) -> Survey:
+    def found(self, write_hdf5: Write, counts: Any, raster: Any) -> Inspection:
         return survey(write_hdf5("a.h5", {"diffraction": counts, "positions": raster}))
 
     @pytest.mark.parametrize("swap", [False, True])
     @pytest.mark.parametrize("flip", ["", "y", "x", "yx"])
     def test_positions_in_one_array(
-        self, swap: bool, flip: Any, found: Survey, raster: Any
+        self, swap: bool, flip: Any, found: Inspection, raster: Any
     ) -> None:
         layout = replace(found.choice, swap=swap, flip=flip).layout()
         expected = (raster[:, ::-1] if swap else raster) * [-1 if a in flip else 1 for a in "yx"]
@@ -238,14 +238,14 @@ class TestOrientation:
         assert (again.swap, again.flip) == (True, "y")
 
     @pytest.mark.parametrize("orientation", range(8))
-    def test_frames(self, orientation: int, found: Survey, counts: Any) -> None:
+    def test_frames(self, orientation: int, found: Inspection, counts: Any) -> None:
         layout = replace(found.choice, orientation=orientation).layout()
         expected = counts.swapaxes(1, 2) if orientation & 4 else counts
         expected = expected[:, ::-1] if orientation & 2 else expected
         expected = expected[:, :, ::-1] if orientation & 1 else expected
         np.testing.assert_array_equal(read_scan(found.file, layout).frames[:], expected)
 
-    def test_zero_frequency_and_amplitudes(self, found: Survey, counts: Any) -> None:
+    def test_zero_frequency_and_amplitudes(self, found: Inspection, counts: Any) -> None:
         layout = replace(found.choice, zero_frequency="corner", amplitude=True).layout()
         expected = np.fft.fftshift(counts.astype(np.float32) ** 2, axes=(1, 2))
         np.testing.assert_array_equal(read_scan(found.file, layout).frames[:], expected)
@@ -254,7 +254,9 @@ class TestOrientation:
 class TestRemembered:
     def test_the_next_file_of_that_kind_is_recognised(self, strange: Any, raster: Any) -> None:
         first = strange()
-        picks = survey(first).choice.picks | {"positions": Pick(path="exp/stage/samy", unit="µm")}
+        picks = survey(first).choice.picks | {
+            "positions": DatasetRef(path="exp/stage/samy", unit="µm")
+        }
         choice = replace(survey(first).choice, picks=picks, flip="y")
         save_layout(choice.layout("Our beamline"))
         second = strange("run_2.h5", **{"exp/guess": None, "exp/mono@energy_keV": 9.0})
@@ -287,24 +289,24 @@ BARE: Any = {
     "exp/cam@pixel_size_um": None,
 }
 NUMBERS: Any = {
-    "energy": Pick(number=8.8, unit="keV"),
-    "distance": Pick(number=1.9, unit="m"),
-    "pitch": Pick(number=75.0, unit="µm"),
+    "energy": DatasetRef(number=8.8, unit="keV"),
+    "distance": DatasetRef(number=1.9, unit="m"),
+    "pitch": DatasetRef(number=75.0, unit="µm"),
 }
 
 
 class TestTyped:
     """Numbers that no dataset has."""
 
-    def choice(self, path: Path, **picks: Pick) -> Choice:
+    def choice(self, path: Path, **picks: DatasetRef) -> DatasetMapping:
         found = survey(path).choice
-        unit = {"positions": Pick(path="exp/stage/samy", unit="µm")}
+        unit = {"positions": DatasetRef(path="exp/stage/samy", unit="µm")}
         return replace(found, picks=found.picks | unit | (picks or NUMBERS))
 
     def test_they_are_what_a_dataset_would_say(self, strange: Any) -> None:
         whole = strange()
         found = survey(whole).choice
-        picks = found.picks | {"positions": Pick(path="exp/stage/samy", unit="µm")}
+        picks = found.picks | {"positions": DatasetRef(path="exp/stage/samy", unit="µm")}
         told = read_scan(whole, replace(found, picks=picks).layout())
         bare = strange("bare.h5", **BARE)
         scan = read_scan(bare, self.choice(bare).layout())
@@ -341,23 +343,29 @@ class TestTyped:
         path = write_hdf5("frames.h5", {"exp/cam/stack": counts})
         np.savetxt(path.with_name("frames.csv"), raster, delimiter=",")
         found = survey(path).choice
-        picks = found.picks | {"pixel": Pick(number=12.5, unit="nm")}
+        picks = found.picks | {"pixel": DatasetRef(number=12.5, unit="nm")}
         scan = read_scan(path, replace(found, picks=picks).layout())
         assert scan.pixel_size == pytest.approx((12.5e-9, 12.5e-9))
 
     @pytest.mark.parametrize(
         ("pick", "sentence"),
         [
-            (Pick(number=8800.0, unit="keV"), "8800 keV cannot be; expected 0.03 to 1000 keV."),
-            (Pick(number=math.nan, unit="keV"), "type a number, in keV, or choose where it is."),
-            (Pick(number=-8.8, unit="keV"), "-8.8 keV cannot be"),
+            (
+                DatasetRef(number=8800.0, unit="keV"),
+                "8800 keV cannot be; expected 0.03 to 1000 keV.",
+            ),
+            (
+                DatasetRef(number=math.nan, unit="keV"),
+                "type a number, in keV, or choose where it is.",
+            ),
+            (DatasetRef(number=-8.8, unit="keV"), "-8.8 keV cannot be"),
         ],
     )
     def test_what_cannot_be_is_said_before_anything_is_opened(
-        self, pick: Pick, sentence: str
+        self, pick: DatasetRef, sentence: str
     ) -> None:
-        picks: Any = {"frames": Pick(path="f"), "energy": pick}
-        choice = Choice(base=EMPTY, picks=picks)
+        picks: Any = {"frames": DatasetRef(path="f"), "energy": pick}
+        choice = DatasetMapping(base=EMPTY, picks=picks)
         assert f"Photon energy: {sentence}" in str(choice.missing(SHAPES))
 
     def test_a_layout_by_hand_says_what_makes_no_sense(self, strange: Any) -> None:
@@ -371,8 +379,8 @@ class TestTyped:
 
 class TestMissing:
     def missing(self, **picks: str) -> str | None:
-        chosen: Any = {role: Pick(path=path) for role, path in picks.items()}
-        return Choice(base=EMPTY, picks=chosen).missing(SHAPES)
+        chosen: Any = {role: DatasetRef(path=path) for role, path in picks.items()}
+        return DatasetMapping(base=EMPTY, picks=chosen).missing(SHAPES)
 
     def test_one_sentence_says_what(self) -> None:
         assert (
@@ -396,7 +404,7 @@ class TestGlimpse:
             {"stack": known.frames, "where": known.positions, "o": known.image, "p": known.probe},
         )
         picks: Any = {
-            role: Pick(path=name)
+            role: DatasetRef(path=name)
             for role, name in (
                 ("frames", "stack"),
                 ("positions", "where"),
@@ -404,8 +412,8 @@ class TestGlimpse:
                 ("probe", "p"),
             )
         }
-        picks["positions"] = Pick(path="where", unit=PIXEL)
-        layout = Choice(base=replace(EMPTY, object_frame="guess"), picks=picks).layout()
+        picks["positions"] = DatasetRef(path="where", unit=PIXEL)
+        layout = DatasetMapping(base=replace(EMPTY, object_frame="guess"), picks=picks).layout()
         seen = glimpse(path, layout)
         assert not seen.problem
         assert (seen.frames, seen.averaged) == (20, 20)
@@ -434,11 +442,11 @@ class TestGlimpse:
     ) -> None:
         path = write_hdf5("a.h5", {"dp": counts, "pos": raster, "o": np.ones((30, 30))})
         picks: Any = {
-            "frames": Pick(path="dp"),
-            "positions": Pick(path="pos"),
-            "object": Pick(path="o"),
+            "frames": DatasetRef(path="dp"),
+            "positions": DatasetRef(path="pos"),
+            "object": DatasetRef(path="o"),
         }
-        seen = glimpse(path, Choice(base=EMPTY, picks=picks).layout())
+        seen = glimpse(path, DatasetMapping(base=EMPTY, picks=picks).layout())
         assert not seen.problem
         assert seen.reconstruction is None
         assert any(note.startswith("The object is not used") for note in seen.notes)

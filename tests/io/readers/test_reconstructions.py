@@ -52,7 +52,7 @@ def test_by_name(several: Path, group: str) -> None:
     assert list_reconstructions(f"{several}::{group}") == ("epie_half",)
     # The scan that goes with it is that of the file.
     scan = read_scan(f"{several}::{group}")
-    placed, positions = rec.under(scan)
+    placed, positions = rec.align_to(scan)
     np.testing.assert_allclose(placed.pixel_index(positions), scan.positions + 8)
 
 
@@ -134,7 +134,7 @@ def test_siemens_star(siemens_star: Path) -> None:
     assert part.indices is not None
     assert part.indices.tolist() == list(range(387))
     # Both show the same star where both have it.
-    a, b = (r.under(scan) for r in (whole, part))
+    a, b = (r.align_to(scan) for r in (whole, part))
     np.testing.assert_allclose(a[1][:387], b[1][:387], atol=1e-6)
     i = np.rint(a[0].pixel_index(a[1]))[100].astype(int)
     j = np.rint(b[0].pixel_index(b[1]))[100].astype(int)

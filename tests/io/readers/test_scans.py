@@ -143,7 +143,7 @@ class TestPtychodus:
         assert scan.unit == rec.unit == "m"
         assert scan.pixel_size == rec.pixel_size == (PIXEL, PIXEL)
         np.testing.assert_allclose(scan.positions, (pixels + 0.5) * PIXEL)
-        placed, positions = rec.under(scan)
+        placed, positions = rec.align_to(scan)
         np.testing.assert_allclose(placed.pixel_index(positions), pixels + 0.5)
 
 
@@ -248,7 +248,7 @@ class TestNumpy:
         scan, rec = read_scan(path), read_reconstruction(path)
         np.testing.assert_allclose(scan.frames[:], counts, rtol=1e-5)
         np.testing.assert_allclose(scan.positions, np.stack([y, x], axis=1))
-        placed, positions = rec.under(scan)
+        placed, positions = rec.align_to(scan)
         np.testing.assert_allclose(placed.pixel_index(positions)[:, 1], x)
         np.savez(path, diffraction=np.moveaxis(amplitude, 0, -1), xcoords=x, ycoords=y)
         turned = read_scan(path)

@@ -28,7 +28,7 @@ from napari_ptychonn.io import (
     read_result,
     read_scan,
 )
-from napari_ptychonn.io.containers.hdf5.policy import FolderGuard
+from napari_ptychonn.io.containers.hdf5.policy import PathPolicy
 from napari_ptychonn.network.model import TrainedModel
 
 Write = Callable[..., Path]
@@ -402,7 +402,7 @@ class TestGuard:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         asked: list[Path] = []
-        guard = FolderGuard(tmp_path / "a.h5")
+        guard = PathPolicy(tmp_path / "a.h5")
         resolve = Path.resolve
         monkeypatch.setattr(Path, "resolve", lambda p: asked.append(p) or resolve(p))
         with pytest.raises(InputError, match="outside the folder"):
@@ -494,14 +494,14 @@ class TestModels:
         from safetensors.torch import save_file
 
         from napari_ptychonn.network.options import NetworkOptions
-        from napari_ptychonn.network.preprocessing import Preparation
+        from napari_ptychonn.network.preprocessing import Preprocessing
         from napari_ptychonn.network.ptychonn import PtychoNN
 
         options = NetworkOptions(size=16, width=2, scaling="sqrt", refinements=0)
         path = tmp_path / "a.safetensors"
         TrainedModel(
             options=options,
-            preparation=Preparation(frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16),
+            preparation=Preprocessing(frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16),
             state=dict(PtychoNN(options).state_dict()),
             pixel_size=(1e-8, 1e-8),
             unit="m",

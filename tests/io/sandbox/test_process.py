@@ -20,7 +20,7 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_scan
 from napari_ptychonn.io.sandbox import process as child
-from napari_ptychonn.io.sandbox.process import Child
+from napari_ptychonn.io.sandbox.process import ReaderProcess
 
 Write = Callable[..., Path]
 Counts = NDArray[np.uint16]
@@ -63,7 +63,7 @@ def treacherous(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scan]:
     child.end_all()
 
 
-def pid_of(one: Child) -> int:
+def pid_of(one: ReaderProcess) -> int:
     assert one.pid is not None
     return one.pid
 

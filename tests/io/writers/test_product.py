@@ -26,7 +26,7 @@ from napari_ptychonn.io import (
     write_result,
 )
 from napari_ptychonn.stitching.mosaic import MosaicImage
-from napari_ptychonn.stitching.uncertainty import Trust
+from napari_ptychonn.stitching.uncertainty import Uncertainty
 
 
 def reconstruction(unit: str = "m", window: int = 8) -> Reconstruction:
@@ -181,7 +181,7 @@ def trusted(limit: float | None = 1.5, *, beam: bool = True) -> Result:
     predictions = replace(made.predictions, residual=residual)
     residual_map = np.full((12, 14), 1.25, np.float32)
     residual_map[0, :3] = np.nan
-    trust = Trust(
+    trust = Uncertainty(
         indices=predictions.indices,
         spread=rng.uniform(0, 1, 3).astype(np.float32),
         residual=residual,

@@ -7,7 +7,7 @@ import torch
 from napari_ptychonn.data.patches import Patches
 from napari_ptychonn.network.inference.predictor import Predictor
 from napari_ptychonn.network.options import NetworkOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.optics.far_field import FarField
 from napari_ptychonn.optics.probe import ZonePlate
@@ -94,7 +94,7 @@ def test_half_the_digits_are_nearly_the_same():
 @pytest.fixture(scope="module")
 def quick(toy):
     network = trained(NetworkOptions(width=4, refinements=0), FarField(toy.truth.probe))
-    preparation = Preparation.fit(toy.scan, np.arange(9), scaling="amplitude")
+    preparation = Preprocessing.fit(toy.scan, np.arange(9), scaling="amplitude")
     return Predictor(network), preparation
 
 
@@ -138,7 +138,7 @@ def test_reading_goes_only_a_little_ahead(toy, quick, monkeypatch):
         read.append(len(indices))
         return torch.zeros(len(indices), 64, 64)
 
-    monkeypatch.setattr(Preparation, "counts", noted)
+    monkeypatch.setattr(Preprocessing, "counts", noted)
     batches = predictor.over(toy.scan, preparation, np.arange(100), 5)
     next(batches)
     assert 5 < sum(read) <= 5 * (2 * torch.get_num_threads() + 1)

@@ -14,7 +14,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.interop.onnx_export import write_onnx
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.stitching.mosaic import window_weight
 
@@ -23,7 +23,9 @@ def model(options: NetworkOptions) -> TrainedModel:
     torch.manual_seed(0)
     return TrainedModel(
         options=options,
-        preparation=Preparation(frame_shape=(64, 64), window=(0, 0, 64, 64), bin=1, scaling="sqrt"),
+        preparation=Preprocessing(
+            frame_shape=(64, 64), window=(0, 0, 64, 64), bin=1, scaling="sqrt"
+        ),
         state=PtychoNN(options).state_dict(),
         pixel_size=(1.0, 1.0),
         unit="pixel",

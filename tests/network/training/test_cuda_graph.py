@@ -8,7 +8,7 @@ from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.cuda_graph import BEFORE, RecordedStep
 from napari_ptychonn.network.training.data import TrainingData
-from napari_ptychonn.network.training.trainer import Fit
+from napari_ptychonn.network.training.trainer import Trainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -21,7 +21,7 @@ def losses(toy, eager, batch_size=16):
     region = TrainingRegion.from_lines(toy.scan, 0, 8)
     network = NetworkOptions(width=4)
     data = TrainingData.load(toy.scan, toy.reconstruction, region, options, network, "cuda")
-    fit = Fit(options, data.network, data, "cuda", STEPS)
+    fit = Trainer(options, data.network, data, "cuda", STEPS)
     if eager:
         fit.recorded = None
     batches = data.batches(options)

@@ -11,15 +11,15 @@ from napari_ptychonn.data import patch_store as stored
 from napari_ptychonn.data.region import Split, TrainingRegion
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.network.training import data as training_data
 from napari_ptychonn.network.training import labels
 from napari_ptychonn.network.training.data import TrainingData
 from napari_ptychonn.network.training.epochs import train
-from napari_ptychonn.network.training.trainer import Fit
+from napari_ptychonn.network.training.trainer import Trainer
 
-PREPARE = Preparation.read
+PREPARE = Preprocessing.read
 SMALL = NetworkOptions(width=4, size=32)
 PLAIN = TrainingOptions(epochs=3, rescans=0, batch_size=32)
 
@@ -106,7 +106,9 @@ def test_stop_takes_effect_while_frames_are_read(run, monkeypatch):
     monkeypatch.setattr(labels, "READ", 8)
     read = []
     monkeypatch.setattr(
-        Preparation, "read", lambda self, scan, rows: read.append(rows) or PREPARE(self, scan, rows)
+        Preprocessing,
+        "read",
+        lambda self, scan, rows: read.append(rows) or PREPARE(self, scan, rows),
     )
     assert run(should_stop=after(2)) == []
     assert [len(rows) for rows in read if len(rows) <= 8] == [8, 8]
@@ -192,14 +194,14 @@ def test_memory_for_not_even_one_frame_is_one_sentence(run, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_best(run, monkeypatch):
-    step, taken = Fit.step, []
+    step, taken = Trainer.step, []
 
     def diverging(self, batch, number, share):
         taken.append(number)
         loss = step(self, batch, number, share)
         return loss * float("nan") if len(taken) > 4 else loss
 
-    monkeypatch.setattr(Fit, "step", diverging)
+    monkeypatch.setattr(Trainer, "step", diverging)
     epochs = run(replace(PLAIN, epochs=20))
     assert len(epochs) == 3
     assert "no longer finite" in epochs[-1].messages[-1]
@@ -257,7 +259,7 @@ def test_it_learns(run, toy):
     best = run(options, NetworkOptions(width=8))[-1].best
     held_out = best.held_out(toy.scan)
     predicted = Patches.join(list(best.predict(toy.scan, held_out, device="cpu")))
-    placed, positions = toy.reconstruction.under(toy.scan)
+    placed, positions = toy.reconstruction.align_to(toy.scan)
     result = compare(predicted, positions[held_out], placed)
     assert result.lit.phase_mae < 0.65 * result.lit.constant_phase_mae
     assert result.lit.phase_correlation > 0.5
@@ -280,7 +282,7 @@ def test_no_step_waits_for_the_device(toy):
     region = TrainingRegion.from_lines(toy.scan, 0, 8)
     options = TrainingOptions(batch_size=8, rescans=1)
     data = TrainingData.load(toy.scan, toy.reconstruction, region, options, SMALL, "cpu")
-    fit, batches = Fit(options, SMALL, data, "cpu", 2), data.batches(options)
+    fit, batches = Trainer(options, SMALL, data, "cpu", 2), data.batches(options)
     waiting = Waiting()
     with waiting:
         loss = fit.step(next(batches)[0], 0)

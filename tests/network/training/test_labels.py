@@ -4,15 +4,15 @@ import torch
 from napari_ptychonn.data.patches import cut_patches
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.training.data import TrainingData
 from napari_ptychonn.network.training.labels import READ, LabelledFrames
 
 
 def test_frames_and_labels_belong_together(toy):
-    placed, positions = toy.reconstruction.under(toy.scan)
+    placed, positions = toy.reconstruction.align_to(toy.scan)
     indices = np.array([9, 140, 2])
-    preparation = Preparation.fit(toy.scan, indices, scaling="raw")
+    preparation = Preprocessing.fit(toy.scan, indices, scaling="raw")
     labelled = LabelledFrames.measured(
         toy.scan, placed, positions, indices, preparation, 0.0, "cpu"
     )

@@ -14,7 +14,7 @@ from torch import nn
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.training.batch_norm import SharedBatchNorm
-from napari_ptychonn.network.training.process_group import LOST, Team, joined
+from napari_ptychonn.network.training.process_group import LOST, ProcessGroup, joined
 
 MEMBER = """
 import json, sys
@@ -140,7 +140,7 @@ def test_one_that_dies_ends_the_other_with_a_sentence(ended):
 
 def test_shares_are_even_and_whole():
     for size, count in ((1, 7), (3, 10), (4, 2)):
-        shares = [Team(rank=rank, size=size).share(count) for rank in range(size)]
+        shares = [ProcessGroup(rank=rank, size=size).share(count) for rank in range(size)]
         assert [k for share in shares for k in share] == list(range(count))
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -148,7 +148,7 @@ def test_shares_are_even_and_whole():
 def test_a_process_that_nobody_started_for_a_team_is_alone(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with joined() as team:
-        assert team == Team()
+        assert team == ProcessGroup()
         assert team.agree(True)
         assert not team.agree(False)
 
@@ -158,16 +158,16 @@ def test_devices_are_shared_out(monkeypatch):
     monkeypatch.setattr("torch.cuda.set_device", lambda _device: None)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert Team(rank=5, size=8, local_rank=1).device("auto").name == "cuda:1"
+    assert ProcessGroup(rank=5, size=8, local_rank=1).device("auto").name == "cuda:1"
     with pytest.raises(InputError, match=r"finds 2 GPU\(s\)"):
-        Team(rank=2, size=8, local_rank=2).device("auto")
-    assert Team(rank=2, size=8, local_rank=2).device("cpu").name == "cpu"
+        ProcessGroup(rank=2, size=8, local_rank=2).device("auto")
+    assert ProcessGroup(rank=2, size=8, local_rank=2).device("cpu").name == "cpu"
 
 
 def test_statistics_are_those_of_torch():
     torch.manual_seed(3)
     plain = nn.BatchNorm2d(3)
-    shared = SharedBatchNorm(plain, Team())
+    shared = SharedBatchNorm(plain, ProcessGroup())
     images = (torch.randn(4, 3, 5, 6) * 0.1 + 3).requires_grad_()
     again = images.detach().clone().requires_grad_()
     weight = torch.randn(4, 3, 5, 6)

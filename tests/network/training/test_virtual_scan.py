@@ -6,21 +6,21 @@ import torch
 
 from napari_ptychonn.data.patches import phase_origin
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.network.preprocessing import Preparation
-from napari_ptychonn.network.training.virtual_scan import Rescan
+from napari_ptychonn.network.preprocessing import Preprocessing
+from napari_ptychonn.network.training.virtual_scan import VirtualScan
 from napari_ptychonn.simulation.scan import Simulation, diffract
 
 
 def rescan_of(simulated, reconstruction=None, scan=None):
     scan = scan or simulated.scan
-    placed, positions = (reconstruction or simulated.truth).under(scan)
+    placed, positions = (reconstruction or simulated.truth).align_to(scan)
     indices = np.arange(len(scan))
     offset = phase_origin(placed, positions, indices)
-    return Rescan.of(scan, placed, positions, indices, 64, offset, "cpu")
+    return VirtualScan.of(scan, placed, positions, indices, 64, offset, "cpu")
 
 
 def draw(rescan, scan, count, seed):
-    preparation = Preparation.fit(scan, np.arange(len(scan)), scaling="raw")
+    preparation = Preprocessing.fit(scan, np.arange(len(scan)), scaling="raw")
     return rescan.draw(count, preparation, torch.Generator().manual_seed(seed))
 
 
@@ -71,7 +71,7 @@ def test_virtual_frames_are_reproducible_and_all_different(toy):
 
 def test_what_the_training_frames_did_not_light_is_not_used(toy):
     """Nonsense outside the lit area changes neither frames nor labels."""
-    placed, _ = toy.truth.under(toy.scan)
+    placed, _ = toy.truth.align_to(toy.scan)
     probe = np.zeros_like(placed.probe)
     probe[:, 24:40, 24:40] = placed.probe[:, 24:40, 24:40]
     compact = replace(placed, probe=probe)
@@ -118,7 +118,7 @@ def test_probes_that_cannot_serve_say_so(toy, change, says):
 def test_a_share_of_the_frames_is_what_it_is_among_all(toy):
     """To the last digit: photon noise is random, and must not be so twice."""
     rescan = rescan_of(toy)
-    preparation = Preparation.fit(toy.scan, np.arange(len(toy.scan)), scaling="raw")
+    preparation = Preprocessing.fit(toy.scan, np.arange(len(toy.scan)), scaling="raw")
     whole = draw(rescan, toy.scan, 6, seed=4)
     share = rescan.draw(6, preparation, torch.Generator().manual_seed(4), range(1, 4))
     for name in ("frames", "amplitude", "phase", "weight"):

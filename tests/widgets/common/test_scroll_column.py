@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from napari_ptychonn.widgets.common.scroll_column import Column
+from napari_ptychonn.widgets.common.scroll_column import ScrollColumn
 from napari_ptychonn.widgets.common.section import Section
 
 
@@ -11,7 +11,7 @@ from napari_ptychonn.widgets.common.section import Section
 def column(qtbot):
     """Twenty sections of which a few can be seen."""
     sections = [Section(f"{k}", QPushButton("press"), QLabel("said")) for k in range(20)]
-    column = Column(*sections)
+    column = ScrollColumn(*sections)
     qtbot.addWidget(column)
     column.resize(260, 400)
     column.show()

@@ -3,9 +3,9 @@
 import pytest
 from qtpy.QtWidgets import QLabel
 
-from napari_ptychonn.widgets.common.scroll_column import Column
+from napari_ptychonn.widgets.common.scroll_column import ScrollColumn
 from napari_ptychonn.widgets.common.section import Section
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 LONG = "The layout is not one of the known ones; found frames in diffraction. " * 4
 
@@ -13,8 +13,8 @@ LONG = "The layout is not one of the known ones; found frames in diffraction. " 
 @pytest.fixture
 def sentence(qtbot):
     """One in a column as narrow as the dock."""
-    sentence = Sentence("short")
-    column = Column(Section("Heading", sentence), Section("Below", QLabel("more")))
+    sentence = WrappedLabel("short")
+    column = ScrollColumn(Section("Heading", sentence), Section("Below", QLabel("more")))
     qtbot.addWidget(column)
     column.resize(260, 600)
     column.show()

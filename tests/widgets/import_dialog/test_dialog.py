@@ -11,15 +11,15 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.io import read_scan
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.layouts import user as user_layouts
 from napari_ptychonn.io.layouts.layout import Layout
-from napari_ptychonn.io.mapping.mapping import Choice, Pick
+from napari_ptychonn.io.mapping.mapping import DatasetMapping, DatasetRef
 from napari_ptychonn.io.mapping.ranking import Ranking
 from napari_ptychonn.io.sandbox import process as child
 from napari_ptychonn.viewer.layers import ALWAYS, KEY
 from napari_ptychonn.widgets.import_dialog.file_tree import BROKEN, VALUE, FileTree
-from napari_ptychonn.widgets.import_dialog.mapping_form import ChoiceForm
+from napari_ptychonn.widgets.import_dialog.mapping_form import MappingForm
 from napari_ptychonn.widgets.import_dialog.role_row import FROM_FILE, TYPED
 
 CRASHES = """
@@ -78,9 +78,9 @@ def test_an_unknown_file_is_chosen_opened_and_remembered(
     dialog = ready(qtbot, dock)
     assert "no scan positions" in dialog.why.text()
     form = dialog.form
-    assert form.rows["frames"].pick == Pick(path="exp/cam/stack")
-    assert form.rows["positions"].pick == Pick(path="exp/stage/samy")
-    assert form.rows["position_x"].pick == Pick(path="exp/stage/samx")
+    assert form.rows["frames"].pick == DatasetRef(path="exp/cam/stack")
+    assert form.rows["positions"].pick == DatasetRef(path="exp/stage/samy")
+    assert form.rows["position_x"].pick == DatasetRef(path="exp/stage/samx")
 
     # The tree is read as far as it is unfolded; what is missing is red.
     tree = dialog.tree
@@ -256,13 +256,13 @@ def test_a_file_that_crashes_its_library_is_a_sentence_in_the_dialog(
 
 
 def stack(path, *shape, kind="float64"):
-    return Branch(path=path, kind="array", shape=shape, type=kind)
+    return Entry(path=path, kind="array", shape=shape, type=kind)
 
 
 class TestForm:
     @pytest.fixture
     def form(self, qtbot):
-        made = ChoiceForm()
+        made = MappingForm()
         qtbot.addWidget(made)
         ranking = Ranking(
             arrays=(
@@ -276,13 +276,13 @@ class TestForm:
             ),
             numbers=(replace(stack("energy_kev", kind="float64"), value="8.8"),),
         )
-        made.start(ranking, ranking.completed(Choice(base=Layout(name="", require=()))))
+        made.start(ranking, ranking.completed(DatasetMapping(base=Layout(name="", require=()))))
         return made
 
     def test_it_starts_with_what_is_plausible(self, form):
-        assert form.rows["frames"].pick == Pick(path="frames")
-        assert form.rows["positions"].pick == Pick(path="pos_y")
-        assert form.rows["energy"].pick == Pick(path="energy_kev", unit="keV")
+        assert form.rows["frames"].pick == DatasetRef(path="frames")
+        assert form.rows["positions"].pick == DatasetRef(path="pos_y")
+        assert form.rows["energy"].pick == DatasetRef(path="energy_kev", unit="keV")
         assert form.missing is None
 
     def test_x_is_only_asked_for_beside_y(self, form):
@@ -296,7 +296,7 @@ class TestForm:
         assert form.rows["positions"].box.itemData(1) == "pos_y"
         form.use("frames", "few_frames")
         assert form.rows["positions"].box.itemData(1) == "few_y"
-        assert form.rows["positions"].pick == Pick(path="pos_y"), "what was chosen stays"
+        assert form.rows["positions"].pick == DatasetRef(path="pos_y"), "what was chosen stays"
 
     def test_directions_and_units_become_the_choice(self, form):
         for box in (form.flip_y, form.flip_x, form.swap, form.rows_up, form.columns):
@@ -328,7 +328,7 @@ class TestForm:
         assert row.unit.currentText() == "keV"
         assert form.missing == "Photon energy: type a number, in keV, or choose where it is."
         row.number.setText("8,8")
-        assert form.choice.picks["energy"] == Pick(number=8.8, unit="keV")
+        assert form.choice.picks["energy"] == DatasetRef(number=8.8, unit="keV")
         assert form.missing is None
         row.unit.setCurrentText("eV")
         assert "8.8 eV cannot be" in form.missing
@@ -337,7 +337,7 @@ class TestForm:
         form.use("energy", "energy_kev")
         assert not row.number.isVisibleTo(form)
         assert row.unit.itemText(0) == FROM_FILE
-        assert form.choice.picks["energy"] == Pick(path="energy_kev", unit="keV")
+        assert form.choice.picks["energy"] == DatasetRef(path="energy_kev", unit="keV")
 
     @pytest.mark.parametrize(
         ("role", "unit"), [("distance", "m"), ("pitch", "µm"), ("pixel", "nm")]
@@ -347,7 +347,7 @@ class TestForm:
         row.box.setCurrentIndex(row.box.findText(TYPED))
         row.number.setText("12")
         choice = form.choice
-        assert choice.picks[role] == Pick(number=12.0, unit=unit)
+        assert choice.picks[role] == DatasetRef(number=12.0, unit=unit)
         form.start(Ranking(arrays=(stack("frames", 20, 16, 16),)), choice)
         assert form.choice == choice
         assert row.number.text() == "12"
@@ -355,13 +355,13 @@ class TestForm:
     def test_a_line_of_the_tree_can_be_used_as_what_it_may_be(self, form):
         assert form.roles_of(stack("both", 20, 2)) == ("positions",)
         assert "energy" in form.roles_of(replace(stack("run@e"), kind="attribute", value="8"))
-        assert form.roles_of(Branch(path="group", kind="group")) == ()
+        assert form.roles_of(Entry(path="group", kind="group")) == ()
 
 
 def test_a_line_that_cannot_be_unfolded_says_why(qtbot, tmp_path):
     tree = FileTree()
     qtbot.addWidget(tree)
-    tree.show_file(tmp_path, [Branch(path="a", kind="group", leaf=False), stack("b", 3)])
+    tree.show_file(tmp_path, [Entry(path="a", kind="group", leaf=False), stack("b", 3)])
     asked = []
     tree.below_wanted.connect(asked.append)
     tree.item("a").setExpanded(True)

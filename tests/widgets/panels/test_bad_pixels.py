@@ -8,8 +8,8 @@ from napari.layers import Image, Points
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.cli.demonstration import write_scan
-from napari_ptychonn.data.bad_pixels import FaultyPixels
-from napari_ptychonn.widgets.panels.bad_pixels_control import MaskControl
+from napari_ptychonn.data.bad_pixels import BadPixels
+from napari_ptychonn.widgets.panels.bad_pixels_control import BadPixelsControl
 from napari_ptychonn.widgets.panels.scan import ScanPanel
 
 
@@ -30,11 +30,11 @@ def faulty(small):
     frames = small.scan.frames[:32].copy()
     for k, (y, x) in enumerate([(3, 4), (27, 9), (10, 29)]):
         frames[:, y, x] = np.random.default_rng(k).poisson(10 * 30**k, 32)
-    return FaultyPixels.find(frames, of=len(small.scan))
+    return BadPixels.find(frames, of=len(small.scan))
 
 
 def test_the_control_shows_and_asks(qtbot, faulty):
-    control = MaskControl()
+    control = BadPixelsControl()
     qtbot.addWidget(control)
     asked = []
     control.contrast_chosen.connect(asked.append)

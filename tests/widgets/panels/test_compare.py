@@ -20,7 +20,7 @@ ERROR = 0.1
 @pytest.fixture(scope="session")
 def result(small):
     """Labels as if they were predictions, 0.1 rad off on the right half of the scan."""
-    placed, positions = small.reconstruction.under(small.scan)
+    placed, positions = small.reconstruction.align_to(small.scan)
     labels = cut_patches(placed, positions, np.arange(len(small.scan)), (32, 32))
     right = positions[:, 1] > np.median(positions[:, 1])
     wrong = labels.phase + ERROR * right[:, None, None]

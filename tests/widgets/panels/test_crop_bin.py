@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from napari_ptychonn.widgets.panels.crop_bin_control import WHOLE, ReadingControl
+from napari_ptychonn.widgets.panels.crop_bin_control import WHOLE, CropBinControl
 
 
 def test_the_control_shows_and_asks(qtbot):
-    control = ReadingControl()
+    control = CropBinControl()
     qtbot.addWidget(control)
     asked = []
     control.reading_chosen.connect(lambda *chosen: asked.append(chosen))

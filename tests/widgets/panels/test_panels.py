@@ -9,21 +9,21 @@ import pytest
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import PRESETS, NetworkOptions, TrainingOptions
-from napari_ptychonn.network.training.pretraining import Practice
+from napari_ptychonn.network.training.pretraining import Pretraining
 from napari_ptychonn.reconstruction.options import EngineOptions
-from napari_ptychonn.stitching.uncertainty import Trust
+from napari_ptychonn.stitching.uncertainty import Uncertainty
 from napari_ptychonn.widgets.canvas.point_picker import Picker
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
 from napari_ptychonn.widgets.common.worker import Failure, Worker
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels.compare import ComparePanel
 from napari_ptychonn.widgets.panels.region import RegionPanel
 from napari_ptychonn.widgets.panels.scan import ScanPanel
 from napari_ptychonn.widgets.panels.train import TrainPanel, duration
 
 
-@pytest.mark.parametrize("options", [TrainingOptions, NetworkOptions, EngineOptions, Practice])
+@pytest.mark.parametrize("options", [TrainingOptions, NetworkOptions, EngineOptions, Pretraining])
 def test_a_form_says_what_the_dataclass_says(qapp, options):
     form = OptionsForm(options)
     assert form.value == options()
@@ -43,7 +43,7 @@ def test_a_form_takes_and_gives_back_every_preset(qapp, options, name):
 
 
 def test_a_folded_section_takes_no_room(qtbot):
-    section = Section("More", Sentence("text"), expanded=False)
+    section = Section("More", WrappedLabel("text"), expanded=False)
     qtbot.addWidget(section)
     section.show()
     folded = section.sizeHint().height()
@@ -203,7 +203,7 @@ def test_the_comparison_says_how_far_to_trust_the_result(qtbot):
     panel = ComparePanel(session)
     qtbot.addWidget(panel)
     assert panel.trust.isHidden()
-    trust = Trust(
+    trust = Uncertainty(
         indices=np.arange(3),
         spread=np.zeros(3, np.float32),
         residual=np.array([1, 1, 4], np.float32),

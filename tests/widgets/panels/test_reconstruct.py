@@ -11,7 +11,7 @@ from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.io import read_reconstruction
 from napari_ptychonn.reconstruction import iterations as iteration
 from napari_ptychonn.reconstruction import why_not
-from napari_ptychonn.reconstruction.worker_process import ChildProcess
+from napari_ptychonn.reconstruction.worker_process import WorkerProcess
 from napari_ptychonn.viewer.layers import KEY
 from napari_ptychonn.widgets.panels.reconstruct import ReconstructPanel
 
@@ -29,12 +29,12 @@ def children(monkeypatch):
     """The child processes that were started."""
     started = []
 
-    class Watched(ChildProcess):
+    class Watched(WorkerProcess):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             started.append(self)
 
-    monkeypatch.setattr(iteration, "ChildProcess", Watched)
+    monkeypatch.setattr(iteration, "WorkerProcess", Watched)
     return started
 
 

@@ -4,19 +4,19 @@ import numpy as np
 
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.io import write_reconstruction
-from napari_ptychonn.io.sidecars import Offer
-from napari_ptychonn.widgets.panels.sidecars_label import OffersLabel
+from napari_ptychonn.io.sidecars import SidecarSuggestion
+from napari_ptychonn.widgets.panels.sidecars_label import SidecarsLabel
 
 
 def test_links_use_one_each(qtbot, tmp_path):
-    label = OffersLabel()
+    label = SidecarsLabel()
     qtbot.addWidget(label)
     assert label.isHidden()
     chosen = []
     label.offer_chosen.connect(chosen.append)
     offers = [
-        Offer(file=tmp_path / "a<b>.h5", kind="reconstruction", facts="pixel 10 nm"),
-        Offer(file=tmp_path / "m.safetensors", kind="model"),
+        SidecarSuggestion(file=tmp_path / "a<b>.h5", kind="reconstruction", facts="pixel 10 nm"),
+        SidecarSuggestion(file=tmp_path / "m.safetensors", kind="model"),
     ]
     label.show_offers(offers)
     assert not label.isHidden()

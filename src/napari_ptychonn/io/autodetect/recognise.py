@@ -15,7 +15,7 @@ from typing import Any
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array, Tree
 from napari_ptychonn.io.layouts.layout import Layout, at
-from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.positions.columns import Columns
 
 _FRAMES = re.compile(
@@ -54,7 +54,7 @@ class Guess:
     score: float
 
 
-def why_not_labels(contents: Contents) -> str | None:
+def why_not_labels(contents: ResolvedLayout) -> str | None:
     """Say why complex patches, one for each frame, are not used; None where there are none."""
     array = contents.array("frame_labels")
     bare = contents.tree.array("array") if contents.tree.container == "NPY" else None
@@ -69,7 +69,7 @@ def why_not_labels(contents: Contents) -> str | None:
     )
 
 
-def recognise(tree: Tree, group: str = "") -> Contents:
+def recognise(tree: Tree, group: str = "") -> ResolvedLayout:
     """Find a scan in a file of unknown layout; InputError says what is there instead."""
     arrays = [a for a in tree.arrays() if _is_below(a.path, group)]
     frames = _best(_frames(arrays))
@@ -98,10 +98,10 @@ def recognise(tree: Tree, group: str = "") -> Contents:
     notes += _note_on_axes(tree, positions)
     if not positions and len(lead) == 1:
         notes += list(tree.problems())
-    return Contents(tree=tree, layout=layout, notes=tuple(notes))
+    return ResolvedLayout(tree=tree, layout=layout, notes=tuple(notes))
 
 
-def recognise_positions(tree: Tree, lead: tuple[int, ...], name: str = "") -> Contents:
+def recognise_positions(tree: Tree, lead: tuple[int, ...], name: str = "") -> ResolvedLayout:
     """Find positions for the frames of another file.
 
     Parameters
@@ -136,7 +136,7 @@ def recognise_positions(tree: Tree, lead: tuple[int, ...], name: str = "") -> Co
             *_note_on_axes(tree, found),
         ),
     )
-    return Contents(tree=tree, layout=layout, notes=layout.notes)
+    return ResolvedLayout(tree=tree, layout=layout, notes=layout.notes)
 
 
 def paths_of_positions(tree: Tree, lead: tuple[int, ...]) -> list[str]:
@@ -170,7 +170,7 @@ def _positions_named(tree: Tree, named: Array, lead: tuple[int, ...]) -> list[Ar
     return found
 
 
-def recognise_object(tree: Tree, group: str, object_path: str) -> Contents:
+def recognise_object(tree: Tree, group: str, object_path: str) -> ResolvedLayout:
     """Find what goes with an object whose group has no known layout."""
     beside = [a for a in tree.arrays() if a.path.rpartition("/")[0] == group]
     probe = next((a for a in beside if a.dtype.kind == "c" and _PROBE.search(_name(a))), None)
@@ -187,7 +187,7 @@ def recognise_object(tree: Tree, group: str, object_path: str) -> Contents:
         position_unit="guess",
         object_frame="guess",
     )
-    return Contents(tree=tree, layout=layout)
+    return ResolvedLayout(tree=tree, layout=layout)
 
 
 def object_groups(tree: Tree) -> list[tuple[str, str]]:
@@ -205,7 +205,7 @@ def object_groups(tree: Tree) -> list[tuple[str, str]]:
     return found
 
 
-def object_path(contents: Contents) -> str | None:
+def object_path(contents: ResolvedLayout) -> str | None:
     """Where a layout has its object; None where it has none, or it is not complex."""
     array = contents.array("object")
     if array is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.in_memory import HeldTree, MappedArray
+from napari_ptychonn.io.containers.in_memory import InMemoryTree, MappedArray
 from napari_ptychonn.io.containers.signature import EMPAD_FRAME
 from napari_ptychonn.io.frames.source import Source
 
@@ -57,7 +57,7 @@ class Dask:
         """LibertEM opens its files for each piece."""
 
 
-def open_electrons(file: Path) -> HeldTree:
+def open_electrons(file: Path) -> InMemoryTree:
     """Open a file of an electron detector; the scan is 'frames' (ny, nx, ky, kx).
 
     Raises
@@ -73,7 +73,7 @@ def open_electrons(file: Path) -> HeldTree:
         frames = _empad(file)
     else:
         frames = _gatan(file)
-    return HeldTree(file, "4D-STEM", [MappedArray("frames", frames)])
+    return InMemoryTree(file, "4D-STEM", [MappedArray("frames", frames)])
 
 
 def _merlin(file: Path) -> Source:

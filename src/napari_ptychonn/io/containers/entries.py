@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.entry import FEW, Branch, as_text, attribute_branch
+from napari_ptychonn.io.containers.entry import FEW, Entry, as_text, attribute_branch
 from napari_ptychonn.io.containers.tree import Array, Tree
 
 MOST = 1000
@@ -31,18 +31,18 @@ def number_text(array: Array) -> str:
 
 def branches_among(
     arrays: Iterable[Array], group: str, attributes: Mapping[tuple[str, str], Any] | None = None
-) -> list[Branch]:
+) -> list[Entry]:
     """List what is directly below a group of a file that is no more than arrays by path."""
     group = group.strip("/")
     prefix = f"{group}/" if group else ""
-    found: dict[str, Branch] = {}
+    found: dict[str, Entry] = {}
     for array in arrays:
         if not array.path.startswith(prefix):
             continue
         name, _, below = array.path.removeprefix(prefix).partition("/")
         path = prefix + name
         if below:
-            found.setdefault(path, Branch(path=path, kind="group", leaf=False))
+            found.setdefault(path, Entry(path=path, kind="group", leaf=False))
         else:
             found[path] = _of_array(array)
     told = [
@@ -53,24 +53,24 @@ def branches_among(
     return shortened([*told, *found.values()], group)
 
 
-def _of_array(array: Array) -> Branch:
+def _of_array(array: Array) -> Entry:
     about = {"path": array.path, "shape": tuple(array.shape), "type": str(array.dtype)}
     try:
-        return Branch(kind="array", value=number_text(array), **about)  # type: ignore[arg-type]
+        return Entry(kind="array", value=number_text(array), **about)  # type: ignore[arg-type]
     except InputError as error:
-        return Branch(kind="broken", problem=str(error), **about)  # type: ignore[arg-type]
+        return Entry(kind="broken", problem=str(error), **about)  # type: ignore[arg-type]
 
 
-def shortened(branches: list[Branch], group: str, total: int | None = None) -> list[Branch]:
+def shortened(branches: list[Entry], group: str, total: int | None = None) -> list[Entry]:
     """Cut a list that nobody can look through, and say so in its last line."""
     left = (len(branches) if total is None else total) - MOST
     if left <= 0:
         return branches
-    rest = Branch(path=f"{group}/…", kind="rest", value=f"{left} more are not listed")
+    rest = Entry(path=f"{group}/…", kind="rest", value=f"{left} more are not listed")
     return [*branches[:MOST], rest]
 
 
-def numbers_of(tree: Tree) -> list[Branch]:
+def numbers_of(tree: Tree) -> list[Entry]:
     """List single numbers, nearest to the root first: energies, distances, sizes of pixels.
 
     Datasets and attributes alike; of the groups and stacks of a file, the
@@ -78,7 +78,7 @@ def numbers_of(tree: Tree) -> list[Branch]:
     """
     stacks = (array.path for array in tree.arrays() if len(array.shape) > 2)
     owners = ["", *islice(tree.groups(), _MOST_GROUPS), *islice(stacks, _MOST_STACKS)]
-    found: dict[str, Branch] = {}
+    found: dict[str, Entry] = {}
     for owner in owners:
         found |= {b.path: b for b in tree.branches(owner) if b.is_number}
     return list(found.values())

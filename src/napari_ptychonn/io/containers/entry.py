@@ -16,7 +16,7 @@ FEW = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Branch:
+class Entry:
     """A group, an array, an attribute, or a link that leads nowhere.
 
     Attributes
@@ -82,21 +82,21 @@ class Branch:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> Branch:
+    def from_json(cls, told: dict[str, Any]) -> Entry:
         """Undo `as_json`."""
         sizes = {name: tuple(told[name]) for name in ("shape", "chunks")}
         return cls(**(told | sizes))
 
 
-def attribute_branch(owner: str, name: str, value: Any) -> Branch | None:
+def attribute_branch(owner: str, name: str, value: Any) -> Entry | None:
     """Describe an attribute; None for what is neither numbers nor text."""
     path = f"{owner}@{name}"
     if isinstance(value, str | bytes):
-        return Branch(path=path, kind="attribute", value=as_text(value))
+        return Entry(path=path, kind="attribute", value=as_text(value))
     values = np.asarray(value)
     if values.dtype.kind not in "biufSU":
         return None
-    return Branch(
+    return Entry(
         path=path,
         kind="attribute",
         shape=values.shape,

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.io.containers.entries import branches_among
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container
 from napari_ptychonn.io.frames.source import ArraySource, Source
 from napari_ptychonn.io.memory_limits import must_fit
 
 
-class HeldArray:
+class InMemoryArray:
     """An array in memory."""
 
     def __init__(self, path: str, values: NDArray[Any]) -> None:
@@ -50,7 +50,7 @@ class MappedArray:
         return self._source
 
 
-class HeldTree:
+class InMemoryTree:
     """A file as arrays by path, and attributes by path and name.
 
     Parameters
@@ -73,7 +73,7 @@ class HeldTree:
         self,
         file: Path,
         container: Container,
-        arrays: list[HeldArray | MappedArray],
+        arrays: list[InMemoryArray | MappedArray],
         attributes: Mapping[tuple[str, str], Any] | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
@@ -82,7 +82,7 @@ class HeldTree:
         self._attributes = dict(attributes or {})
         self._close = close
 
-    def array(self, path: str) -> HeldArray | MappedArray | None:
+    def array(self, path: str) -> InMemoryArray | MappedArray | None:
         """Return the array at `path`."""
         return self._arrays.get(path.strip("/"))
 
@@ -95,7 +95,7 @@ class HeldTree:
         """Return one attribute."""
         return self._attributes.get((path.strip("/"), name))
 
-    def arrays(self) -> Iterator[HeldArray | MappedArray]:
+    def arrays(self) -> Iterator[InMemoryArray | MappedArray]:
         """Go through every array."""
         yield from self._arrays.values()
 
@@ -104,7 +104,7 @@ class HeldTree:
         names = (p.split("/")[:-1] for p in self._arrays)
         yield from sorted({"/".join(n[: k + 1]) for n in names for k in range(len(n))})
 
-    def branches(self, path: str) -> list[Branch]:
+    def branches(self, path: str) -> list[Entry]:
         """List what is directly below a group."""
         return branches_among(self._arrays.values(), path, self._attributes)
 
@@ -117,7 +117,7 @@ class HeldTree:
         if self._close is not None:
             self._close()
 
-    def __enter__(self) -> HeldTree:
+    def __enter__(self) -> InMemoryTree:
         return self
 
     def __exit__(

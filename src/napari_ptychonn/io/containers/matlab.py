@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.in_memory import HeldArray, HeldTree, no_objects
+from napari_ptychonn.io.containers.in_memory import InMemoryArray, InMemoryTree, no_objects
 from napari_ptychonn.io.memory_limits import must_fit
 
 _WIDEST = 16
 _DEEPEST = 8
 
 
-def open_matlab(file: Path) -> HeldTree:
+def open_matlab(file: Path) -> InMemoryTree:
     """Read all variables; a structure is a group.
 
     MATLAB counts the first axis fastest.  Its HDF5 files therefore have all
@@ -42,8 +42,8 @@ def open_matlab(file: Path) -> HeldTree:
         MemoryError,
     ) as error:
         raise InputError(f"{file} is a damaged MATLAB file.") from error
-    arrays = [HeldArray(path, values) for path, values in _flat("", held, 0)]
-    return HeldTree(file, "MATLAB", [a for a in arrays if math.prod(a.shape)])
+    arrays = [InMemoryArray(path, values) for path, values in _flat("", held, 0)]
+    return InMemoryTree(file, "MATLAB", [a for a in arrays if math.prod(a.shape)])
 
 
 def _flat(path: str, value: Any, depth: int) -> Iterator[tuple[str, NDArray[Any]]]:

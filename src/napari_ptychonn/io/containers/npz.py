@@ -19,10 +19,16 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.entries import branches_among
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
 from napari_ptychonn.io.frames.source import ArraySource
-from napari_ptychonn.io.memory_limits import in_words, limit, must_fit, must_not_swell, swells
+from napari_ptychonn.io.memory_limits import (
+    check_compression_ratio,
+    in_words,
+    limit,
+    must_fit,
+    swells,
+)
 
 _KINDS = "biufcSU"
 _WIDEST = 16
@@ -87,7 +93,7 @@ class NpzArray:
         """Read all of it."""
         if self._values is None:
             must_fit(self._what, self.shape, self.dtype)
-            must_not_swell(self._what, self.shape, self.dtype, self.stored)
+            check_compression_ratio(self._what, self.shape, self.dtype, self.stored)
             try:
                 with self._stream() as stream:
                     self._values = np.lib.format.read_array(stream, allow_pickle=False)
@@ -175,7 +181,7 @@ class NumpyTree:
         """NumPy files have no groups."""
         yield from ()
 
-    def branches(self, path: str) -> list[Branch]:
+    def branches(self, path: str) -> list[Entry]:
         """List every array; names with a '/' in them are groups to look at."""
         return branches_among(self._arrays.values(), path)
 

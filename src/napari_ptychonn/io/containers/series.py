@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array
 from napari_ptychonn.io.frames.source import Source
-from napari_ptychonn.io.frames.transforms import Chained
+from napari_ptychonn.io.frames.transforms import Concatenated
 from napari_ptychonn.io.memory_limits import must_fit
 
 
@@ -44,7 +44,7 @@ class SeriesArray:
 
     def source(self) -> Source:
         """Open all of them for reading piece by piece."""
-        return Chained([part.source() for part in self._parts], self._what)
+        return Concatenated([part.source() for part in self._parts], self._what)
 
 
 def without_gap(arrays: Sequence[Array]) -> tuple[list[Array], str | None]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.in_memory import HeldArray, HeldTree
+from napari_ptychonn.io.containers.in_memory import InMemoryArray, InMemoryTree
 from napari_ptychonn.io.memory_limits import must_fit
 from napari_ptychonn.io.units import length, spelled
 
@@ -20,7 +20,7 @@ _CENTIMETRE, _INCH = 3, 2
 _ORIGIN = re.compile(r"origin_(?P<axis>[yx])_m=(?P<value>[-+.\deE]+)")
 
 
-def open_tiff(file: Path) -> HeldTree:
+def open_tiff(file: Path) -> InMemoryTree:
     """Read one of the two, and the other beside it.
 
     Raises
@@ -29,13 +29,13 @@ def open_tiff(file: Path) -> HeldTree:
         When the name says neither amplitude nor phase, or the other one is missing.
     """
     amplitude, phase = _pair(file)
-    arrays: list[HeldArray] = []
+    arrays: list[InMemoryArray] = []
     attributes: dict[tuple[str, str], Any] = {}
     for name, path in (("amplitude", amplitude), ("phase", phase)):
         image, about = _image(path)
-        arrays.append(HeldArray(name, image))
+        arrays.append(InMemoryArray(name, image))
         attributes |= {(name, key): value for key, value in about.items()}
-    return HeldTree(file, "TIFF", list(arrays), attributes)
+    return InMemoryTree(file, "TIFF", list(arrays), attributes)
 
 
 def _pair(file: Path) -> tuple[Path, Path]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container
 from napari_ptychonn.io.frames.source import Source
 
@@ -80,7 +80,7 @@ class Tree(Protocol):
         """Go through every group below the root, by path."""
         ...
 
-    def branches(self, path: str) -> list[Branch]:
+    def branches(self, path: str) -> list[Entry]:
         """List what is directly below a group or array, attributes and broken links among it."""
         ...
 

@@ -16,7 +16,7 @@ TRANSPOSED = 4
 """Orientations are bits: 1 flips columns, 2 flips rows, 4 transposes, which is done first."""
 
 
-class Chained:
+class Concatenated:
     """Several stacks of frames, or single frames, as one stack (n, ky, kx)."""
 
     def __init__(self, parts: Sequence[Source], what: str = "frames") -> None:
@@ -63,7 +63,7 @@ class Chained:
             part.close()
 
 
-class Turned:
+class Reoriented:
     """Frames transposed, then flipped."""
 
     def __init__(self, source: Source, orientation: int) -> None:

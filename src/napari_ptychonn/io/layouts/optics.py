@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_ptychonn.data.scan import ELECTRONVOLT, PLANCK_TIMES_C, Optics
-from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 
 _ENERGIES = (1.0, 1e6)
 _NO_ENERGY_IN_EV = 30.0
@@ -17,7 +17,7 @@ _LARGEST, ANGSTROM = 1e-4, 1e-10
 """No wavelength and no object pixel has 0.1 mm; one of electrons has some 0.01 ångström."""
 
 
-def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
+def read_optics(contents: ResolvedLayout) -> tuple[Optics, tuple[str, ...]]:
     """Read what is known of beam and detector.
 
     Returns
@@ -45,14 +45,14 @@ def read_optics(contents: Contents) -> tuple[Optics, tuple[str, ...]]:
     return Optics(wavelength=wavelength, detector_distance=distance, **known), tuple(notes)
 
 
-def metres(contents: Contents, value: float | None) -> float | None:
+def metres(contents: ResolvedLayout, value: float | None) -> float | None:
     """Turn a length from a file that may be in ångström, where it is too large for metres."""
     if value is None or not contents.layout.angstrom or abs(value) < _LARGEST:
         return value
     return value * ANGSTROM
 
 
-def counts_in_angstrom(contents: Contents) -> bool | None:
+def counts_in_angstrom(contents: ResolvedLayout) -> bool | None:
     """Whether the lengths of a file are in ångström; None where it has none to tell by."""
     if not contents.layout.angstrom:
         return False
@@ -62,7 +62,11 @@ def counts_in_angstrom(contents: Contents) -> bool | None:
 
 
 def _within(
-    contents: Contents, quantity: str, bounds: tuple[float, float], unit: str, notes: list[str]
+    contents: ResolvedLayout,
+    quantity: str,
+    bounds: tuple[float, float],
+    unit: str,
+    notes: list[str],
 ) -> float | None:
     value = contents.number(quantity)
     if value is None:

@@ -24,7 +24,7 @@ _ENTRIES = ("entry_1", "entry", "entry1")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Contents:
+class ResolvedLayout:
     """An open file, the group in it that is read, and the layout of that group.
 
     Attributes
@@ -199,15 +199,15 @@ def _as_number(value: Any | None) -> float | None:
     return number if number is not None and np.isfinite(number) else None
 
 
-def match(tree: Tree, group: str = "") -> Contents | None:
+def match(tree: Tree, group: str = "") -> ResolvedLayout | None:
     """Find the first row of the table that a group fits, or None."""
     for layout in (*user_layouts(), *LAYOUTS):
         if layout.container == tree.container and _fits(tree, group, layout):
-            return Contents(tree=tree, layout=layout, group=group, notes=layout.notes)
+            return ResolvedLayout(tree=tree, layout=layout, group=group, notes=layout.notes)
     return None
 
 
-def match_entry(tree: Tree, group: str = "") -> Contents | None:
+def match_entry(tree: Tree, group: str = "") -> ResolvedLayout | None:
     """Like `match`, looking into NeXus and CXI entries ('entry_1', ...) of the group too."""
     entries = [g for g in _ENTRIES if exists(tree, f"{group}/{g}")]
     found = (match(tree, f"{group}/{entry}".strip("/")) for entry in ("", *entries))

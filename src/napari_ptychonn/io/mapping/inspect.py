@@ -9,13 +9,13 @@ from pathlib import Path
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.autodetect.recognise import object_groups
 from napari_ptychonn.io.containers.entries import numbers_of
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
 from napari_ptychonn.io.containers.tree import Tree
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.layouts.user import user_layouts
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.mapping.mapping import Choice
+from napari_ptychonn.io.mapping.mapping import DatasetMapping
 from napari_ptychonn.io.mapping.ranking import Ranking
 from napari_ptychonn.io.readers.reconstructions import choose
 from napari_ptychonn.io.readers.sources import Sources, gather_from
@@ -25,7 +25,7 @@ _CONTAINERS: tuple[Container, ...] = ("HDF5", "NPZ", "BZ2", "NPY", "MATLAB")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Survey:
+class Inspection:
     """A file before anything in it was chosen.
 
     Attributes
@@ -45,14 +45,14 @@ class Survey:
     """
 
     file: Path
-    top: tuple[Branch, ...]
+    top: tuple[Entry, ...]
     ranking: Ranking
-    choice: Choice
+    choice: DatasetMapping
     problem: str = ""
     name: str = ""
 
 
-def survey(path: str | Path, layout: Layout | None = None) -> Survey:
+def survey(path: str | Path, layout: Layout | None = None) -> Inspection:
     """Look through a file for everything that a person may choose from.
 
     Parameters
@@ -73,17 +73,17 @@ def survey(path: str | Path, layout: Layout | None = None) -> Survey:
         ranking = Ranking(arrays=_arrays(tree), numbers=_numbers(tree))
         objects = object_groups(tree)
         empty = Layout(name="", require=(), container=tree.container, object_frame="guess")
-        choice, problem, name = Choice(base=empty), "", ""
+        choice, problem, name = DatasetMapping(base=empty), "", ""
         try:
             with gather_from(tree, layout=layout) as sources:
                 if sources.frames.tree is tree:
-                    choice = Choice.of(sources, _default_object(objects))
+                    choice = DatasetMapping.of(sources, _default_object(objects))
                     name = sources.frames.layout.name
                 problem = _problem(sources)
         except InputError as error:
             problem = str(error)
     own = {one.name for one in user_layouts()}
-    return Survey(
+    return Inspection(
         file=file,
         top=tuple(top),
         ranking=ranking,
@@ -131,19 +131,19 @@ def _problem(sources: Sources) -> str:
     return ""
 
 
-def look_below(file: Path, path: str) -> list[Branch]:
+def look_below(file: Path, path: str) -> list[Entry]:
     """List what is directly below a group or dataset."""
     with open_tree(Location(file=file)) as tree:
         return tree.branches(path)
 
 
-def _arrays(tree: Tree) -> tuple[Branch, ...]:
+def _arrays(tree: Tree) -> tuple[Entry, ...]:
     return tuple(
-        Branch(path=a.path, kind="array", shape=a.shape, type=str(a.dtype)) for a in tree.arrays()
+        Entry(path=a.path, kind="array", shape=a.shape, type=str(a.dtype)) for a in tree.arrays()
     )
 
 
-def _numbers(tree: Tree) -> tuple[Branch, ...]:
+def _numbers(tree: Tree) -> tuple[Entry, ...]:
     try:
         return tuple(numbers_of(tree))
     except InputError:  # a damaged corner; what is chosen is looked at again

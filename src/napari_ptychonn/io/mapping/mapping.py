@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_ptychonn.io.layouts.layout import Field, Flip, Layout
 from napari_ptychonn.io.layouts.paths import ANY
-from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.mapping.roles import (
     BOUNDS,
     LENGTHS,
@@ -53,7 +53,7 @@ BY_HAND = "chosen by hand"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pick:
+class DatasetRef:
     """One dataset or attribute, or a number that was typed because no dataset has it.
 
     Attributes
@@ -73,7 +73,7 @@ class Pick:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class DatasetMapping:
     """Which dataset is what.
 
     Attributes
@@ -102,8 +102,8 @@ class Choice:
     """
 
     base: Layout
-    picks: Mapping[Role, Pick] = field(default_factory=dict)
-    recognised: Mapping[Role, Pick] = field(default_factory=dict)
+    picks: Mapping[Role, DatasetRef] = field(default_factory=dict)
+    recognised: Mapping[Role, DatasetRef] = field(default_factory=dict)
     swap: bool = False
     flip: Flip = ""
     orientation: int = 0
@@ -112,7 +112,7 @@ class Choice:
     mask_marks: Literal["bad", "good"] = "bad"
 
     @classmethod
-    def of(cls, sources: Sources, object_path: str | None = None) -> Choice:
+    def of(cls, sources: Sources, object_path: str | None = None) -> DatasetMapping:
         """Start from what a file was recognised as.
 
         Parameters
@@ -127,21 +127,21 @@ class Choice:
         places = sources.places
         if places is not None and places is not contents and places.tree is contents.tree:
             base = _with_positions_of(base, rooted(places.layout, places.group))
-        seen = Contents(tree=contents.tree, layout=base)
+        seen = ResolvedLayout(tree=contents.tree, layout=base)
         picks = {
-            role: Pick(path=path)
+            role: DatasetRef(path=path)
             for role, (quantity, *_) in _QUANTITIES.items()
             if (path := seen.where(quantity)) is not None
         }
         picks |= _typed(base)
         y, x, both = (seen.where(q) for q in ("position_y", "position_x", "positions"))
         if y is not None and x is not None:
-            picks |= {"positions": Pick(path=y), "position_x": Pick(path=x)}
+            picks |= {"positions": DatasetRef(path=y), "position_x": DatasetRef(path=x)}
         elif both is not None:
-            picks["positions"] = Pick(path=both)
+            picks["positions"] = DatasetRef(path=both)
         recognised = dict(picks)
         if object_path is not None:
-            picks.setdefault("object", Pick(path=object_path))
+            picks.setdefault("object", DatasetRef(path=object_path))
         is_beside, is_pair = "positions" not in picks, "position_x" in picks
         swap = base.beside_swap if is_beside else base.position_axes == "xy" and not is_pair
         return cls(
@@ -302,14 +302,14 @@ class Choice:
         return tuple(dict.fromkeys(wanted))
 
 
-def _typed(layout: Layout) -> dict[Role, Pick]:
+def _typed(layout: Layout) -> dict[Role, DatasetRef]:
     """Return the numbers that a layout has by itself, as a person would type them."""
-    picks: dict[Role, Pick] = {}
+    picks: dict[Role, DatasetRef] = {}
     for role, unit in TYPED_UNITS.items():
         where: Field | None = getattr(layout, _QUANTITIES[role][0])
         if where is not None and where.constant is not None:
             number = where.constant / factors_of(role)[unit]
-            picks[role] = Pick(unit=unit, number=float(f"{number:.12g}"))
+            picks[role] = DatasetRef(unit=unit, number=float(f"{number:.12g}"))
     return picks
 
 

@@ -17,7 +17,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.frames.lazy_frames import LazyFrames
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.readers.orientation import Shaping
+from napari_ptychonn.io.readers.orientation import FrameTransform
 from napari_ptychonn.io.readers.reconstructions import read_reconstruction
 from napari_ptychonn.io.readers.scans import read_scan
 from napari_ptychonn.io.readers.sources import Sources, gather
@@ -28,7 +28,7 @@ _AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Glimpse:
+class MappingPreview:
     """What can be seen of a scan that is being put together.
 
     Attributes
@@ -76,7 +76,7 @@ def glimpse(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     positions: str | None = None,
-) -> Glimpse:
+) -> MappingPreview:
     """Read a scan as a layout has it, and look at some of its frames.
 
     Parameters
@@ -97,9 +97,9 @@ def glimpse(
     try:
         mean, averaged = _mean(scan, should_stop)
     except InputError as error:
-        return Glimpse(problem=str(error), frames=len(scan))
+        return MappingPreview(problem=str(error), frames=len(scan))
     placed, where, notes = _placed(path, layout, scan, positions)
-    return Glimpse(
+    return MappingPreview(
         mean=mean,
         frames=len(scan),
         averaged=averaged,
@@ -143,15 +143,15 @@ def _placed(
     if not layout.has_object:
         return None, scan.positions, ()
     try:
-        placed, positions = read_reconstruction(path, layout, positions=places).under(scan)
+        placed, positions = read_reconstruction(path, layout, positions=places).align_to(scan)
     except InputError as error:
         return None, scan.positions, (f"The object is not used: {error}",)
     return placed, positions, ()
 
 
-def _partial(path: str | Path, layout: Layout, problem: str) -> Glimpse:
+def _partial(path: str | Path, layout: Layout, problem: str) -> MappingPreview:
     """Show of a scan that cannot be opened what can be seen of it."""
-    found = Glimpse(problem=problem)
+    found = MappingPreview(problem=problem)
     try:
         with gather(Location.parse(path), layout) as sources:
             found = _with_frames(found, sources)
@@ -162,10 +162,10 @@ def _partial(path: str | Path, layout: Layout, problem: str) -> Glimpse:
         return found
 
 
-def _with_frames(found: Glimpse, sources: Sources) -> Glimpse:
+def _with_frames(found: MappingPreview, sources: Sources) -> MappingPreview:
     array, layout = sources.array, sources.frames.layout
     ky, kx = array.shape[-2:]
-    shaping = Shaping.of(sources.frames, (ky, kx))
+    shaping = FrameTransform.of(sources.frames, (ky, kx))
     stack = LazyFrames(shaping.source(array.source()), amplitude=layout.amplitude)
     sample = FrameSample.of_stack(stack)
     corner = layout.zero_frequency == "corner"

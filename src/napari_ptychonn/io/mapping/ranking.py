@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from napari_ptychonn.io.containers.entry import Branch
-from napari_ptychonn.io.mapping.mapping import Choice, Pick
+from napari_ptychonn.io.containers.entry import Entry
+from napari_ptychonn.io.mapping.mapping import DatasetMapping, DatasetRef
 from napari_ptychonn.io.mapping.roles import LENGTHS, UNITS, Role
 from napari_ptychonn.io.units import spelled
 
@@ -64,14 +64,14 @@ class Candidate:
         What its name says about its unit, one of `UNITS`; else ''.
     """
 
-    branch: Branch
+    branch: Entry
     score: float
     unit: str = ""
 
     @property
-    def pick(self) -> Pick:
+    def pick(self) -> DatasetRef:
         """What choosing it comes to."""
-        return Pick(path=self.branch.path, unit=self.unit)
+        return DatasetRef(path=self.branch.path, unit=self.unit)
 
     @property
     def is_plausible(self) -> bool:
@@ -91,16 +91,16 @@ class Ranking:
         Single numbers, and two or three together: datasets and attributes.
     """
 
-    arrays: tuple[Branch, ...]
-    numbers: tuple[Branch, ...] = ()
+    arrays: tuple[Entry, ...]
+    numbers: tuple[Entry, ...] = ()
 
-    def candidates(self, role: Role, picks: Mapping[Role, Pick]) -> list[Candidate]:
+    def candidates(self, role: Role, picks: Mapping[Role, DatasetRef]) -> list[Candidate]:
         """List what can have a role, given what the others are; the likeliest first.
 
         Parameters
         ----------
         role : str
-            See `Choice`.
+            See `DatasetMapping`.
         picks : mapping of str to Pick
             The frames decide how many positions there are and what a mask looks
             like, and y which x belongs to it.
@@ -117,7 +117,7 @@ class Ranking:
         ]
         return sorted(found, key=lambda c: (-c.score, c.branch.path))[:_MOST]
 
-    def completed(self, choice: Choice) -> Choice:
+    def completed(self, choice: DatasetMapping) -> DatasetMapping:
         """Choose what is plausible for each role that has nothing yet."""
         picks = dict(choice.picks)
         roles: tuple[Role, ...] = ("frames", "positions", "position_x", "probe", "object", "mask")
@@ -134,9 +134,9 @@ class Ranking:
         return replace(choice, picks=picks, mask_marks="good" if is_good else choice.mask_marks)
 
     @property
-    def with_series(self) -> list[Branch]:
+    def with_series(self) -> list[Entry]:
         """The arrays, and series of frames whose names differ in the last number only."""
-        series: dict[str, list[Branch]] = defaultdict(list)
+        series: dict[str, list[Entry]] = defaultdict(list)
         for branch in self.arrays:
             pattern = re.sub(r"\d+$", "*", branch.path)
             if pattern != branch.path and len(branch.shape) >= 2:
@@ -153,11 +153,13 @@ class Ranking:
         """Shape of each array by path."""
         return {branch.path: branch.shape for branch in self.with_series}
 
-    def is_one_coordinate(self, pick: Pick | None) -> bool:
+    def is_one_coordinate(self, pick: DatasetRef | None) -> bool:
         """Whether a dataset of positions holds only one of y and x."""
         return pick is not None and len(self.shapes.get(pick.path, (0, 0))) == 1
 
-    def _scores(self, role: Role, picks: Mapping[Role, Pick]) -> Callable[[Branch], float | None]:
+    def _scores(
+        self, role: Role, picks: Mapping[Role, DatasetRef]
+    ) -> Callable[[Entry], float | None]:
         chosen = picks.get("frames")
         frames = self.shapes.get(chosen.path) if chosen is not None else None
         window = frames[-2:] if frames is not None else None
@@ -177,12 +179,12 @@ class Ranking:
         return lambda b: _x(b, lead, names, y.path if y is not None else "")
 
 
-def _joined(parts: Sequence[Branch]) -> tuple[int, ...]:
+def _joined(parts: Sequence[Entry]) -> tuple[int, ...]:
     count = sum(math.prod(part.shape[:-2]) for part in parts)
     return (count, *parts[0].shape[-2:])
 
 
-def _frames(branch: Branch) -> float | None:
+def _frames(branch: Entry) -> float | None:
     shape = branch.shape
     if not branch.is_real or len(shape) < 2 or min(shape[-2:]) < _SMALLEST_FRAME:
         return None
@@ -193,7 +195,7 @@ def _frames(branch: Branch) -> float | None:
     return score
 
 
-def _points(branch: Branch) -> tuple[int, ...] | None:
+def _points(branch: Entry) -> tuple[int, ...] | None:
     """How many points it may be coordinates of; several where the axes leave that open."""
     shape = branch.shape
     while len(shape) > 2 and shape[0] == 1:
@@ -209,7 +211,7 @@ def _points(branch: Branch) -> tuple[int, ...] | None:
     return tuple(n for n, k in (shape, shape[::-1]) if k in (2, 3))
 
 
-def _positions(branch: Branch, lead: tuple[int, ...], names: set[str]) -> float | None:
+def _positions(branch: Entry, lead: tuple[int, ...], names: set[str]) -> float | None:
     score = _coordinate(branch, lead, 0)
     if score is None:
         return None
@@ -218,7 +220,7 @@ def _positions(branch: Branch, lead: tuple[int, ...], names: set[str]) -> float 
     return score + 2 * _has_twin(branch.path, "yx", names) - _has_twin(branch.path, "xy", names)
 
 
-def _x(branch: Branch, lead: tuple[int, ...], names: set[str], y: str) -> float | None:
+def _x(branch: Entry, lead: tuple[int, ...], names: set[str], y: str) -> float | None:
     if len(branch.shape) != 1 or branch.path == y:
         return None
     score = _coordinate(branch, lead, 1)
@@ -228,7 +230,7 @@ def _x(branch: Branch, lead: tuple[int, ...], names: set[str], y: str) -> float 
     return score + 4 * belongs + 2 * _has_twin(branch.path, "xy", names)
 
 
-def _coordinate(branch: Branch, lead: tuple[int, ...], axis: int) -> float | None:
+def _coordinate(branch: Entry, lead: tuple[int, ...], axis: int) -> float | None:
     """How well it counts the scan points, and what its name and type say."""
     points = _points(branch)
     if points is None:
@@ -265,14 +267,14 @@ def _has_twin(path: str, letters: str, names: set[str]) -> bool:
     return bool(_twins(path, letters) & names)
 
 
-def _probe(branch: Branch, window: tuple[int, ...] | None) -> float | None:
+def _probe(branch: Entry, window: tuple[int, ...] | None) -> float | None:
     if not branch.is_complex or len(branch.shape) < 2:
         return None
     score = 6.0 * (branch.shape[-2:] == window) + 3 * bool(_PROBE.search(branch.path))
     return score - 6 * bool(re.search(r"obj", branch.name, re.I))
 
 
-def _object(branch: Branch, window: tuple[int, ...] | None) -> float | None:
+def _object(branch: Entry, window: tuple[int, ...] | None) -> float | None:
     if not branch.is_complex or len(branch.shape) < 2:
         return None
     larger = window is not None and all(
@@ -282,7 +284,7 @@ def _object(branch: Branch, window: tuple[int, ...] | None) -> float | None:
     return score - 6 * bool(_PROBE.search(branch.name))
 
 
-def _mask(branch: Branch, window: tuple[int, ...] | None) -> float | None:
+def _mask(branch: Entry, window: tuple[int, ...] | None) -> float | None:
     is_marks = branch.type.startswith(("bool", "int", "uint"))
     named = bool(_MASK.search(branch.name))
     if window is None or not is_marks or branch.shape[-2:] != window:
@@ -292,7 +294,7 @@ def _mask(branch: Branch, window: tuple[int, ...] | None) -> float | None:
     return 2.0 + 4 * named
 
 
-def _number(role: Role, branch: Branch) -> float | None:
+def _number(role: Role, branch: Entry) -> float | None:
     if role not in ("pitch", "pixel") and math.prod(branch.shape) != 1:
         return None
     name = branch.name.lstrip("@")
@@ -306,14 +308,14 @@ def _number(role: Role, branch: Branch) -> float | None:
     return score if score > 0 else score - 1
 
 
-def _value(branch: Branch) -> float:
+def _value(branch: Entry) -> float:
     try:
         return abs(float(branch.value.split(",")[0]))
     except ValueError:
         return 0.0
 
 
-def _unit(role: Role, branch: Branch) -> str:
+def _unit(role: Role, branch: Entry) -> str:
     """What the end of a name says: 'energy_keV', 'distance_mm'."""
     if role not in _NAMES:
         return ""  # positions say it where they are read

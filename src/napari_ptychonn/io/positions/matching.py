@@ -14,7 +14,7 @@ _LEAST_COMMON = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Joined:
+class FrameMatching:
     """Pairs of a frame and a position.
 
     Attributes
@@ -50,7 +50,7 @@ def join(
     positions: NDArray[np.float64],
     frame_numbers: NDArray[np.int64] | None = None,
     position_numbers: NDArray[np.int64] | None = None,
-) -> Joined:
+) -> FrameMatching:
     """Pair frames and positions: by number where the file has numbers, else in order.
 
     Parameters
@@ -87,7 +87,7 @@ def _numbers_or_count(
     return numbers
 
 
-def _in_order(what: str, frames: int, positions: int) -> Joined:
+def _in_order(what: str, frames: int, positions: int) -> FrameMatching:
     n = min(frames, positions)
     notes: tuple[str, ...] = ()
     if frames != positions:
@@ -102,10 +102,10 @@ def _in_order(what: str, frames: int, positions: int) -> Joined:
             f"first {n} of each were taken, the last {left} {more} were left out.",
         )
     rows = np.arange(n, dtype=np.int64)
-    return Joined(frames=rows, positions=rows, numbers=rows, notes=notes)
+    return FrameMatching(frames=rows, positions=rows, numbers=rows, notes=notes)
 
 
-def _by_number(what: str, frames: NDArray[np.int64], positions: NDArray[np.int64]) -> Joined:
+def _by_number(what: str, frames: NDArray[np.int64], positions: NDArray[np.int64]) -> FrameMatching:
     numbers, of_frames, of_positions = np.intersect1d(frames, positions, return_indices=True)
     if not len(numbers):
         raise InputError(
@@ -123,7 +123,7 @@ def _by_number(what: str, frames: NDArray[np.int64], positions: NDArray[np.int64
             )
         if twice := len(all_of_them) - unique:
             notes.append(f"{twice} {name} repeat the number of an earlier one and were left out.")
-    return Joined(
+    return FrameMatching(
         frames=of_frames.astype(np.int64),
         positions=of_positions.astype(np.int64),
         numbers=numbers.astype(np.int64),
@@ -131,14 +131,14 @@ def _by_number(what: str, frames: NDArray[np.int64], positions: NDArray[np.int64
     )
 
 
-def _finite(what: str, joined: Joined, positions: NDArray[np.float64]) -> Joined:
+def _finite(what: str, joined: FrameMatching, positions: NDArray[np.float64]) -> FrameMatching:
     good = np.asarray(np.isfinite(positions[joined.positions]).all(axis=1), dtype=bool)
     if good.all():
         return joined
     bad = int((~good).sum())
     if not good.any():
         raise InputError(f"{what}: none of the {bad} positions is a finite number.")
-    return Joined(
+    return FrameMatching(
         frames=joined.frames[good],
         positions=joined.positions[good],
         numbers=joined.numbers[good],

@@ -13,7 +13,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array
 from napari_ptychonn.io.layouts.layout import Field, Flip
 from napari_ptychonn.io.layouts.optics import ANGSTROM, counts_in_angstrom
-from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.units import PIXEL, length, spelled
 
 _LARGEST_IN_METRES = 0.1
@@ -39,7 +39,7 @@ class Positions:
         return replace(self, values=values * np.asarray(signs))
 
 
-def read_positions(contents: Contents, lead: tuple[int, ...] = ()) -> Positions:
+def read_positions(contents: ResolvedLayout, lead: tuple[int, ...] = ()) -> Positions:
     """Read the positions of a file.
 
     Parameters
@@ -65,7 +65,7 @@ def read_positions(contents: Contents, lead: tuple[int, ...] = ()) -> Positions:
     return Positions(values=values * scale * np.asarray(signs), unit=unit, notes=notes)
 
 
-def _as_pairs(array: Array, contents: Contents, lead: tuple[int, ...]) -> NDArray[np.float64]:
+def _as_pairs(array: Array, contents: ResolvedLayout, lead: tuple[int, ...]) -> NDArray[np.float64]:
     values = np.asarray(_numbers(array, contents), dtype=np.float64)
     while values.ndim > 2 and values.shape[0] == 1:
         values = values[0]
@@ -85,7 +85,9 @@ def _as_pairs(array: Array, contents: Contents, lead: tuple[int, ...]) -> NDArra
     return np.stack(pair, axis=1)
 
 
-def _joined(y: Array, x: Array, contents: Contents, lead: tuple[int, ...]) -> NDArray[np.float64]:
+def _joined(
+    y: Array, x: Array, contents: ResolvedLayout, lead: tuple[int, ...]
+) -> NDArray[np.float64]:
     rows, columns = (
         _coordinate(_numbers(array, contents), where, length)
         for array, where, length in zip(
@@ -122,7 +124,7 @@ def _coordinate(
     return values
 
 
-def _numbers(array: Array, contents: Contents) -> NDArray[np.float64]:
+def _numbers(array: Array, contents: ResolvedLayout) -> NDArray[np.float64]:
     if array.dtype.kind not in "iuf":
         raise InputError(
             f"{contents.tree.file}: expected numbers as positions in {array.path}, "
@@ -132,7 +134,7 @@ def _numbers(array: Array, contents: Contents) -> NDArray[np.float64]:
 
 
 def _unit(
-    array: Array, values: NDArray[np.float64], contents: Contents, where: Field | None
+    array: Array, values: NDArray[np.float64], contents: ResolvedLayout, where: Field | None
 ) -> tuple[Unit, float, tuple[str, ...]]:
     layout = contents.layout
     if where is not None and where.fixed and layout.position_unit != "guess":
@@ -151,7 +153,7 @@ def _unit(
     return guess_unit(values, array.path)
 
 
-def _in_angstrom(contents: Contents, values: NDArray[np.float64]) -> bool:
+def _in_angstrom(contents: ResolvedLayout, values: NDArray[np.float64]) -> bool:
     """Whether positions go with lengths in ångström; alone, by how far they reach."""
     told = counts_in_angstrom(contents)
     finite = values[np.isfinite(values)]

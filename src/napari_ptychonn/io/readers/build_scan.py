@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.bad_pixels import FaultyPixels
+from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import findings
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.scan import Optics, Scan
@@ -21,13 +21,13 @@ from napari_ptychonn.io.frames.lazy_frames import LazyFrames
 from napari_ptychonn.io.frames.source import ArraySource, Source
 from napari_ptychonn.io.frames.transforms import TRANSPOSED
 from napari_ptychonn.io.layouts.optics import read_optics
-from napari_ptychonn.io.layouts.resolved import Contents
-from napari_ptychonn.io.positions.matching import Joined
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
+from napari_ptychonn.io.positions.matching import FrameMatching
 from napari_ptychonn.io.positions.positions import Positions
 from napari_ptychonn.io.positions.raster import find_lines, lines_of_raster
 from napari_ptychonn.io.readers.geometry import centre_shift, pixel_size, read_probe, window_shape
 from napari_ptychonn.io.readers.near_field import note_on_field
-from napari_ptychonn.io.readers.orientation import Shaping
+from napari_ptychonn.io.readers.orientation import FrameTransform
 from napari_ptychonn.io.readers.sources import Sources
 
 logger = logging.getLogger(__name__)
@@ -45,11 +45,11 @@ def admit(sources: Sources) -> Scan:
     positions = sources.positions()
     joined = sources.join(positions)
     ky, kx = sources.array.shape[-2:]
-    shaping = Shaping.of(sources.frames, (ky, kx))
+    shaping = FrameTransform.of(sources.frames, (ky, kx))
     stack, sample, frame_notes = _stack(sources, shaping, joined, len(positions))
     optics, optics_notes = _optics(sources, shaping)
     usable, mask_notes = _usable(sources.frames, shaping, sample, stack.corner)
-    faulty = FaultyPixels.find(
+    faulty = BadPixels.find(
         sample.frames, usable, of=sample.of, ceiling=sources.frames.number("ceiling")
     )
     places = sources.places if sources.places is not None else sources.frames
@@ -93,7 +93,7 @@ def admit(sources: Sources) -> Scan:
 
 
 def _stack(
-    sources: Sources, shaping: Shaping, joined: Joined, positions: int
+    sources: Sources, shaping: FrameTransform, joined: FrameMatching, positions: int
 ) -> tuple[LazyFrames, FrameSample, list[str]]:
     layout = sources.frames.layout
     source, notes = _source(sources, shaping, positions)
@@ -113,7 +113,7 @@ def _stack(
     return stack, sample, notes
 
 
-def _source(sources: Sources, shaping: Shaping, positions: int) -> tuple[Source, list[str]]:
+def _source(sources: Sources, shaping: FrameTransform, positions: int) -> tuple[Source, list[str]]:
     source: Source = sources.array.source()
     if not sources.frame_axis_is_last(positions):
         return shaping.source(source), []
@@ -126,7 +126,7 @@ def _source(sources: Sources, shaping: Shaping, positions: int) -> tuple[Source,
     return ArraySource(turned), ["Frames are stored as (ky, kx, n); the axes were reordered."]
 
 
-def _optics(sources: Sources, shaping: Shaping) -> tuple[Optics, tuple[str, ...]]:
+def _optics(sources: Sources, shaping: FrameTransform) -> tuple[Optics, tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
     optics, notes = read_optics(sources.frames)
     if optics.detector_pitch is not None and shaping.orientation & TRANSPOSED:
@@ -143,7 +143,7 @@ def _optics(sources: Sources, shaping: Shaping) -> tuple[Optics, tuple[str, ...]
 
 
 def _usable(
-    contents: Contents, shaping: Shaping, sample: FrameSample, corner: bool
+    contents: ResolvedLayout, shaping: FrameTransform, sample: FrameSample, corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     shape = sample.frames.shape[1:]
     bad, notes = _masked(contents, shaping, (int(shape[0]), int(shape[1])), corner)
@@ -162,7 +162,7 @@ def _usable(
 
 
 def _masked(
-    contents: Contents, shaping: Shaping, shape: tuple[int, int], corner: bool
+    contents: ResolvedLayout, shaping: FrameTransform, shape: tuple[int, int], corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     nothing = np.zeros(shape, dtype=bool)
     array = contents.array("mask")
@@ -192,7 +192,7 @@ def _mask_image(array: Array) -> tuple[NDArray[Any], list[str]]:
 
 
 def _probe(
-    places: Contents, frames: Contents, stack: LazyFrames
+    places: ResolvedLayout, frames: ResolvedLayout, stack: LazyFrames
 ) -> tuple[NDArray[np.complex64] | None, list[str]]:
     probe = read_probe(places)
     if probe is None and frames is not places:
@@ -205,7 +205,7 @@ def _probe(
 
 
 def _centred(
-    places: Contents,
+    places: ResolvedLayout,
     positions: Positions,
     stack: LazyFrames,
     pixel: tuple[float, float] | None,
@@ -218,7 +218,9 @@ def _centred(
     return positions.values if pixel is None else positions.values + shift * np.asarray(pixel)
 
 
-def _line(sources: Sources, positions: Positions, joined: Joined) -> NDArray[np.int64] | None:
+def _line(
+    sources: Sources, positions: Positions, joined: FrameMatching
+) -> NDArray[np.int64] | None:
     if sources.is_raster:
         return lines_of_raster(sources.lead)[joined.frames]
     return find_lines(positions.values[joined.positions])

@@ -13,7 +13,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.layouts.optics import metres
-from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 
 Pair = tuple[float, float]
 
@@ -33,7 +33,7 @@ def centre_shift(layout: Layout, window: tuple[int, int] | None) -> NDArray[np.f
 
 
 def pixel_size(
-    contents: Contents, optics: Optics, frame_shape: tuple[int, int] | None
+    contents: ResolvedLayout, optics: Optics, frame_shape: tuple[int, int] | None
 ) -> Pair | None:
     """Size of an object pixel (y, x), m: as the file says, else from the far-field geometry."""
     y, x = (metres(contents, contents.number(name)) for name in ("pixel_y", "pixel_x"))
@@ -57,7 +57,7 @@ def _step(coordinates: Array | None) -> float | None:
     return float(np.abs(np.diff(coordinates.read().ravel())).mean()) or None
 
 
-def window_shape(contents: Contents) -> tuple[int, int] | None:
+def window_shape(contents: ResolvedLayout) -> tuple[int, int] | None:
     """Pixels (py, px) of the probe, where there is one."""
     probe = contents.array("probe")
     if probe is None or len(probe.shape) < 2:
@@ -66,7 +66,7 @@ def window_shape(contents: Contents) -> tuple[int, int] | None:
     return (py, px) if contents.layout.image_axes == "yx" else (px, py)
 
 
-def read_probe(contents: Contents) -> NDArray[np.complex64] | None:
+def read_probe(contents: ResolvedLayout) -> NDArray[np.complex64] | None:
     """Read the probe as (modes, py, px); None where there is none, or only a stand-in."""
     array = contents.array("probe")
     if array is None or len(array.shape) < 2 or array.dtype.kind != "c":
@@ -80,7 +80,7 @@ def read_probe(contents: Contents) -> NDArray[np.complex64] | None:
     return np.ascontiguousarray(probe, dtype=np.complex64) if is_known else None
 
 
-def read_object(contents: Contents) -> tuple[NDArray[np.complex64], tuple[str, ...]]:
+def read_object(contents: ResolvedLayout) -> tuple[NDArray[np.complex64], tuple[str, ...]]:
     """Read the object as (ny, nx); several layers are multiplied to the one they look like."""
     image = _object(contents)
     if image.ndim < 2 or image.size == 0:
@@ -97,7 +97,7 @@ def read_object(contents: Contents) -> tuple[NDArray[np.complex64], tuple[str, .
     return np.ascontiguousarray(values, dtype=np.complex64), tuple(notes)
 
 
-def _object(contents: Contents) -> NDArray[Any]:
+def _object(contents: ResolvedLayout) -> NDArray[Any]:
     """Read the object as stored: one complex array, or amplitude and phase."""
     array = contents.array("object")
     if array is not None:
@@ -117,7 +117,7 @@ def _object(contents: Contents) -> NDArray[Any]:
     return np.asarray(amplitude.read() * np.exp(1j * phase.read().astype(np.float64)))
 
 
-def _upright(image: NDArray[Any], contents: Contents) -> NDArray[Any]:
+def _upright(image: NDArray[Any], contents: ResolvedLayout) -> NDArray[Any]:
     """Bring an image of the sample into the order (y, x), both rising."""
     if contents.layout.image_axes == "xy":
         image = np.swapaxes(image, -2, -1)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.layouts.resolved import Contents, match_entry
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match_entry
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.positions.tables import ENDINGS, Table, read_points, read_table
 from napari_ptychonn.io.sandbox.opening import open_tree
@@ -30,12 +30,14 @@ _POINT = re.compile(r"(.+)_(\d+)_(\d+)")
 """Sample and scan, line, point."""
 
 
-def neighbour_with_frames(product: Contents) -> Contents | None:
+def neighbour_with_frames(product: ResolvedLayout) -> ResolvedLayout | None:
     """Open the diffraction file that goes with a file of positions; the caller closes its tree."""
     return _only_fitting(product, "frames", lambda other: _numbers_fit(product, other))
 
 
-def neighbour_with_positions(diffraction: Contents, frames: int | None = None) -> Contents | None:
+def neighbour_with_positions(
+    diffraction: ResolvedLayout, frames: int | None = None
+) -> ResolvedLayout | None:
     """Open the product that goes with a file of frames; the caller closes its tree.
 
     Parameters
@@ -50,7 +52,7 @@ def neighbour_with_positions(diffraction: Contents, frames: int | None = None) -
     )
 
 
-def looked_for(contents: Contents, quantity: str) -> str:
+def looked_for(contents: ResolvedLayout, quantity: str) -> str:
     """Say which neighbours were looked for, for the message that there was none."""
     what = (
         "a ptychodus or CXI diffraction file ('dp', 'patterns' or 'entry_1/data_1/data')"
@@ -61,9 +63,9 @@ def looked_for(contents: Contents, quantity: str) -> str:
 
 
 def _only_fitting(
-    contents: Contents, quantity: str, fits: Callable[[Contents], bool]
-) -> Contents | None:
-    found: list[Contents] = []
+    contents: ResolvedLayout, quantity: str, fits: Callable[[ResolvedLayout], bool]
+) -> ResolvedLayout | None:
+    found: list[ResolvedLayout] = []
     for file in neighbours(contents.tree.file, _HDF5_ENDINGS):
         other = _opened(file)
         if other is None:
@@ -121,7 +123,7 @@ def _same(a: Path, b: Path) -> bool:
     return a.resolve() == b.resolve()
 
 
-def _opened(file: Path) -> Contents | None:
+def _opened(file: Path) -> ResolvedLayout | None:
     try:
         tree = open_tree(Location(file=file))
     except InputError:
@@ -135,7 +137,7 @@ def _opened(file: Path) -> Contents | None:
     return contents
 
 
-def _offers(other: Contents, quantity: str) -> bool:
+def _offers(other: ResolvedLayout, quantity: str) -> bool:
     if quantity == "frames":
         return other.has("frames") and not other.has_positions
     # Our own results list scan points of the joined scan, not numbers of the file.
@@ -143,7 +145,9 @@ def _offers(other: Contents, quantity: str) -> bool:
     return other.has_positions and not other.has("frames") and not is_ours
 
 
-def _numbers_fit(product: Contents, diffraction: Contents, count: int | None = None) -> bool:
+def _numbers_fit(
+    product: ResolvedLayout, diffraction: ResolvedLayout, count: int | None = None
+) -> bool:
     frames = diffraction.array("frames")
     if frames is None or len(frames.shape) < 2 or not _probe_fits(product, frames.shape):
         return False
@@ -157,12 +161,12 @@ def _numbers_fit(product: Contents, diffraction: Contents, count: int | None = N
     return bool(np.isin(positions, available).all())
 
 
-def _probe_fits(product: Contents, frames: tuple[int, ...]) -> bool:
+def _probe_fits(product: ResolvedLayout, frames: tuple[int, ...]) -> bool:
     probe = product.array("probe")
     return probe is None or len(probe.shape) < 2 or probe.shape[-2:] == frames[-2:]
 
 
-def read_numbers(contents: Contents, quantity: str) -> NDArray[np.int64] | None:
+def read_numbers(contents: ResolvedLayout, quantity: str) -> NDArray[np.int64] | None:
     """Read the numbers by which frames and positions are joined; None where there are none."""
     array = contents.array(quantity)
     if array is None:
@@ -229,7 +233,7 @@ def _table_of_points(file: Path, frames: int) -> Table | None:
     return read_points([path for _, path in sorted(listed.items())])
 
 
-def parts_of_series(contents: Contents) -> list[Contents]:
+def parts_of_series(contents: ResolvedLayout) -> list[ResolvedLayout]:
     """Open the other files of a scan that was written as one file for each line or point.
 
     Their names differ in the last number only, or, for one frame a file, in
@@ -244,7 +248,7 @@ def parts_of_series(contents: Contents) -> list[Contents]:
     array = contents.array("frames")
     if array is None:
         return []
-    parts: list[Contents] = []
+    parts: list[ResolvedLayout] = []
     for file in series_of(contents.tree.file, single=len(array.shape) == 2):
         same = _same(file, contents.tree.file)
         part = contents if same else _opened(file)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.frames.source import Source
-from napari_ptychonn.io.frames.transforms import Cropped, Turned, turned_image
-from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.frames.transforms import Cropped, Reoriented, turned_image
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 
 _TOO_CLOSE = 16
 """A beam this near the edge, in parts of the frame, is a detector that was never told its beam."""
@@ -20,13 +20,13 @@ Window = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shaping:
+class FrameTransform:
     """What is done to every frame, and to the mask.
 
     Attributes
     ----------
     orientation : int
-        See `composed.Turned`.
+        See `composed.Reoriented`.
     window : tuple of int or None
         (top, left, height, width) that is kept, of the turned frame.
     notes : tuple of str
@@ -38,7 +38,7 @@ class Shaping:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, contents: Contents, frame: tuple[int, int]) -> Shaping:
+    def of(cls, contents: ResolvedLayout, frame: tuple[int, int]) -> FrameTransform:
         """Ask a file what is to be done to its frames of shape (ky, kx)."""
         orientation = contents.layout.orientation ^ _told_orientation(contents)
         notes = [f"Frames were turned (orientation {orientation})."] if orientation else []
@@ -54,7 +54,7 @@ class Shaping:
     def source(self, source: Source) -> Source:
         """Shape frames, without reading them."""
         if self.orientation:
-            source = Turned(source, self.orientation)
+            source = Reoriented(source, self.orientation)
         return source if self.window is None else Cropped(source, self.window)
 
     def image(self, image: NDArray[Any]) -> NDArray[Any]:
@@ -66,7 +66,7 @@ class Shaping:
         return image[..., top : top + height, left : left + width]
 
 
-def _told_orientation(contents: Contents) -> int:
+def _told_orientation(contents: ResolvedLayout) -> int:
     code = contents.number("orientation_code")
     if code is None:
         return 0
@@ -75,7 +75,7 @@ def _told_orientation(contents: Contents) -> int:
     return int(code)
 
 
-def _window(contents: Contents, frame: tuple[int, int]) -> tuple[Window | None, str | None]:
+def _window(contents: ResolvedLayout, frame: tuple[int, int]) -> tuple[Window | None, str | None]:
     """Find the largest square around the direct beam; None where that is the whole frame."""
     y, x = contents.number("beam_y"), contents.number("beam_x")
     if y is None or x is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.autodetect.recognise import paths_of_positions, recognise_positions
 from napari_ptychonn.io.containers.tree import Tree
-from napari_ptychonn.io.layouts.resolved import Contents, match_entry
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match_entry
 from napari_ptychonn.io.location import SEPARATOR, Location
 from napari_ptychonn.io.positions.positions import read_positions
 from napari_ptychonn.io.positions.tables import ENDINGS, Table, read_table
@@ -16,7 +16,7 @@ from napari_ptychonn.io.readers.neighbours import read_numbers
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 
-def open_places(location: Location, lead: tuple[int, ...]) -> Contents | Table:
+def open_places(location: Location, lead: tuple[int, ...]) -> ResolvedLayout | Table:
     """Open the positions of another file.
 
     Parameters
@@ -78,7 +78,7 @@ def named_places(file: Path, lead: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(f"{file}{SEPARATOR}/{path}" for path in paths)
 
 
-def fit(places: Contents | Table, lead: tuple[int, ...], last: int = 0) -> bool:
+def fit(places: ResolvedLayout | Table, lead: tuple[int, ...], last: int = 0) -> bool:
     """Whether these can be the positions of frames with such scan axes.
 
     Parameters
@@ -97,12 +97,12 @@ def fit(places: Contents | Table, lead: tuple[int, ...], last: int = 0) -> bool:
     return count(places, lead) in (math.prod(lead), last)
 
 
-def count(places: Contents | Table, lead: tuple[int, ...] = ()) -> int:
+def count(places: ResolvedLayout | Table, lead: tuple[int, ...] = ()) -> int:
     """How many positions there are."""
     return len(places.values) if isinstance(places, Table) else len(read_positions(places, lead))
 
 
-def _found_in(tree: Tree, name: str, lead: tuple[int, ...]) -> Contents:
+def _found_in(tree: Tree, name: str, lead: tuple[int, ...]) -> ResolvedLayout:
     if name and not tree.exists(name):
         raise InputError(f"{tree.file}: there is no dataset or group /{name}.")
     named = tree.array(name) if name else None

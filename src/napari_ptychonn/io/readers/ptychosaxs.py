@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Tree
 from napari_ptychonn.io.layouts.layout import Field, Layout, at
-from napari_ptychonn.io.layouts.resolved import Contents
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.positions.tables import Table
 from napari_ptychonn.io.readers.neighbours import series_of
@@ -37,7 +37,7 @@ _NOTE = (
 )
 
 
-def open_lines(tree: Tree) -> tuple[tuple[Contents, ...], Table] | None:
+def open_lines(tree: Tree) -> tuple[tuple[ResolvedLayout, ...], Table] | None:
     """Open the lines of the scan that a file is the master or a line of.
 
     Returns
@@ -69,12 +69,12 @@ def open_lines(tree: Tree) -> tuple[tuple[Contents, ...], Table] | None:
         pitch_y=Field(constant=_PITCH),
         pitch_x=Field(constant=_PITCH),
     )
-    lines: list[Contents] = []
+    lines: list[ResolvedLayout] = []
     try:
         for file in files:
             is_given = file == tree.file.resolve()
             opened = tree if is_given else open_tree(Location(file=file))
-            lines.append(Contents(tree=opened, layout=layout))
+            lines.append(ResolvedLayout(tree=opened, layout=layout))
         positions = np.concatenate([_positions(line) for line in lines])
     except InputError:
         for line in lines:
@@ -122,7 +122,7 @@ def _lines_of(master: Path) -> list[Path]:
     return []
 
 
-def _positions(line: Contents) -> NDArray[np.float64]:
+def _positions(line: ResolvedLayout) -> NDArray[np.float64]:
     """(n, 2) as (y, x), m."""
     frames, places = line.array("frames"), line.tree.array("positions")
     what = line.tree.file

@@ -22,9 +22,9 @@ from napari_ptychonn.io.autodetect.recognise import (
 from napari_ptychonn.io.containers.tree import Tree
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.layouts.optics import read_optics
-from napari_ptychonn.io.layouts.resolved import Contents, match, match_entry
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match, match_entry
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.positions.matching import Joined
+from napari_ptychonn.io.positions.matching import FrameMatching
 from napari_ptychonn.io.positions.positions import Positions, read_positions
 from napari_ptychonn.io.readers.geometry import (
     Pair,
@@ -135,8 +135,8 @@ def choose(names: list[str]) -> tuple[str, str | None]:
     return chosen, f"Of several reconstructions, {chosen} is used (others: {others})."
 
 
-def _told(tree: Tree, layout: Layout | None) -> Contents | None:
-    return None if layout is None else Contents(tree=tree, layout=layout)
+def _told(tree: Tree, layout: Layout | None) -> ResolvedLayout | None:
+    return None if layout is None else ResolvedLayout(tree=tree, layout=layout)
 
 
 def _names(tree: Tree, group: str, layout: Layout | None = None) -> dict[str, tuple[str, str]]:
@@ -155,7 +155,7 @@ def _names(tree: Tree, group: str, layout: Layout | None = None) -> dict[str, tu
     return {g or ROOT: (g, p) for g, p in inside}
 
 
-def _contents(tree: Tree, found: tuple[str, str], layout: Layout | None = None) -> Contents:
+def _contents(tree: Tree, found: tuple[str, str], layout: Layout | None = None) -> ResolvedLayout:
     group, path = found
     told = _told(tree, layout)
     if told is not None and object_path(told) == path:
@@ -187,7 +187,7 @@ def _joined(
     location: Location,
     layout: Layout | None = None,
     positions: str | Path | None = None,
-) -> Joined | None:
+) -> FrameMatching | None:
     """How the scan of the same file numbers its points; None where there is no such scan."""
     if tree.attribute("", "creator") is not None and tree.exists("probe_position_x_m"):
         return None  # Files of our own list scan points already.
@@ -199,7 +199,7 @@ def _joined(
         return None
 
 
-def _read(contents: Contents, name: str, joined: Joined | None) -> Reconstruction:
+def _read(contents: ResolvedLayout, name: str, joined: FrameMatching | None) -> Reconstruction:
     image, notes = read_object(contents)
     for note in notes:
         logger.info("%s: %s", contents.what, note)
@@ -223,7 +223,7 @@ def _read(contents: Contents, name: str, joined: Joined | None) -> Reconstructio
     )
 
 
-def _places(contents: Contents) -> Positions | None:
+def _places(contents: ResolvedLayout) -> Positions | None:
     if contents.has_positions:
         return read_positions(contents)
     if contents.layout.has_positions and contents.layout.name != "object as recognised":
@@ -235,7 +235,9 @@ def _places(contents: Contents) -> Positions | None:
         return None
 
 
-def _pixel(contents: Contents, places: Positions | None, size: Pair | None) -> tuple[Unit, Pair]:
+def _pixel(
+    contents: ResolvedLayout, places: Positions | None, size: Pair | None
+) -> tuple[Unit, Pair]:
     """Unit and pixel size that the object and its positions are given in."""
     marked = contents.text("unit")
     if marked == "pixel":
@@ -251,9 +253,9 @@ def _pixel(contents: Contents, places: Positions | None, size: Pair | None) -> t
 
 
 def _listed(
-    contents: Contents,
+    contents: ResolvedLayout,
     places: Positions | None,
-    joined: Joined | None,
+    joined: FrameMatching | None,
     pixel: Pair,
     unit: Unit,
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
@@ -280,7 +282,7 @@ def _listed(
 
 
 def _origin(
-    contents: Contents,
+    contents: ResolvedLayout,
     shape: tuple[int, ...],
     pixel: Pair,
     positions: NDArray[np.float64] | None,
@@ -309,7 +311,7 @@ def _origin(
     return float(y), float(x)
 
 
-def _told_origin(contents: Contents, scale: NDArray[np.float64]) -> Pair | None:
+def _told_origin(contents: ResolvedLayout, scale: NDArray[np.float64]) -> Pair | None:
     """Position of the object's first pixel, where the file has it."""
     rows, columns = contents.array("rows_y"), contents.array("columns_x")
     if rows is not None and columns is not None:
@@ -321,7 +323,9 @@ def _told_origin(contents: Contents, scale: NDArray[np.float64]) -> Pair | None:
     return float(y), float(x)
 
 
-def _around_middle(contents: Contents, size: NDArray[np.int64], scale: NDArray[np.float64]) -> Pair:
+def _around_middle(
+    contents: ResolvedLayout, size: NDArray[np.int64], scale: NDArray[np.float64]
+) -> Pair:
     """Position of the object's first pixel where positions count from its middle."""
     frame = contents.layout.object_frame
     if frame == "middle":
@@ -344,7 +348,7 @@ def _are_indices(
     return bool((index.min(axis=0) >= 0).all() and (index.max(axis=0) < size).all())
 
 
-def _stored(contents: Contents, quantity: str) -> float:
+def _stored(contents: ResolvedLayout, quantity: str) -> float:
     """Return a number that may well be 0; NaN where it is missing."""
     try:
         return float(contents.value(quantity))  # type: ignore[arg-type]
@@ -352,7 +356,7 @@ def _stored(contents: Contents, quantity: str) -> float:
         return float("nan")
 
 
-def _algorithm(contents: Contents, name: str) -> str:
+def _algorithm(contents: ResolvedLayout, name: str) -> str:
     told = contents.text("algorithm")
     if told:
         return told
@@ -360,16 +364,16 @@ def _algorithm(contents: Contents, name: str) -> str:
     return next((_ALGORITHMS[w] for w in words if w in _ALGORITHMS), "unknown")
 
 
-def _iterations(contents: Contents) -> int | None:
+def _iterations(contents: ResolvedLayout) -> int | None:
     count = contents.number("iterations")
     return None if count is None else int(count)
 
 
-def _seconds(contents: Contents) -> float | None:
+def _seconds(contents: ResolvedLayout) -> float | None:
     """Only this program's files have it."""
     value = contents.tree.attribute(contents.group, "seconds")
     return float(value) if isinstance(value, int | float | np.number) and value > 0 else None
 
 
-def _title(contents: Contents, name: str) -> str:
+def _title(contents: ResolvedLayout, name: str) -> str:
     return contents.text("title") or (contents.tree.file.stem if name == ROOT else name)

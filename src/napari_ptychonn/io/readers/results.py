@@ -17,13 +17,13 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array, Tree
 from napari_ptychonn.io.frames.lazy_frames import LazyFrames
 from napari_ptychonn.io.layouts.optics import read_optics
-from napari_ptychonn.io.layouts.resolved import Contents, match
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.positions.positions import read_positions
 from napari_ptychonn.io.readers.geometry import Pair, centre_shift, read_probe, window_shape
 from napari_ptychonn.io.sandbox.opening import open_tree
 from napari_ptychonn.stitching.mosaic import MosaicImage
-from napari_ptychonn.stitching.uncertainty import Trust
+from napari_ptychonn.stitching.uncertainty import Uncertainty
 
 PREDICTIONS = "predictions"
 MOSAIC = "mosaic"
@@ -59,7 +59,7 @@ def read_result(path: str | Path) -> Result:
         return _read(tree, contents)
 
 
-def _read(tree: Tree, contents: Contents) -> Result:
+def _read(tree: Tree, contents: ResolvedLayout) -> Result:
     predictions = _predictions(tree)
     mosaic = _mosaic(tree)
     probe = read_probe(contents)
@@ -124,7 +124,7 @@ def _mosaic(tree: Tree) -> MosaicImage:
     )
 
 
-def _trust(tree: Tree, predictions: PatchSet, mosaic: MosaicImage) -> Trust | None:
+def _trust(tree: Tree, predictions: PatchSet, mosaic: MosaicImage) -> Uncertainty | None:
     """What the file says about it; None where it was written before there was such a thing."""
     spread = _optional(tree, f"{PREDICTIONS}/spread", 1, np.float32)
     if spread is None:
@@ -132,7 +132,7 @@ def _trust(tree: Tree, predictions: PatchSet, mosaic: MosaicImage) -> Trust | No
     residual_map = _optional(tree, f"{MOSAIC}/residual", 2, np.float32)
     _check_shape(tree, f"{PREDICTIONS}/spread", spread, predictions.indices.shape)
     _check_shape(tree, f"{MOSAIC}/residual", residual_map, mosaic.phase.shape)
-    return Trust(
+    return Uncertainty(
         indices=predictions.indices,
         spread=spread,
         residual=predictions.residual,

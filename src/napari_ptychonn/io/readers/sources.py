@@ -14,10 +14,10 @@ from napari_ptychonn.io.autodetect.recognise import recognise, why_not_labels
 from napari_ptychonn.io.containers.series import SeriesArray
 from napari_ptychonn.io.containers.tree import Array, Tree
 from napari_ptychonn.io.layouts.layout import Layout
-from napari_ptychonn.io.layouts.resolved import Contents, match, match_entry
+from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match, match_entry
 from napari_ptychonn.io.layouts.user import user_layouts
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.positions.matching import Joined, join
+from napari_ptychonn.io.positions.matching import FrameMatching, join
 from napari_ptychonn.io.positions.positions import Positions, read_positions
 from napari_ptychonn.io.positions.raster import unit_raster
 from napari_ptychonn.io.positions.tables import Table
@@ -56,10 +56,10 @@ class Sources:
         Which neighbour was used.
     """
 
-    frames: Contents
-    places: Contents | None = None
+    frames: ResolvedLayout
+    places: ResolvedLayout | None = None
     table: Table | None = None
-    parts: tuple[Contents, ...] = ()
+    parts: tuple[ResolvedLayout, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -131,7 +131,7 @@ class Sources:
         note = f"The stage is turned by {angle:g}°; x was shortened by the cosine."
         return Positions(values=table.values * along, unit=table.unit, notes=(*table.notes, note))
 
-    def join(self, positions: Positions) -> Joined:
+    def join(self, positions: Positions) -> FrameMatching:
         """Say which frame belongs to which position."""
         numbered = self.places if self.places is not None else self.frames
         numbers = read_numbers(numbered, "position_indexes")
@@ -154,7 +154,7 @@ class Sources:
         return _frame_axis_is_last(self.array, positions)
 
 
-def _in_series(parts: Sequence[Contents]) -> Array:
+def _in_series(parts: Sequence[ResolvedLayout]) -> Array:
     arrays = [array for part in parts if (array := part.array("frames")) is not None]
     return SeriesArray(arrays, str(parts[0].tree.file))
 
@@ -205,7 +205,7 @@ def gather_from(
         contents = (
             scan_contents(tree, group)
             if layout is None
-            else Contents(tree=tree, layout=layout, notes=layout.notes)
+            else ResolvedLayout(tree=tree, layout=layout, notes=layout.notes)
         )
         sources = (
             _with_neighbour(contents) if positions is None else _placed_by(contents, positions)
@@ -242,7 +242,7 @@ def _in_lines(tree: Tree, layout: Layout | None) -> Sources | None:
     return Sources(frames=lines[0], table=table, parts=lines, notes=notes)
 
 
-def scan_contents(tree: Tree, group: str) -> Contents:
+def scan_contents(tree: Tree, group: str) -> ResolvedLayout:
     """Find the scan of a file: in the group that was named, else in the file as a whole."""
     if group and not tree.exists(group):
         raise InputError(f"{tree.file}: there is no group /{group}.")
@@ -258,7 +258,7 @@ def scan_contents(tree: Tree, group: str) -> Contents:
     return found if found is not None else recognise(tree)
 
 
-def _with_neighbour(contents: Contents) -> Sources:
+def _with_neighbour(contents: ResolvedLayout) -> Sources:
     if not contents.has("frames"):
         return _with_frames(contents)
     gap = contents.gap()
@@ -273,7 +273,7 @@ def _with_neighbour(contents: Contents) -> Sources:
     return _as_series(contents, notes) or Sources(frames=contents, notes=notes)
 
 
-def _placed_by(contents: Contents, location: Location) -> Sources:
+def _placed_by(contents: ResolvedLayout, location: Location) -> Sources:
     """Take the positions of a file that somebody named."""
     file = location.file
     array = contents.array("frames")
@@ -283,7 +283,7 @@ def _placed_by(contents: Contents, location: Location) -> Sources:
     try:
         parts = _parts_placed_by(contents, array, places)
     except InputError:
-        if isinstance(places, Contents):
+        if isinstance(places, ResolvedLayout):
             places.tree.close()
         raise
     notes = (*contents.notes, f"{PLACED_BY} {file.name}, as chosen.")
@@ -296,8 +296,8 @@ def _placed_by(contents: Contents, location: Location) -> Sources:
 
 
 def _parts_placed_by(
-    contents: Contents, array: Array, places: Contents | Table
-) -> tuple[Contents, ...]:
+    contents: ResolvedLayout, array: Array, places: ResolvedLayout | Table
+) -> tuple[ResolvedLayout, ...]:
     """Files whose frames are placed together; none where those of the one file are.
 
     Raises
@@ -321,19 +321,21 @@ def _parts_placed_by(
     )
 
 
-def _note_on_parts(parts: Sequence[Contents]) -> str:
+def _note_on_parts(parts: Sequence[ResolvedLayout]) -> str:
     return (
         f"The frames are in {len(parts)} files, {parts[0].tree.file.name} to "
         f"{parts[-1].tree.file.name}."
     )
 
 
-def _count(contents: Contents) -> int:
+def _count(contents: ResolvedLayout) -> int:
     array = contents.array("frames")
     return 0 if array is None else math.prod(array.shape[:-2])
 
 
-def _with_positions(contents: Contents, frames: int, notes: tuple[str, ...]) -> Sources | None:
+def _with_positions(
+    contents: ResolvedLayout, frames: int, notes: tuple[str, ...]
+) -> Sources | None:
     """Find the positions of so many frames beside a file."""
     product = neighbour_with_positions(contents, frames)
     if product is not None:
@@ -346,7 +348,7 @@ def _with_positions(contents: Contents, frames: int, notes: tuple[str, ...]) -> 
     return Sources(frames=contents, table=table, notes=(*notes, note))
 
 
-def _recognised_positions(contents: Contents) -> Sources | None:
+def _recognised_positions(contents: ResolvedLayout) -> Sources | None:
     """Look through the file for positions that its layout says nothing about."""
     if contents.layout.has_positions or contents.tree.container != "HDF5":
         return None
@@ -361,7 +363,7 @@ def _recognised_positions(contents: Contents) -> Sources | None:
     return Sources(frames=contents, places=found, notes=found.notes)
 
 
-def _as_series(contents: Contents, notes: tuple[str, ...]) -> Sources | None:
+def _as_series(contents: ResolvedLayout, notes: tuple[str, ...]) -> Sources | None:
     """Take files that are numbered like this one for one scan, where positions fit all of them."""
     parts = parts_of_series(contents)
     if not parts:
@@ -375,7 +377,7 @@ def _as_series(contents: Contents, notes: tuple[str, ...]) -> Sources | None:
     return replace(found, parts=tuple(parts), notes=(*found.notes, _note_on_parts(parts)))
 
 
-def _with_frames(product: Contents) -> Sources:
+def _with_frames(product: ResolvedLayout) -> Sources:
     if (why := why_not_labels(product)) is not None:
         raise InputError(f"{product.tree.file}: {why}.")
     frames = neighbour_with_frames(product)

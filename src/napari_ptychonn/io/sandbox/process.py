@@ -46,7 +46,7 @@ class _NoStartError(_EndedError):
     """The process ended before there was a question."""
 
 
-class Child:
+class ReaderProcess:
     """One such process; started by the first question, and again by the next after it ended."""
 
     def __init__(self) -> None:
@@ -287,11 +287,11 @@ def _signal(code: int) -> str:
 
 _hangs = _Hangs()
 _left_to_parent: list[Any] = []
-of_main_thread, of_other_threads = Child(), Child()
+of_main_thread, of_other_threads = ReaderProcess(), ReaderProcess()
 _children = (of_main_thread, of_other_threads)
 
 
-def child() -> Child:
+def child() -> ReaderProcess:
     """Return the process of this thread: one for the window, so that it waits for no job."""
     if threading.current_thread() is threading.main_thread():
         return of_main_thread

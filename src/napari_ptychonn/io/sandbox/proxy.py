@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
 from napari_ptychonn.io.frames.source import ArraySource, Key, Source
-from napari_ptychonn.io.memory_limits import must_fit, must_not_swell
+from napari_ptychonn.io.memory_limits import check_compression_ratio, must_fit
 from napari_ptychonn.io.sandbox.messages import Header, dtype_as_json, dtype_from_json
 from napari_ptychonn.io.sandbox.process import child, let_go
 
@@ -163,7 +163,7 @@ class RemoteArray:
         """Read all of it; a large one in pieces."""
         what = f"{self._tree.file}: {self.path}"
         must_fit(what, self.shape, self.dtype)
-        must_not_swell(what, self.shape, self.dtype, self.stored)
+        check_compression_ratio(what, self.shape, self.dtype, self.stored)
         size = math.prod(self.shape) * self.dtype.itemsize
         if size > _PIECE and self._comes_in_pieces():
             return self._remote().block((slice(None),) * len(self.shape))
@@ -196,7 +196,7 @@ class RemoteTree:
         self.still_written = bool(about["still_written"])
 
     def ask(self, do: str, what: str, seconds: float = 0.0, **more: Any) -> Any:
-        """Ask the process that has the file open; see `Child.ask`."""
+        """Ask the process that has the file open; see `ReaderProcess.ask`."""
         question = {"do": do, "number": self._number, "file": self._absolute, "what": what}
         return child().ask(question | more, seconds)
 
@@ -223,10 +223,10 @@ class RemoteTree:
         """Go through every group below the root."""
         yield from self.ask("groups", str(self.file))
 
-    def branches(self, path: str) -> list[Branch]:
+    def branches(self, path: str) -> list[Entry]:
         """List what is directly below a group or array."""
         told = self.ask("branches", f"{self.file}: /{path.strip('/')}", path=path)
-        return [Branch.from_json(one) for one in told]
+        return [Entry.from_json(one) for one in told]
 
     def problems(self) -> tuple[str, ...]:
         """Sentences about links that were not followed."""

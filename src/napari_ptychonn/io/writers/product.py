@@ -20,7 +20,7 @@ from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.layouts.builtin import PRODUCT
 from napari_ptychonn.io.readers.geometry import Pair, centre_shift
 from napari_ptychonn.stitching.mosaic import MosaicImage
-from napari_ptychonn.stitching.uncertainty import Trust
+from napari_ptychonn.stitching.uncertainty import Uncertainty
 
 CREATOR = "napari-ptychonn"
 _STAND_IN = (1, 1, 2, 2)
@@ -234,7 +234,7 @@ def _write_mosaic(file: h5py.File, mosaic: MosaicImage) -> None:
     group.attrs["origin"] = mosaic.origin
 
 
-def _write_trust(file: h5py.File, trust: Trust) -> None:
+def _write_trust(file: h5py.File, trust: Uncertainty) -> None:
     """Add what is not among the predictions already to both groups."""
     group = file["predictions"]
     group.create_dataset("spread", data=trust.spread.astype(np.float32))

@@ -12,10 +12,10 @@ from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.writers import product as hdf5
 from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.layouts.builtin import TRAINING_DATA
 from napari_ptychonn.io.readers.geometry import centre_shift
+from napari_ptychonn.io.writers import product as hdf5
 from napari_ptychonn.io.writers.formats import EXCHANGE
 from napari_ptychonn.io.writers.product import Product
 
@@ -114,7 +114,7 @@ def write_training_data(
         the file cannot be written.
     """
     path = Path(path)
-    placed, positions = reconstruction.under(scan)
+    placed, positions = reconstruction.align_to(scan)
     if placed.probe is None:
         raise InputError(f"{reconstruction.name}: training data need a probe, and it has none.")
     chosen = np.arange(len(scan)) if indices is None else np.asarray(indices, np.int64)

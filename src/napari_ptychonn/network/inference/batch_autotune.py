@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_ptychonn.compute.threads import core_threads
+from napari_ptychonn.compute.threads import single_threaded_pool
 
 if TYPE_CHECKING:
     from napari_ptychonn.network.inference.predictor import Predictor
@@ -72,7 +72,7 @@ def _seconds(predictor: Predictor, frame_shape: tuple[int, int], size: int) -> f
         predictor(frames)[0].cpu()  # waits for the device
 
     found: list[float] = []
-    with core_threads() as (pool, cores):
+    with single_threaded_pool() as (pool, cores):
         count = cores if predictor.device == "cpu" else 1
         for _ in range(1 + REPEATS):
             began = time.perf_counter()

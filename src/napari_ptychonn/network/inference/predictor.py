@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_ptychonn.compute.threads import core_threads
+from napari_ptychonn.compute.threads import single_threaded_pool
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.network.inference.fusion import Double, folded, put_together, side_by_side
 from napari_ptychonn.network.inference.precision import TYPES, Precision, multiplying
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.network.refinement import Refinement
 
@@ -123,7 +123,7 @@ class Predictor:
     def over(
         self,
         scan: Scan,
-        preparation: Preparation,
+        preparation: Preprocessing,
         indices: NDArray[np.int64],
         batch_size: int,
         should_stop: Callable[[], bool] | None = None,
@@ -144,7 +144,7 @@ class Predictor:
             Asked before each batch; True ends the iteration.
         """
         prepare = preparation.for_scan(scan)
-        with core_threads() as (pool, count):
+        with single_threaded_pool() as (pool, count):
             workers = count if self.device == "cpu" else 1
             limit, size = AHEAD * workers, _even(len(indices), batch_size, workers)
             waiting: deque[Future[Predictions]] = deque()

@@ -38,7 +38,7 @@ def write_onnx(path: str | Path, model: TrainedModel) -> None:
     """Write the network in ONNX form.
 
     The input 'frames' is (n, 1, height, width) float32, prepared as the
-    metadata entry 'preparation' says (JSON, the fields of `Preparation`); the
+    metadata entry 'preparation' says (JSON, the fields of `Preprocessing`); the
     outputs 'amplitude' and 'phase' are (n, 1, size, size).
 
     Parameters

@@ -22,7 +22,7 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.stitching.mosaic import window_weight
 
@@ -137,7 +137,7 @@ def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return "the same layers"
 
 
-def _preparation(scan: Scan, size: int, crop: int | None) -> Preparation:
+def _preparation(scan: Scan, size: int, crop: int | None) -> Preprocessing:
     if crop is None:
         crop = min(scan.frame_shape) // size * size
     if crop < size or crop % size or crop > min(scan.frame_shape):
@@ -150,7 +150,7 @@ def _preparation(scan: Scan, size: int, crop: int | None) -> Preparation:
     if valid is not None:
         valid = valid[top : top + crop, left : left + crop].copy()
         valid = None if valid.all() else valid
-    return Preparation(
+    return Preprocessing(
         frame_shape=scan.frame_shape,
         window=(top, left, crop, crop),
         bin=crop // size,

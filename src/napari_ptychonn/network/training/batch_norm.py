@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_ptychonn.network.training.process_group import Team
+from napari_ptychonn.network.training.process_group import ProcessGroup
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
@@ -29,7 +29,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
         Whether this member's frames count; it takes part all the same.
     """
 
-    def __init__(self, norm: nn.BatchNorm2d, team: Team) -> None:
+    def __init__(self, norm: nn.BatchNorm2d, team: ProcessGroup) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum)
         self.load_state_dict(norm.state_dict())
         self.team = team
@@ -72,7 +72,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
 
 
-def share_statistics(network: nn.Module, team: Team) -> list[SharedBatchNorm]:
+def share_statistics(network: nn.Module, team: ProcessGroup) -> list[SharedBatchNorm]:
     """Replace each batch normalisation of a network by one over all members of a team."""
     shared = []
     for module in list(network.modules()):
@@ -87,7 +87,7 @@ class _Sum(torch.autograd.Function):
     """Sum over all members: each of them gets what all losses together say of its part."""
 
     @staticmethod
-    def forward(ctx: Any, team: Team, values: Tensor) -> Tensor:
+    def forward(ctx: Any, team: ProcessGroup, values: Tensor) -> Tensor:
         ctx.team = team
         return team.add(values.clone())
 

@@ -16,10 +16,10 @@ from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.training.labels import LabelledFrames
-from napari_ptychonn.network.training.process_group import Team
-from napari_ptychonn.network.training.virtual_scan import Rescan
+from napari_ptychonn.network.training.process_group import ProcessGroup
+from napari_ptychonn.network.training.virtual_scan import VirtualScan
 
 MOST_VALIDATING = 1024
 """Validation frames at most: they are predicted after each epoch."""
@@ -54,13 +54,13 @@ class TrainingData:
 
     placed: Reconstruction
     network: NetworkOptions
-    preparation: Preparation
+    preparation: Preprocessing
     phase_offset: float
     train: LabelledFrames
     validation: LabelledFrames
     train_indices: NDArray[np.int64]
     validation_indices: NDArray[np.int64]
-    rescan: Rescan | None
+    rescan: VirtualScan | None
     messages: tuple[str, ...]
 
     @classmethod
@@ -72,7 +72,7 @@ class TrainingData:
         options: TrainingOptions,
         network: NetworkOptions,
         device: str,
-        preparation: Preparation | None = None,
+        preparation: Preprocessing | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> TrainingData:
         """Read the frames and cut the labels of a region: no more than training looks at.
@@ -88,7 +88,7 @@ class TrainingData:
             When `should_stop` said so.
         """
         shape = (network.size, network.size)
-        placed, positions = reconstruction.under(scan)
+        placed, positions = reconstruction.align_to(scan)
         covered = on_object(placed, positions, shape)
         train, validation = (part[covered[part]] for part in (region.train, region.validation))
         if len(train) < 2:
@@ -102,7 +102,9 @@ class TrainingData:
         rescan = None
         if options.rescans > 0 or network.knows_beam:
             try:
-                rescan = Rescan.of(scan, placed, positions, train, network.size, offset, device)
+                rescan = VirtualScan.of(
+                    scan, placed, positions, train, network.size, offset, device
+                )
             except InputError as error:
                 without = "training on measured frames only, without the beam"
                 if preparation is not None and network.knows_beam:
@@ -110,7 +112,7 @@ class TrainingData:
                 messages.append(f"{without}: {error}")
                 network = network.without_beam()
         if preparation is None:
-            preparation = Preparation.fit(scan, train, size=network.size, scaling=network.scaling)
+            preparation = Preprocessing.fit(scan, train, size=network.size, scaling=network.scaling)
         else:
             preparation = preparation.masked_as(scan)
         looked_at = _drawn(train, options), _even(validation)
@@ -147,7 +149,7 @@ class TrainingData:
         return measured, options.batch_size - measured
 
     def batches(
-        self, options: TrainingOptions, team: Team = Team()
+        self, options: TrainingOptions, team: ProcessGroup = ProcessGroup()
     ) -> Iterator[tuple[LabelledFrames, float]]:
         """Yield batches without end: measured frames in random order, topped up with virtual ones.
 

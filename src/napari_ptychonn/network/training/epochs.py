@@ -20,9 +20,9 @@ from napari_ptychonn.errors import InputError, Stopped
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.data import TrainingData
-from napari_ptychonn.network.training.process_group import Team
-from napari_ptychonn.network.training.trainer import Fit
-from napari_ptychonn.optics.illumination import beam_weight
+from napari_ptychonn.network.training.process_group import ProcessGroup
+from napari_ptychonn.network.training.trainer import Trainer
+from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.stitching.mosaic import window_weight
 
 EPOCH_STEPS = 25
@@ -86,7 +86,7 @@ def train(
     device: str = "auto",
     resume: TrainedModel | None = None,
     should_stop: Callable[[], bool] | None = None,
-    team: Team = Team(),
+    team: ProcessGroup = ProcessGroup(),
 ) -> Iterator[Epoch]:
     """Fit a network to the training region, epoch by epoch.
 
@@ -156,7 +156,7 @@ def train(
         return  # before there was a model
     network = data.network
     epoch_steps, epochs = _budget(options, data.steps_per_pass(options))
-    fit = Fit(options, network, data, chosen.name, epoch_steps * epochs, resume, team)
+    fit = Trainer(options, network, data, chosen.name, epoch_steps * epochs, resume, team)
     together = f", {team.size} processes together" if team.size > 1 else ""
     fit.messages += [f"training on {chosen.name}: {chosen.reason}{together}", *data.messages]
     blank = _blank_model(scan, reconstruction, region, options, network, data)
@@ -170,7 +170,7 @@ class _Course:
 
     def __init__(
         self,
-        fit: Fit,
+        fit: Trainer,
         data: TrainingData,
         blank: TrainedModel,
         epoch_steps: int,
@@ -235,7 +235,7 @@ class _Course:
         if not len(self.data.validation):
             return None
         found = self.fit.losses(self.data.validation) if self.team.leads else (0.0, 0.0, 0.0)
-        told = self.team.copy_of_first(torch.tensor(found, dtype=torch.float64))
+        told = self.team.broadcast(torch.tensor(found, dtype=torch.float64))
         loss, amplitude, phase = told.tolist()
         return loss, amplitude, phase
 
@@ -317,7 +317,7 @@ def _blank_model(
         state={},
         pixel_size=data.placed.pixel_size,
         unit=data.placed.unit,
-        weight=window_weight(shape) if probe is None else beam_weight(probe, shape),
+        weight=window_weight(shape) if probe is None else illumination_weight(probe, shape),
         probe=probe,
         provenance={
             "scan": scan.name,

@@ -16,7 +16,7 @@ from napari_ptychonn.data.patches import cut_patches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import Stopped
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 
 READ = 256
 """Frames read and prepared at once, so that the counts of a big region never lie in memory."""
@@ -71,7 +71,7 @@ class LabelledFrames:
         reconstruction: Reconstruction,
         positions: NDArray[np.float64],
         indices: NDArray[np.int64],
-        preparation: Preparation,
+        preparation: Preprocessing,
         phase_offset: float,
         device: str,
         should_stop: Callable[[], bool] | None = None,

@@ -26,7 +26,7 @@ _FEW_COUNTS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Practice:
+class Pretraining:
     """A scan of samples that do not exist, by the beam of one that does.
 
     The object is tiled from all of `napari_ptychonn.simulation.sample.PATTERNS`, the

@@ -22,7 +22,7 @@ LOST = "another process of this training has ended, or no longer answers; the tr
 
 
 @dataclass(frozen=True, kw_only=True)
-class Team:
+class ProcessGroup:
     """One member's view of the team; a team of one costs nothing.
 
     All members make the same random choices for the whole batch and work off
@@ -97,7 +97,7 @@ class Team:
 
         return bool(self.add(torch.tensor(float(flag))) > 0)
 
-    def copy_of_first(self, values: Tensor) -> Tensor:
+    def broadcast(self, values: Tensor) -> Tensor:
         """Replace values, in place, by those of the first member."""
         if self.size > 1:
             from torch import distributed
@@ -108,7 +108,7 @@ class Team:
 
 
 @contextmanager
-def joined() -> Iterator[Team]:
+def joined() -> Iterator[ProcessGroup]:
     """Join the team that torchrun, or `train --processes`, started this process for.
 
     Yields
@@ -123,13 +123,13 @@ def joined() -> Iterator[Team]:
     """
     place = rank()
     if place is None:
-        yield Team()
+        yield ProcessGroup()
         return
     from torch import distributed
 
     if not (distributed.is_available() and distributed.is_gloo_available()):
         raise InputError("this torch was built without 'gloo', which several processes need.")
-    team = Team(
+    team = ProcessGroup(
         rank=place,
         size=int(os.environ["WORLD_SIZE"]),
         local_rank=int(os.environ.get("LOCAL_RANK", "0")),

@@ -17,8 +17,8 @@ from napari_ptychonn.network.training.batch_norm import share_statistics
 from napari_ptychonn.network.training.cuda_graph import RecordedStep
 from napari_ptychonn.network.training.data import TrainingData
 from napari_ptychonn.network.training.labels import LabelledFrames
-from napari_ptychonn.network.training.process_group import Team
-from napari_ptychonn.optics.illumination import beam_weight
+from napari_ptychonn.network.training.process_group import ProcessGroup
+from napari_ptychonn.optics.illumination import illumination_weight
 
 FINAL_RATE = 0.02
 """Learning rate at the end of the linear schedule, relative to its start."""
@@ -33,7 +33,7 @@ OUTLYING = 4.0
 """Standard deviations beyond which a diffraction residual is no chance."""
 
 
-class Fit:
+class Trainer:
     """Network, loss, Adam and learning rate.
 
     Parameters
@@ -63,7 +63,7 @@ class Fit:
         device: str,
         steps: int,
         resume: TrainedModel | None = None,
-        team: Team = Team(),
+        team: ProcessGroup = ProcessGroup(),
     ) -> None:
         self.options, self.steps, self.team = options, steps, team
         self.messages: list[str] = []
@@ -79,7 +79,7 @@ class Fit:
                 self.network.label_spread[k] = label.std().clamp_min(1e-6)
         self.shared = share_statistics(self.network, team) if team.size > 1 else []
         for value in self.network.state_dict().values():
-            team.copy_of_first(value)  # machines may differ in the last digit
+            team.broadcast(value)  # machines may differ in the last digit
         self.network.on(device)
         self.weight = _beam(options, network, data, device)
         self.micro_batch = options.batch_size
@@ -309,5 +309,7 @@ def _beam(
     if options.loss_weight == "uniform" or data.placed.probe is None:
         return None
     # The root keeps the dim rim of the patch in play: it holds part of what the frame says.
-    weight = torch.from_numpy(beam_weight(data.placed.probe, (network.size, network.size))).sqrt()
+    weight = torch.from_numpy(
+        illumination_weight(data.placed.probe, (network.size, network.size))
+    ).sqrt()
     return (weight / weight.mean()).to(device)

@@ -22,7 +22,7 @@ from napari_ptychonn.compute.device import sent
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.network.preprocessing import Preparation
+from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.training.labels import LabelledFrames
 from napari_ptychonn.optics.far_field import FarField
 
@@ -34,7 +34,7 @@ AGREEMENT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rescan:
+class VirtualScan:
     """Makes batches of virtual frames on one device.
 
     Attributes
@@ -74,7 +74,7 @@ class Rescan:
         size: int,
         phase_offset: float,
         device: str,
-    ) -> Rescan:
+    ) -> VirtualScan:
         """Set up from the training region, and fit counts and background to its frames.
 
         Parameters
@@ -122,7 +122,7 @@ class Rescan:
     def draw(
         self,
         count: int,
-        preparation: Preparation,
+        preparation: Preprocessing,
         generator: torch.Generator,
         share: range | None = None,
     ) -> LabelledFrames:
@@ -200,7 +200,7 @@ class Rescan:
         return torch.stack(counts).clamp_max(self.ceiling)
 
     def _labelled(
-        self, preparation: Preparation, counts: Tensor, windows: Tensor, lit: Tensor
+        self, preparation: Preprocessing, counts: Tensor, windows: Tensor, lit: Tensor
     ) -> LabelledFrames:
         top, left, height, width = preparation.window
         frames = preparation.apply(counts[:, top : top + height, left : left + width])
@@ -216,7 +216,7 @@ class Rescan:
             weight=lit[:, None, rows, columns],
         )
 
-    def _fitted(self, scan: Scan, indices: NDArray[np.int64], sample: int = 64) -> Rescan:
+    def _fitted(self, scan: Scan, indices: NDArray[np.int64], sample: int = 64) -> VirtualScan:
         """Scale the probe to the measured counts; find background, ceiling and agreement."""
         chosen = np.unique(np.linspace(0, len(indices) - 1, sample).astype(int))
         counts = scan.read(indices[chosen]).astype(np.float32)

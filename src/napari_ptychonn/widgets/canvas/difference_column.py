@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedPair
-from napari_ptychonn.viewer.extent import Field
+from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedImages
+from napari_ptychonn.viewer.extent import ViewExtent
 from napari_ptychonn.viewer.layers import DIFFERENCE_IMAGES, DIFFERENCE_OVERLAYS, empty_map
 from napari_ptychonn.widgets.canvas.hidden_column import HiddenColumn
 
@@ -13,7 +13,7 @@ from napari_ptychonn.widgets.canvas.hidden_column import HiddenColumn
 class DifferenceColumn(HiddenColumn):
     """Mosaic minus reconstruction after alignment, contrast symmetric about 0."""
 
-    def show(self, pair: AlignedPair | None, field: Field) -> None:
+    def show(self, pair: AlignedImages | None, field: ViewExtent) -> None:
         """Show the differences of a pair; nothing for None."""
         rows = zip(DIFFERENCE_IMAGES, DIFFERENCE_OVERLAYS, CHANNELS, strict=True)
         for image, overlay, channel in rows:

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Layer, Points
 
 from napari_ptychonn.data.result import Result
-from napari_ptychonn.viewer.extent import Field, limits_of
+from napari_ptychonn.viewer.extent import ViewExtent, limits_of
 from napari_ptychonn.viewer.layers import TRUST_IMAGES, TRUST_OVERLAYS, point_features
 from napari_ptychonn.viewer.view_model import trust_maps
 from napari_ptychonn.widgets.canvas.hidden_column import HiddenColumn
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
-class TrustColumn(HiddenColumn):
+class UncertaintyColumn(HiddenColumn):
     """The two maps, and the same numbers as features of the `count` scan points."""
 
     def __init__(
@@ -31,7 +31,7 @@ class TrustColumn(HiddenColumn):
         super().__init__(viewer, arrange)
         self._points, self._count = points, count
 
-    def show(self, result: Result | None, field: Field) -> None:
+    def show(self, result: Result | None, field: ViewExtent) -> None:
         """Show how far to trust a result; nothing for None."""
         maps = {} if result is None else trust_maps(result)
         for image, overlay in zip(TRUST_IMAGES, TRUST_OVERLAYS, strict=True):

@@ -35,12 +35,12 @@ from napari_ptychonn.viewer.layers import (
     region_layer,
 )
 from napari_ptychonn.viewer.lazy_stacks import LogFrames, PredictedPatches, ReconstructedPatches
-from napari_ptychonn.viewer.view_model import PATCH_SHAPE, Scene, result_layers
+from napari_ptychonn.viewer.view_model import PATCH_SHAPE, ViewModel, result_layers
 from napari_ptychonn.widgets.canvas.difference_column import DifferenceColumn
 from napari_ptychonn.widgets.canvas.hidden_column import HiddenColumn
 from napari_ptychonn.widgets.canvas.point_picker import Picker
 from napari_ptychonn.widgets.canvas.region_shapes import RegionShapes
-from napari_ptychonn.widgets.canvas.uncertainty_column import TrustColumn
+from napari_ptychonn.widgets.canvas.uncertainty_column import UncertaintyColumn
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -52,7 +52,7 @@ TITLE_SIZE = 7.0
 _TITLED = (*FRAME_IMAGES, *MAP_IMAGES, *TRUST_IMAGES, *DIFFERENCE_IMAGES)
 
 
-class Views:
+class ViewerController:
     """One canvas of eight cells to twelve (see `napari_ptychonn.viewer.layers`), and its events.
 
     `columns_changed` tells whether the columns of trust and of differences are shown.
@@ -69,10 +69,10 @@ class Views:
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         self.viewer, self.session = viewer, session
         self._layers: dict[Role, Layer] = {}
-        self._scene: Scene | None = None
+        self._scene: ViewModel | None = None
         self._region: RegionShapes | None = None
         self._picker: Picker | None = None
-        self._trust: TrustColumn | None = None
+        self._trust: UncertaintyColumn | None = None
         self._difference: DifferenceColumn | None = None
         viewer.dims.events.current_step.connect(self._on_slider)
 
@@ -85,7 +85,7 @@ class Views:
         if session.scan is None:
             return
         shape = session.model.patch_shape if session.model is not None else PATCH_SHAPE
-        self._scene = Scene.of(session.scan, session.reconstruction, session.positions, shape)
+        self._scene = ViewModel.of(session.scan, session.reconstruction, session.positions, shape)
         self._arrange(self._scene.layers(session.region))
         self._listen()
         self.show_predictions()
@@ -130,7 +130,7 @@ class Views:
         if self._scene is None or session.scan is None:
             return
         shape = self._scene.patch_shape
-        self._scene = Scene.of(session.scan, session.reconstruction, session.positions, shape)
+        self._scene = ViewModel.of(session.scan, session.reconstruction, session.positions, shape)
         for data in self._scene.layers(session.region):
             self._update(data)
         self._entitle()
@@ -161,8 +161,8 @@ class Views:
         session = self.session
         if self._scene is None or session.scan is None or session.object_so_far is None:
             return
-        placed, positions = session.object_so_far.under(session.scan)
-        scene = Scene.of(session.scan, placed, positions, self._scene.patch_shape)
+        placed, positions = session.object_so_far.align_to(session.scan)
+        scene = ViewModel.of(session.scan, placed, positions, self._scene.patch_shape)
         for data in scene.object_layers():
             self._update(data)
             if layer := self.layer(data[1]["name"]):
@@ -340,7 +340,7 @@ class Views:
         assert self._scene is not None
         self._listen_to_region()
         points, count = self._layers["scan points"], len(self._scene.scan)
-        self._trust = TrustColumn(self.viewer, points, count, self._fit_columns)
+        self._trust = UncertaintyColumn(self.viewer, points, count, self._fit_columns)
         self._difference = DifferenceColumn(self.viewer, self._fit_columns)
         self._picker = Picker(
             self._scene.field.shown(self.session.positions), self._is_map, self.session.move_to

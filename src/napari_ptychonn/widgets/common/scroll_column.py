@@ -17,7 +17,7 @@ BELOW = 20
 """Pixels below what is revealed that are shown too."""
 
 
-class Column(QScrollArea):
+class ScrollColumn(QScrollArea):
     """Sections below each other.
 
     Parameters

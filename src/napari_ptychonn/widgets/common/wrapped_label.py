@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 
-class Sentence(QLabel):
+class WrappedLabel(QLabel):
     """Wrapped, selectable, never wider than the dock, and always as tall as its text.
 
     Qt's layouts ask a wrapped label for its height before they know its width, and a scroll

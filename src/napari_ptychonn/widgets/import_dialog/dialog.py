@@ -30,18 +30,18 @@ from qtpy.QtWidgets import (
 
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.layouts.user import user_layouts
-from napari_ptychonn.io.mapping.inspect import Survey
-from napari_ptychonn.io.mapping.mapping import Choice
-from napari_ptychonn.io.mapping.preview import Glimpse
+from napari_ptychonn.io.mapping.inspect import Inspection
+from napari_ptychonn.io.mapping.mapping import DatasetMapping
+from napari_ptychonn.io.mapping.preview import MappingPreview
 from napari_ptychonn.io.mapping.roles import NAMES
 from napari_ptychonn.tasks import mapping as choosing
 from napari_ptychonn.tasks.mapping import Below, Elsewhere
 from napari_ptychonn.widgets.common.activity_spinner import pause_spinner
 from napari_ptychonn.widgets.common.worker import Failure, Job, Worker
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.import_dialog.file_tree import FileTree
-from napari_ptychonn.widgets.import_dialog.mapping_form import ChoiceForm
-from napari_ptychonn.widgets.import_dialog.preview import ChoicePreview
+from napari_ptychonn.widgets.import_dialog.mapping_form import MappingForm
+from napari_ptychonn.widgets.import_dialog.preview import MappingPreviewPanel
 
 SIZE = (1400, 800)
 _PAUSE = 250
@@ -50,7 +50,7 @@ _PAUSE = 250
 _MOST_NOTES = 4
 
 
-class DatasetDialog(QDialog):
+class ImportDialog(QDialog):
     """Which dataset is what.
 
     Parameters
@@ -83,8 +83,8 @@ class DatasetDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.file, self._why, self._place = file, why, place
-        self.survey: Survey | None = None
-        self.seen: Glimpse | None = None
+        self.survey: Inspection | None = None
+        self.seen: MappingPreview | None = None
         self._workers: set[Worker] = set()
         self._preview_worker: Worker | None = None
         self._closed = False
@@ -92,13 +92,13 @@ class DatasetDialog(QDialog):
         self.setWindowTitle(f"Choose datasets: {file.name}")
         screen, size = self.screen(), QSize(*SIZE)
         self.resize(size if screen is None else size.boundedTo(screen.availableSize()))
-        self.tree, self.form, self.preview = FileTree(), ChoiceForm(), ChoicePreview(theme)
-        self.why = Sentence(self._short(why))
-        self.state = Sentence("Looking through the file…")
+        self.tree, self.form, self.preview = FileTree(), MappingForm(), MappingPreviewPanel(theme)
+        self.why = WrappedLabel(self._short(why))
+        self.state = WrappedLabel("Looking through the file…")
         self.name = QLineEdit()
         self.replaces = QLabel()
         self.use = QToolButton()
-        self.selected = Sentence("Unfold a group to see what is in it.")
+        self.selected = WrappedLabel("Unfold a group to see what is in it.")
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
@@ -161,7 +161,7 @@ class DatasetDialog(QDialog):
         if window is not None:
             pause_spinner(window)
 
-    def _on_survey(self, value: Survey | Failure) -> None:
+    def _on_survey(self, value: Inspection | Failure) -> None:
         self._pause_spinner()
         if isinstance(value, Failure):
             self.say(value.sentence)
@@ -225,7 +225,7 @@ class DatasetDialog(QDialog):
     def _look(self) -> None:
         choice, place = self.form.choice, self.form.place
 
-        def received(value: Glimpse | Failure) -> None:
+        def received(value: MappingPreview | Failure) -> None:
             self._preview_worker = None
             self._on_glimpse(value)
 
@@ -234,7 +234,7 @@ class DatasetDialog(QDialog):
             received,
         )
 
-    def _on_glimpse(self, value: Glimpse | Failure) -> None:
+    def _on_glimpse(self, value: MappingPreview | Failure) -> None:
         self._pause_spinner()
         if isinstance(value, Failure):
             self.say(value.sentence)
@@ -249,7 +249,7 @@ class DatasetDialog(QDialog):
 
     def _take(self) -> None:
         if self.is_ready:
-            choice: Choice = self.form.choice
+            choice: DatasetMapping = self.form.choice
             name = self.name.text().strip()
             self.chosen.emit(choice.layout(name), bool(name), self.form.place)
 

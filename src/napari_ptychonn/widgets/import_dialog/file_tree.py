@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 
 COLUMNS = ("Name", "Shape", "Type", "Chunks", "Compression", "Value, link or problem")
 NAME, SHAPE, TYPE, CHUNKS, COMPRESSION, VALUE = range(len(COLUMNS))
@@ -40,12 +40,12 @@ class FileTree(QTreeWidget):
         self.itemExpanded.connect(self._on_expanded)
 
     @property
-    def branch(self) -> Branch | None:
+    def branch(self) -> Entry | None:
         """What is selected."""
         item = self.currentItem()
         return None if item is None else item.data(NAME, _BRANCH)
 
-    def show_file(self, file: Path, top: Iterable[Branch]) -> None:
+    def show_file(self, file: Path, top: Iterable[Entry]) -> None:
         """Start over with what is directly below the root of a file."""
         self.clear()
         self._file, self._items = file, {}
@@ -55,7 +55,7 @@ class FileTree(QTreeWidget):
         if root.childCount() == 1 and (only := root.child(0)) is not None:
             only.setExpanded(True)
 
-    def show_below(self, path: str, branches: Iterable[Branch]) -> None:
+    def show_below(self, path: str, branches: Iterable[Entry]) -> None:
         """Put what was read below the line that was unfolded."""
         item = self._items.get(path)
         if item is not None:
@@ -64,13 +64,13 @@ class FileTree(QTreeWidget):
 
     def show_problem(self, path: str, sentence: str) -> None:
         """Say below a line why it could not be unfolded."""
-        self.show_below(path, [Branch(path=f"{path}/", kind="broken", problem=sentence)])
+        self.show_below(path, [Entry(path=f"{path}/", kind="broken", problem=sentence)])
 
     def item(self, path: str) -> QTreeWidgetItem | None:
         """Return the line of a path, where it was read already."""
         return self._items.get(path)
 
-    def _fill(self, parent: QTreeWidgetItem, branches: Iterable[Branch]) -> None:
+    def _fill(self, parent: QTreeWidgetItem, branches: Iterable[Entry]) -> None:
         for branch in branches:
             item = QTreeWidgetItem(self._texts(branch))
             item.setData(NAME, _BRANCH, branch)
@@ -78,7 +78,7 @@ class FileTree(QTreeWidget):
             self._items[branch.path] = item
             parent.addChild(item)
 
-    def _texts(self, branch: Branch) -> list[str]:
+    def _texts(self, branch: Entry) -> list[str]:
         problem = branch.problem.removeprefix(f"{self._file}: ")
         return [
             branch.name,
@@ -89,7 +89,7 @@ class FileTree(QTreeWidget):
             problem or branch.value or (f"→ {branch.link}" if branch.link else ""),
         ]
 
-    def _dress(self, item: QTreeWidgetItem, branch: Branch) -> None:
+    def _dress(self, item: QTreeWidgetItem, branch: Entry) -> None:
         tip = branch.problem or "\n".join(
             part for part in (branch.path, branch.value, branch.link) if part
         )
@@ -101,7 +101,7 @@ class FileTree(QTreeWidget):
             item.setChildIndicatorPolicy(QTreeWidgetItem.ChildIndicatorPolicy.ShowIndicator)
 
     def _on_expanded(self, item: QTreeWidgetItem) -> None:
-        branch: Branch = item.data(NAME, _BRANCH)
+        branch: Entry = item.data(NAME, _BRANCH)
         if item.childCount() == 0 and not branch.leaf:
             item.addChild(QTreeWidgetItem([_READING]))
             self.below_wanted.emit(branch.path)

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.layouts.layout import Flip, Layout
-from napari_ptychonn.io.mapping.mapping import Choice, Pick
+from napari_ptychonn.io.mapping.mapping import DatasetMapping, DatasetRef
 from napari_ptychonn.io.mapping.ranking import Ranking
 from napari_ptychonn.io.mapping.roles import ROLES, Role
 from napari_ptychonn.widgets.import_dialog.role_row import RoleRow
@@ -32,7 +32,7 @@ _REFILLED: tuple[Role, ...] = ("positions", "position_x", "mask")
 """Roles whose candidates depend on what the frames (or y) are."""
 
 
-class ChoiceForm(QWidget):
+class MappingForm(QWidget):
     """All roles, and which way round frames and positions are."""
 
     changed = Signal()
@@ -42,7 +42,7 @@ class ChoiceForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._ranking = Ranking(arrays=())
-        self._start = Choice(base=Layout(name="", require=()))
+        self._start = DatasetMapping(base=Layout(name="", require=()))
         self.rows: dict[Role, RoleRow] = {role: RoleRow(role) for role in ROLES}
         self.amplitude = QCheckBox("amplitudes")
         self.amplitude.setToolTip("The dataset holds square roots of counts.")
@@ -88,7 +88,7 @@ class ChoiceForm(QWidget):
         self.changed.emit()
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> DatasetMapping:
         """As filled in."""
         picks = {role: pick for role, row in self.rows.items() if (pick := row.pick) is not None}
         if not self.rows["position_x"].box.isEnabled():
@@ -110,7 +110,7 @@ class ChoiceForm(QWidget):
         """What has to be chosen yet, as one sentence."""
         return self.choice.missing(self._ranking.shapes)
 
-    def start(self, ranking: Ranking, choice: Choice) -> None:
+    def start(self, ranking: Ranking, choice: DatasetMapping) -> None:
         """Offer what a file has, with a first choice."""
         self._ranking, self._start = ranking, choice
         for role, row in self.rows.items():
@@ -127,10 +127,10 @@ class ChoiceForm(QWidget):
     def use(self, role: Role, path: str) -> None:
         """Give a role a dataset, as if it was chosen in its box."""
         row = self.rows[role]
-        row.pick = Pick(path=path)
+        row.pick = DatasetRef(path=path)
         self._on_role(role)
 
-    def roles_of(self, branch: Branch) -> tuple[Role, ...]:
+    def roles_of(self, branch: Entry) -> tuple[Role, ...]:
         """List the roles that a line of the file can have."""
         alone = Ranking(arrays=(branch,), numbers=(branch,) if branch.is_number else ())
         return tuple(
@@ -142,7 +142,7 @@ class ChoiceForm(QWidget):
             )
         )
 
-    def _boxes(self, choice: Choice) -> list[tuple[QCheckBox, bool]]:
+    def _boxes(self, choice: DatasetMapping) -> list[tuple[QCheckBox, bool]]:
         return [
             (self.flip_y, "y" in choice.flip),
             (self.flip_x, "x" in choice.flip),

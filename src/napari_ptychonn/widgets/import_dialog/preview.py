@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Unit
-from napari_ptychonn.io.mapping.preview import Glimpse
+from napari_ptychonn.io.mapping.preview import MappingPreview
 from napari_ptychonn.viewer.layers import MARKER
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 _MOST_PIXELS = 512
 _MOST_POINTS = 4000
@@ -90,7 +90,7 @@ class Picture(pg.PlotWidget):  # type: ignore[misc]
         self.getPlotItem().getViewBox().autoRange(padding=0.05)
 
 
-class ChoicePreview(QWidget):
+class MappingPreviewPanel(QWidget):
     """Two pictures, and a line below each.
 
     Parameters
@@ -103,7 +103,7 @@ class ChoicePreview(QWidget):
         super().__init__()
         self.frame, self.map = Picture(theme, "inferno"), Picture(theme, "CET-L1")
         self.frame.label("px")
-        self.of_frame, self.of_map = Sentence(), Sentence()
+        self.of_frame, self.of_map = WrappedLabel(), WrappedLabel()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for picture, label in ((self.frame, self.of_frame), (self.map, self.of_map)):
@@ -112,16 +112,16 @@ class ChoicePreview(QWidget):
             column.addWidget(label)
             layout.addLayout(column, 1)
 
-    def show_glimpse(self, seen: Glimpse) -> None:
+    def show_glimpse(self, seen: MappingPreview) -> None:
         """Draw what is known; the rest is left empty."""
         self._show_frame(seen)
         self._show_map(seen)
 
     def clear(self) -> None:
         """Show nothing."""
-        self.show_glimpse(Glimpse())
+        self.show_glimpse(MappingPreview())
 
-    def _show_frame(self, seen: Glimpse) -> None:
+    def _show_frame(self, seen: MappingPreview) -> None:
         if seen.mean is None:
             self.frame.show_image(None, (0.0, 1.0), QRectF())
             self.of_frame.setText("No frames.")
@@ -134,7 +134,7 @@ class ChoicePreview(QWidget):
             f"Mean of {seen.averaged} of {seen.frames} frames of {ky} × {kx}, logarithmic."
         )
 
-    def _show_map(self, seen: Glimpse) -> None:
+    def _show_map(self, seen: MappingPreview) -> None:
         factor, unit = _length(seen.unit)
         self.map.label(unit)
         self._show_object(seen.reconstruction, factor)
@@ -160,7 +160,7 @@ class ChoicePreview(QWidget):
         self.map.show_image(phase, _levels(phase, *_LIMITS), where)
 
 
-def _about(seen: Glimpse) -> str:
+def _about(seen: MappingPreview) -> str:
     assert seen.positions is not None
     height, width = np.ptp(seen.positions, axis=0)
     if seen.unit == "m":

@@ -9,9 +9,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit
 from superqt.utils import signals_blocked
 
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.mapping.mapping import Pick
+from napari_ptychonn.io.mapping.mapping import DatasetRef
 from napari_ptychonn.io.mapping.ranking import Ranking
 from napari_ptychonn.io.mapping.roles import NAMES, TYPED_UNITS, UNITS, Role
 
@@ -100,18 +100,18 @@ class RoleRow:
         return bool(self.box.currentData() == _TYPED_DATA)
 
     @property
-    def pick(self) -> Pick | None:
+    def pick(self) -> DatasetRef | None:
         """What is chosen."""
         path = self.box.currentData()
         if path is None or self.place is not None:
             return None
         unit = self.unit.currentText() if self.unit is not None else FROM_FILE
         if self.is_typed and self.number is not None:
-            return Pick(number=_number(self.number.text()), unit=unit)
-        return Pick(path=path, unit="" if unit == FROM_FILE else unit)
+            return DatasetRef(number=_number(self.number.text()), unit=unit)
+        return DatasetRef(path=path, unit="" if unit == FROM_FILE else unit)
 
     @pick.setter
-    def pick(self, pick: Pick | None) -> None:
+    def pick(self, pick: DatasetRef | None) -> None:
         number = None if pick is None else pick.number
         path = _TYPED_DATA if number is not None else pick.path if pick is not None else None
         at = 0 if path is None else self.box.findData(path)
@@ -144,7 +144,7 @@ class RoleRow:
             with signals_blocked(self.unit):
                 self.unit.setCurrentText(unit or FROM_FILE)
 
-    def fill(self, ranking: Ranking, picks: Mapping[Role, Pick]) -> None:
+    def fill(self, ranking: Ranking, picks: Mapping[Role, DatasetRef]) -> None:
         """Offer what can have this role; what is chosen stays."""
         chosen, place = self.pick, self.box.currentData() if self.place else None
         found = ranking.candidates(self.role, picks)
@@ -185,7 +185,7 @@ def _place_text(place: str) -> str:
     return f"{name}::/{location.group}" if location.group else f"{name} (another file)"
 
 
-def _text(branch: Branch) -> str:
+def _text(branch: Entry) -> str:
     shape = "×".join(map(str, branch.shape))
     about = " ".join(part for part in (shape, branch.type) if part and not branch.value)
     return f"{branch.path}   {branch.value or about}"

@@ -6,21 +6,21 @@ from psygnal import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptychonn.app import autosave as drafts
-from napari_ptychonn.app.autosave import Draft
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.app.autosave import Autosave
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 
-class DraftOffer(QWidget):
+class AutosaveBanner(QWidget):
     """One sentence and two buttons for the newest draft; not there where there is none."""
 
-    use_requested = Signal(Draft)
+    use_requested = Signal(Autosave)
 
     def __init__(self) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 2, 6)
         layout.setSpacing(4)
-        self.sentence = Sentence()
+        self.sentence = WrappedLabel()
         self.use = QPushButton("Use this model")
         self.use.setToolTip("It stays on offer until it is saved.")
         self.discard = QPushButton("Discard")
@@ -36,7 +36,7 @@ class DraftOffer(QWidget):
         self._show()
 
     @property
-    def draft(self) -> Draft | None:
+    def draft(self) -> Autosave | None:
         """The one that is offered."""
         return self._drafts[0] if self._drafts else None
 

@@ -6,12 +6,12 @@ from psygnal import Signal
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
-from napari_ptychonn.data.bad_pixels import LEAST_CONTRAST, FaultyPixels
+from napari_ptychonn.data.bad_pixels import LEAST_CONTRAST, BadPixels
 
 MOST_CONTRAST = 1e6
 
 
-class MaskControl(QWidget):
+class BadPixelsControl(QWidget):
     """One row; the signal carries the contrast, or None for no mask."""
 
     contrast_chosen = Signal(object)
@@ -39,7 +39,7 @@ class MaskControl(QWidget):
         self.masked.toggled.connect(self._on_changed)
         self.contrast.valueChanged.connect(self._on_changed)
 
-    def show_pixels(self, faulty: FaultyPixels | None) -> None:
+    def show_pixels(self, faulty: BadPixels | None) -> None:
         """Show what is masked; nothing where nobody looked."""
         self.setVisible(faulty is not None)
         if faulty is None:

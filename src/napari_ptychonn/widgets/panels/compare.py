@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptychonn.app.session import Session
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels.compare_table import errors_table, mosaic_table
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ class ComparePanel(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
-        self.sentence = Sentence()
-        self.table = Sentence()
+        self.sentence = WrappedLabel()
+        self.table = WrappedLabel()
         self.table.setToolTip(EXPLANATION)
-        self.mosaic = Sentence()
+        self.mosaic = WrappedLabel()
         self.mosaic.setToolTip(MOSAIC_EXPLANATION)
-        self.speed = Sentence()
+        self.speed = WrappedLabel()
         self.speed.setToolTip(SPEED_EXPLANATION)
-        self.trust = Sentence()
+        self.trust = WrappedLabel()
         self.trust.setToolTip(TRUST_EXPLANATION)
         for label in (self.sentence, self.table, self.mosaic, self.speed, self.trust):
             self._layout.addWidget(label)
@@ -81,7 +81,7 @@ class ComparePanel(QWidget):
         self._layout.addLayout(self._curves)
         self.controls = self._make_controls()
         self._layout.addWidget(self.controls)
-        self.said = Sentence()
+        self.said = WrappedLabel()
         self._layout.addWidget(self.said)
         self.refresh()
 

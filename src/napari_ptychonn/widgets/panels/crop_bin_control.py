@@ -11,7 +11,7 @@ from napari_ptychonn.data.crop_bin import SMALLEST
 WHOLE = "whole frames"
 
 
-class ReadingControl(QWidget):
+class CropBinControl(QWidget):
     """Two boxes and a button; the signal carries the edge to crop to (or None), and the binning."""
 
     reading_chosen = Signal(object, int)

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptychonn.app.session import Session
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
     from napari_ptychonn.tasks.jobs import Progress
@@ -40,7 +40,7 @@ class PredictPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        self.model = Sentence()
+        self.model = WrappedLabel()
         self.which = QComboBox()
         self.which.addItems(get_args(Which))
         self.which.setToolTip("Which frames are predicted and stitched.")

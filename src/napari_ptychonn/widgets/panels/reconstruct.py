@@ -23,7 +23,7 @@ from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels.train import REDRAW_MS, duration
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class ReconstructPanel(QWidget):
         rows.addWidget(Section("More options", self.options.rows(ADVANCED_FIELDS), expanded=False))
         self.progress = QProgressBar()
         self.progress.setFormat("iteration %v of %m")
-        self.state = Sentence(self.missing)
+        self.state = WrappedLabel(self.missing)
         self._layout.addWidget(self.form)
         self._layout.addLayout(self._buttons())
         self._layout.addWidget(self.progress)

@@ -28,7 +28,7 @@ from napari_ptychonn.data.region import Split, TrainingRegion
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.viewer.layers import COLOURS
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 Way = Literal["scan lines", "drawn on the map", "frames", "every k-th frame"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -61,7 +61,7 @@ class RegionPanel(QWidget):
         layout.addLayout(form)
         layout.addWidget(self.inputs)
         layout.addLayout(self._split_row())
-        self.count = Sentence("No scan yet.")
+        self.count = WrappedLabel("No scan yet.")
         layout.addWidget(self.count)
         self._connect()
 

@@ -6,7 +6,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptychonn.app.session import Session
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 OTHER_FORMS = (
     "CXI (*.cxi);;NeXus (*.nxs);;ptypy (*.ptyr);;NumPy, for ptychodus (*.npz);;"
@@ -44,7 +44,7 @@ class SavePanel(QWidget):
         self.result.clicked.connect(self._on_result)
         row.addWidget(self.model)
         row.addWidget(self.result)
-        self.said = Sentence()
+        self.said = WrappedLabel()
         layout.addWidget(self.reconstruction)
         layout.addLayout(row)
         layout.addWidget(self.said)

@@ -18,11 +18,11 @@ from superqt.utils import signals_blocked
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.data.checks import gap_between_beams
-from napari_ptychonn.io.sidecars import Offer
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
-from napari_ptychonn.widgets.panels.bad_pixels_control import MaskControl
-from napari_ptychonn.widgets.panels.crop_bin_control import ReadingControl
-from napari_ptychonn.widgets.panels.sidecars_label import OffersLabel
+from napari_ptychonn.io.sidecars import SidecarSuggestion
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels.bad_pixels_control import BadPixelsControl
+from napari_ptychonn.widgets.panels.crop_bin_control import CropBinControl
+from napari_ptychonn.widgets.panels.sidecars_label import SidecarsLabel
 
 FILTER = (
     "Scans, reconstructions, results, models "
@@ -50,17 +50,17 @@ class ScanPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._buttons())
-        self.recognised = Sentence("Drop a scan on the window, or open one.")
-        self.warnings = Sentence()
-        self.mask_control = MaskControl()
+        self.recognised = WrappedLabel("Drop a scan on the window, or open one.")
+        self.warnings = WrappedLabel()
+        self.mask_control = BadPixelsControl()
         self.mask_control.contrast_chosen.connect(self._on_mask)
-        self.reading_control = ReadingControl()
+        self.reading_control = CropBinControl()
         self.reading_control.reading_chosen.connect(self._on_reading)
-        self.notes = Sentence()
+        self.notes = WrappedLabel()
         self.reconstructions = QComboBox()
         self.reconstructions.setToolTip("What the network learns to reproduce.")
         self.reconstructions.activated.connect(self._on_reconstruction)
-        self.offers = OffersLabel()
+        self.offers = SidecarsLabel()
         self.offers.offer_chosen.connect(self._on_offer)
         self.always = QPushButton("Always open .h5 files here")
         self.always.setToolTip(
@@ -172,7 +172,7 @@ class ScanPanel(QWidget):
     def _on_simulate(self) -> None:
         self.simulation_requested.emit()
 
-    def _on_offer(self, offer: Offer) -> None:
+    def _on_offer(self, offer: SidecarSuggestion) -> None:
         requested = {
             "reconstruction": self.reconstruction_requested,
             "positions": self.positions_requested,

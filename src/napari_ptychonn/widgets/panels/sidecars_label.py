@@ -9,22 +9,22 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_ptychonn.io.sidecars import Offer
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.io.sidecars import SidecarSuggestion
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 LINK = "#4dabf7"
 """Qt's own blue cannot be read on a dark window."""
 
 
-class OffersLabel(QWidget):
+class SidecarsLabel(QWidget):
     """Nothing is used before somebody follows its link; then the signal carries the offer."""
 
     offer_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self._offers: tuple[Offer, ...] = ()
-        self.text = Sentence()
+        self._offers: tuple[SidecarSuggestion, ...] = ()
+        self.text = WrappedLabel()
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.text.linkActivated.connect(self.choose)
         layout = QVBoxLayout(self)
@@ -32,7 +32,7 @@ class OffersLabel(QWidget):
         layout.addWidget(self.text)
         self.show_offers(())
 
-    def show_offers(self, offers: Sequence[Offer]) -> None:
+    def show_offers(self, offers: Sequence[SidecarSuggestion]) -> None:
         """Show these and no others."""
         self._offers = tuple(offers)
         self.setVisible(bool(offers))
@@ -45,7 +45,7 @@ class OffersLabel(QWidget):
         self.offer_chosen.emit(chosen)
 
 
-def _line(number: int, offer: Offer) -> str:
+def _line(number: int, offer: SidecarSuggestion) -> str:
     facts = f" ({escape(offer.facts)})" if offer.facts else ""
     link = f'<a href="{number}" style="color: {LINK}">use as {offer.kind}</a>'
     return f"Found <b>{escape(offer.file.name)}</b>{facts}: {link}"

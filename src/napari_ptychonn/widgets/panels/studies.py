@@ -24,7 +24,7 @@ from napari_ptychonn.app.session import Session
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.studies.stage import Stage
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
     from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
@@ -174,14 +174,14 @@ class StudiesPanel(QWidget):
     def _build(self) -> None:
         self.which = QComboBox()
         self.which.addItems(KINDS)
-        self.explanation = Sentence()
+        self.explanation = WrappedLabel()
         self.label, self.values = QLabel(), QLineEdit()
         row = QHBoxLayout()
         row.addWidget(self.label)
         row.addWidget(self.values)
         self.progress = QProgressBar()
         self.progress.setRange(0, 1)
-        self.table, self.said = Sentence(), Sentence()
+        self.table, self.said = WrappedLabel(), WrappedLabel()
         self._layout.addWidget(self.which)
         self._layout.addWidget(self.explanation)
         self._layout.addLayout(row)

@@ -19,10 +19,10 @@ from qtpy.QtWidgets import (
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.network.options import PRESETS, NetworkOptions, TrainingOptions
-from napari_ptychonn.network.training.pretraining import Practice
+from napari_ptychonn.network.training.pretraining import Pretraining
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
-from napari_ptychonn.widgets.common.wrapped_label import Sentence
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
     from napari_ptychonn.network.training.epochs import Epoch
@@ -56,7 +56,7 @@ class TrainPanel(QWidget):
         self._session, self._theme = session, theme
         self.options = OptionsForm(TrainingOptions)
         self.network = OptionsForm(NetworkOptions)
-        self.practice = OptionsForm(Practice)
+        self.practice = OptionsForm(Pretraining)
         self.plot: LossPlot | None = None
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
@@ -166,7 +166,7 @@ class TrainPanel(QWidget):
         self._layout.addLayout(self._buttons())
         self.progress = QProgressBar()
         self.progress.setFormat("epoch %v of %m")
-        self.state = Sentence()
+        self.state = WrappedLabel()
         self._layout.addWidget(self.progress)
         self._layout.addWidget(self.state)
 

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 
-from napari_ptychonn.comparison.aligned_images import AlignedPair, Channel
+from napari_ptychonn.comparison.aligned_images import AlignedImages, Channel
 from napari_ptychonn.comparison.profile import LineProfile
 from napari_ptychonn.data.scan import Unit
 from napari_ptychonn.widgets.plots.plot import Plot
@@ -73,7 +73,7 @@ class RingPlot(StillPlot):
         item.getAxis("left").setTicks([[(value, f"{value:g}") for value in (0, 0.5, 1)]])
         self.set_theme(theme)
 
-    def show_pair(self, pair: AlignedPair) -> None:
+    def show_pair(self, pair: AlignedImages) -> None:
         """Draw the rings of both channels."""
         factor, unit = _length(pair.unit)
         for channel, curve in self._curves.items():

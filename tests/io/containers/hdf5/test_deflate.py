@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from napari_ptychonn.io.containers.hdf5 import deflate as inflater
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.hdf5.deflate import Inflater
+from napari_ptychonn.io.containers.hdf5 import deflate as inflater
+from napari_ptychonn.io.containers.hdf5.deflate import DeflateReader
 from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
 
 COUNTS = np.random.default_rng(0).poisson(3, (30, 8, 6)).astype(np.uint16)
@@ -61,8 +61,8 @@ def test_a_block_is_what_hdf5_reads(path, name, data):
             slice(*sorted(data.draw(st.tuples(st.integers(0, n), st.integers(0, n)))))
             for n in dataset.shape
         )
-        assert Inflater.can_unpack(dataset)
-        unpacking = Inflater(dataset)
+        assert DeflateReader.can_unpack(dataset)
+        unpacking = DeflateReader(dataset)
         found = unpacking.block(key)
         if found is not None:
             np.testing.assert_array_equal(found, dataset[key])
@@ -87,7 +87,7 @@ def test_chunks_of_which_little_is_wanted_are_left_to_hdf5(tmp_path):
             "data", data=COUNTS.reshape(5, 6, 8, 6), chunks=(5, 1, 8, 6), compression="gzip"
         )
         frame = (slice(0, 8), slice(0, 6))
-        unpacking = Inflater(dataset)
+        unpacking = DeflateReader(dataset)
         assert unpacking.block((slice(0, 1), slice(0, 6), *frame)) is None
         assert unpacking.block((slice(0, 3), slice(0, 6), *frame)) is not None
 
@@ -105,7 +105,7 @@ def test_chunks_of_which_little_is_wanted_are_left_to_hdf5(tmp_path):
 def test_others_are_left_to_hdf5(tmp_path, chunks, packing):
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         dataset = file.create_dataset("data", data=COUNTS, chunks=chunks, **packing)
-        assert not Inflater.can_unpack(dataset)
+        assert not DeflateReader.can_unpack(dataset)
 
 
 def test_chunks_that_are_missing_or_not_packed_are_read_all_the_same(tmp_path):
@@ -143,5 +143,5 @@ def test_a_chunk_that_unpacks_to_more_is_not_unpacked_further(tmp_path):
     with h5py.File(tmp_path / "scan.h5", "w") as file:
         dataset = file.create_dataset("data", data=COUNTS, chunks=(1, 8, 6), compression="gzip")
         dataset.id.write_direct_chunk((4, 0, 0), zlib.compress(bytes(10**6)))
-        unpacking = Inflater(dataset)
+        unpacking = DeflateReader(dataset)
         assert unpacking.block(tuple(slice(0, n) for n in COUNTS.shape)) is None

@@ -32,7 +32,7 @@ _DEFLATE = [h5py.h5z.FILTER_DEFLATE]
 _SHUFFLED = [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE]
 
 
-class Inflater:
+class DeflateReader:
     """Reads chunks as they are stored, and unpacks them.
 
     In one thread: several wait for Python more than they unpack, small as frames are.

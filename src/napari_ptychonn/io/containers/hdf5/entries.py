@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.entries import MOST, number_text, shortened
-from napari_ptychonn.io.containers.entry import Branch, as_text, attribute_branch
+from napari_ptychonn.io.containers.entry import Entry, as_text, attribute_branch
 from napari_ptychonn.io.containers.hdf5.file import reading
 from napari_ptychonn.io.containers.hdf5.policy import vet_dataset
 
@@ -32,7 +32,7 @@ _CHECKSUM = 3
 _MOST_ATTRIBUTES = 100
 
 
-def hdf5_branches(tree: Hdf5Tree, path: str) -> list[Branch]:
+def hdf5_branches(tree: Hdf5Tree, path: str) -> list[Entry]:
     """List what is directly below a group or dataset, its attributes first.
 
     Nothing is decoded but single numbers, and each link is followed as far
@@ -50,13 +50,13 @@ def hdf5_branches(tree: Hdf5Tree, path: str) -> list[Branch]:
     return shortened(found, path, len(found) + max(0, len(names) - MOST))
 
 
-def _attributes(tree: Hdf5Tree, path: str, node: Any) -> list[Branch]:
+def _attributes(tree: Hdf5Tree, path: str, node: Any) -> list[Entry]:
     found = []
     for name in list(node.attrs)[:_MOST_ATTRIBUTES]:
         try:
             value = tree.attribute(path, name)
         except InputError as error:
-            found.append(Branch(path=f"{path}@{name}", kind="broken", problem=str(error)))
+            found.append(Entry(path=f"{path}@{name}", kind="broken", problem=str(error)))
             continue
         made = None if value is None else attribute_branch(path, name, value)
         if made is not None:
@@ -64,7 +64,7 @@ def _attributes(tree: Hdf5Tree, path: str, node: Any) -> list[Branch]:
     return found
 
 
-def _branch(tree: Hdf5Tree, group: h5py.Group, parent: str, name: str) -> Branch:
+def _branch(tree: Hdf5Tree, group: h5py.Group, parent: str, name: str) -> Entry:
     path = f"{parent}/{name}".strip("/")
     link = ""
     try:
@@ -72,15 +72,13 @@ def _branch(tree: Hdf5Tree, group: h5py.Group, parent: str, name: str) -> Branch
             link = _link(group.get(name, getlink=True))
             node = tree.node(path)
             if isinstance(node, h5py.Group):
-                return Branch(
-                    path=path, kind="group", link=link, leaf=not (len(node) or node.attrs)
-                )
+                return Entry(path=path, kind="group", link=link, leaf=not (len(node) or node.attrs))
         if not isinstance(node, h5py.Dataset):
-            return Branch(path=path, kind="broken", link=link, problem=_nothing(tree, path, node))
+            return Entry(path=path, kind="broken", link=link, problem=_nothing(tree, path, node))
         array = tree.array(path)
         assert array is not None
     except InputError as error:
-        return Branch(path=path, kind="broken", link=link, problem=str(error))
+        return Entry(path=path, kind="broken", link=link, problem=str(error))
     return _dataset(tree, array, node, link)
 
 
@@ -98,7 +96,7 @@ def _link(link: Any) -> str:
     return ""
 
 
-def _dataset(tree: Hdf5Tree, array: Hdf5Array, node: h5py.Dataset, link: str) -> Branch:
+def _dataset(tree: Hdf5Tree, array: Hdf5Array, node: h5py.Dataset, link: str) -> Entry:
     about: dict[str, Any] = {"path": array.path, "shape": array.shape, "link": link}
     try:
         with reading(f"{tree.file}: {array.path}"):
@@ -108,8 +106,8 @@ def _dataset(tree: Hdf5Tree, array: Hdf5Array, node: h5py.Dataset, link: str) ->
             value = as_text(node[()]) if about["type"] == "text" and not node.shape else ""
         value = value or number_text(array)
     except InputError as error:
-        return Branch(kind="broken", problem=str(error), **about)
-    return Branch(kind="array", value=value, leaf=leaf, **about)
+        return Entry(kind="broken", problem=str(error), **about)
+    return Entry(kind="array", value=value, leaf=leaf, **about)
 
 
 def _storage(node: h5py.Dataset, array: Hdf5Array, link: str) -> dict[str, Any]:

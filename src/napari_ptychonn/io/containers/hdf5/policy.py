@@ -28,7 +28,7 @@ MATLAB_COMPLEX = ("real", "imag")
 """Names of the two parts of a complex number in a MATLAB 7.3 file."""
 
 
-class FolderGuard:
+class PathPolicy:
     """Lets through the files that lie in the folder of a scan, or below it."""
 
     def __init__(self, file: Path) -> None:
@@ -64,7 +64,7 @@ class FolderGuard:
         return any(resolved.is_relative_to(folder) for folder in self._folders)
 
 
-def vet_dataset(dataset: h5py.Dataset, guard: FolderGuard, depth: int = 0) -> None:
+def vet_dataset(dataset: h5py.Dataset, guard: PathPolicy, depth: int = 0) -> None:
     """Refuse a dataset that cannot, or should not, be read; InputError says why."""
     what = f"{dataset.file.filename}: {dataset.name}"
     _vet_type(dataset, what)
@@ -80,7 +80,7 @@ def vet_dataset(dataset: h5py.Dataset, guard: FolderGuard, depth: int = 0) -> No
         _vet_size(dataset, what)
 
 
-def vet_names(dataset: h5py.Dataset, guard: FolderGuard) -> None:
+def vet_names(dataset: h5py.Dataset, guard: PathPolicy) -> None:
     """Refuse sources outside the folder by name: to ask for the shape, HDF5 may open them."""
     if not dataset.is_virtual:
         return
@@ -134,7 +134,7 @@ def _vet_size(dataset: h5py.Dataset, what: str) -> None:
         must_fit(f"{what}, one frame,", dataset.shape[-2:], np.dtype(dataset.dtype))
 
 
-def _vet_sources(dataset: h5py.Dataset, guard: FolderGuard, what: str, depth: int) -> None:
+def _vet_sources(dataset: h5py.Dataset, guard: PathPolicy, what: str, depth: int) -> None:
     # A virtual dataset whose source is missing reads zeros, silently.
     if depth >= _NESTED:
         raise InputError(f"{what} is virtual over more than {_NESTED} files in a row.")
@@ -152,7 +152,7 @@ def _vet_sources(dataset: h5py.Dataset, guard: FolderGuard, what: str, depth: in
             _vet_source(file, path, guard, what, depth)
 
 
-def _vet_source(file: h5py.File, path: str, guard: FolderGuard, what: str, depth: int) -> None:
+def _vet_source(file: h5py.File, path: str, guard: PathPolicy, what: str, depth: int) -> None:
     parent, _, name = path.strip("/").rpartition("/")
     group: Any = file.get(f"/{parent}") if _is_plain(file, parent) else None
     link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.hdf5.deflate import Inflater
+from napari_ptychonn.io.containers.hdf5.deflate import DeflateReader
 from napari_ptychonn.io.containers.hdf5.file import open_file, reading
 
 _CACHED_SLABS = 2
@@ -41,7 +41,7 @@ class Hdf5Source:
         self.shape, self.dtype, self.chunks = shape, dtype, chunks
         self._lock = threading.RLock()
         self._open: Any = None
-        self._inflater: Inflater | None = None
+        self._inflater: DeflateReader | None = None
 
     def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read one piece of the dataset."""
@@ -72,8 +72,8 @@ class Hdf5Source:
                     f"now {dataset.shape}; open it again."
                 )
             self._open = dataset
-            if not self.swmr and Inflater.can_unpack(dataset):
-                self._inflater = Inflater(dataset)
+            if not self.swmr and DeflateReader.can_unpack(dataset):
+                self._inflater = DeflateReader(dataset)
         return self._open
 
     def _cache_size(self) -> int:

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.entry import Branch
+from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.hdf5.entries import hdf5_branches
 from napari_ptychonn.io.containers.hdf5.file import open_file, reading
 from napari_ptychonn.io.containers.hdf5.policy import (
     MATLAB_COMPLEX,
-    FolderGuard,
+    PathPolicy,
     vet_dataset,
     vet_names,
 )
 from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
 from napari_ptychonn.io.containers.signature import Container
-from napari_ptychonn.io.memory_limits import in_words, must_fit, must_not_swell
+from napari_ptychonn.io.memory_limits import check_compression_ratio, in_words, must_fit
 
 _MOST_LINKS = 32
 _MOST_OBJECTS = 20_000
@@ -47,7 +47,7 @@ class Hdf5Array:
         with reading(what):
             vet_dataset(self._dataset, self._tree.guard)
             must_fit(what, self.shape, self.dtype)
-            must_not_swell(what, self.shape, self.dtype, self.stored)
+            check_compression_ratio(what, self.shape, self.dtype, self.stored)
             values = np.asarray(self._dataset[()])
         if values.dtype.names == MATLAB_COMPLEX:
             return np.asarray(values["real"] + 1j * values["imag"], dtype=self.dtype)
@@ -85,7 +85,7 @@ class Hdf5Tree:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.guard = FolderGuard(file)
+        self.guard = PathPolicy(file)
         self._open: dict[Path, h5py.File] = {}
         self._problems: list[str] = []
         self.root = self._opened(file)
@@ -192,7 +192,7 @@ class Hdf5Tree:
             if isinstance(node, h5py.Group):
                 yield path
 
-    def branches(self, path: str) -> list[Branch]:
+    def branches(self, path: str) -> list[Entry]:
         """List what is directly below a group or dataset, links that lead nowhere among it."""
         return hdf5_branches(self, path)
 
