@@ -34,7 +34,6 @@ from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import (
-    child,
     describe,
     list_reconstructions,
     read_reconstruction,
@@ -47,6 +46,7 @@ from napari_ptychonn.io.mapping.inspect import holds_datasets, look_below, missi
 from napari_ptychonn.io.mapping.preview import glimpse
 from napari_ptychonn.io.mapping.roles import ROLES
 from napari_ptychonn.io.readers.positions_source import named_places
+from napari_ptychonn.io.sandbox import process as child
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions
 from napari_ptychonn.network.preprocessing import Preprocessing

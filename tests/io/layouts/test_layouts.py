@@ -23,8 +23,8 @@ from napari_ptychonn.io import (
     list_reconstructions,
     read_reconstruction,
     read_scan,
-    user_layouts,
 )
+from napari_ptychonn.io.layouts import user as user_layouts
 from napari_ptychonn.io.layouts.builtin import LAYOUTS
 from napari_ptychonn.io.layouts.layout import Layout, at
 from napari_ptychonn.io.mapping.inspect import survey

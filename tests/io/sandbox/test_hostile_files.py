@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import (
-    child,
     describe,
     list_reconstructions,
-    memory,
     read_reconstruction,
     read_result,
     read_scan,
 )
+from napari_ptychonn.io import memory_limits as memory
 from napari_ptychonn.io.containers.hdf5.policy import PathPolicy
+from napari_ptychonn.io.sandbox import process as child
 from napari_ptychonn.network.model import TrainedModel
 
 Write = Callable[..., Path]
