@@ -70,7 +70,7 @@ def test_a_network_without_a_beam_cannot_judge_itself():
         (lambda: NetworkOptions(refinements=-1), "refinements"),
         (lambda: NetworkOptions.preset("best"), "no preset 'best'"),
         (lambda: TrainingOptions(batch_size=0), "batch"),
-        (lambda: TrainingOptions(learning_rate=0.0), "learning rate"),
+        (lambda: TrainingOptions(learning_rate=0.0), "learning_rate"),
     ],
 )
 def test_options_that_make_no_sense_say_so(make, says):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.validation import check_options
+
+MOST_VALIDATION = 0.99
+"""Largest part of the chosen points that may validate: some must train."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,7 @@ class Split:
         anywhere, as the paper did; most then overlap a training point, so
         their loss is too good.
     fraction : float
-        Part of the chosen points, 0 ≤ fraction < 1; 0 validates on nothing.
+        Part of the chosen points, 0 to 0.99; 0 validates on nothing.
     gap : float
         Training points nearer than this to a validation block are left out,
         in median scan steps; ignored by 'random'.
@@ -33,9 +37,12 @@ class Split:
     """
 
     kind: Literal["blocks", "random"] = "blocks"
-    fraction: float = 0.1
-    gap: float = 2.0
-    seed: int = 0
+    fraction: Annotated[float, {"min": 0.0, "max": MOST_VALIDATION}] = 0.1
+    gap: Annotated[float, {"min": 0.0}] = 2.0
+    seed: Annotated[int, {"min": 0}] = 0
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.validation import check_options
 
 Preset = Literal["default", "paper", "paper-keras"]
 """'default' trains from a few hundred frames; the other two are as published in 2020."""
@@ -77,9 +78,8 @@ class NetworkOptions:
         {
             "label": "Width",
             "tooltip": "Channels of the first layer. More learn finer detail and train slower.",
-            "min": 4,
+            "min": 1,
             "max": 128,
-            "step": 4,
         },
     ] = 4
     normalisation: Annotated[
@@ -112,12 +112,13 @@ class NetworkOptions:
     ] = "standardised"
 
     def __post_init__(self) -> None:
-        if self.size % 8 or self.size < 16:
+        check_options(self)
+        if self.size % 8:
             raise InputError(
-                f"the patch size must be a multiple of 8 and at least 16, got {self.size}."
+                f"NetworkOptions.size must be a multiple of 8, got {self.size}.",
+                expected="a multiple of 8",
+                got=self.size,
             )
-        if self.refinements < 0:
-            raise InputError(f"refinements must be 0 or more, got {self.refinements}.")
 
     @property
     def knows_beam(self) -> bool:
@@ -279,13 +280,7 @@ class TrainingOptions:
     ] = 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.epochs < 0 or self.batch_size < 1:
-            raise InputError(
-                "training needs at least 1 step, 0 or more epochs and a batch of at least 1, got "
-                f"{self.steps}, {self.epochs} and {self.batch_size}."
-            )
-        if not 0 < self.learning_rate <= 1:
-            raise InputError(f"the learning rate must be in (0, 1], got {self.learning_rate:g}.")
+        check_options(self)
 
     @classmethod
     def preset(cls, name: Preset) -> "TrainingOptions":

@@ -7,7 +7,7 @@ This module imports no torch, so that a form is there at once.
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from napari_ptychonn.errors import InputError
+from napari_ptychonn.validation import check_options
 
 Algorithm = Literal["epie", "rpie", "lsqml"]
 
@@ -117,18 +117,7 @@ class EngineOptions:
     ] = 0
 
     def __post_init__(self) -> None:
-        if self.algorithm not in ALGORITHMS:
-            raise InputError(
-                f"there is no algorithm '{self.algorithm}'; choose one of {', '.join(ALGORITHMS)}."
-            )
-        if self.iterations < 1:
-            raise InputError(f"a reconstruction needs at least 1 iteration, got {self.iterations}.")
-        if min(self.modes, self.batch_size, self.fixed_probe, self.threads, self.seed) < 0:
-            raise InputError(
-                "modes, batch size, iterations with a fixed probe, threads and seed must be 0 or "
-                f"more, got {self.modes}, {self.batch_size}, {self.fixed_probe}, {self.threads} "
-                f"and {self.seed}."
-            )
+        check_options(self)
 
     @property
     def title(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import scipy.fft
@@ -16,6 +16,7 @@ from napari_ptychonn.data.scan import Optics, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.optics.probe import ZonePlate, shift_ramp
 from napari_ptychonn.simulation.sample import draw_pattern
+from napari_ptychonn.validation import check_options
 
 ScanPath = Literal["raster", "serpentine", "spiral"]
 """How the beam travels over the sample."""
@@ -30,6 +31,9 @@ DEGRADED = "simulated truth, degraded (not ePIE)"
 """What the reconstruction that comes with a simulated scan calls its algorithm."""
 
 _BATCH = 256
+SMALLEST = 1e-30
+"""Lengths and counts must be positive: at least this."""
+
 _MARGIN = 4
 _GLOBAL_PHASE = 0.3
 
@@ -89,25 +93,29 @@ class Simulation:
     """
 
     points: tuple[int, int] = (32, 32)
-    step: float = 30e-9
-    frame_size: int = 64
-    pixel_size: float = 10e-9
-    photons: float = 1e6
+    step: Annotated[float, {"min": SMALLEST}] = 30e-9
+    frame_size: Annotated[int, {"min": 8}] = 64
+    pixel_size: Annotated[float, {"min": SMALLEST}] = 10e-9
+    photons: Annotated[float, {"min": SMALLEST}] = 1e6
     pattern: str = "etched tungsten"
-    jitter: float = 0.0
+    jitter: Annotated[float, {"min": 0.0}] = 0.0
     path: ScanPath = "raster"
-    modes: int = 1
+    modes: Annotated[int, {"min": 1}] = 1
     defect: tuple[float, float, float, float] | None = None
     zone_plate: ZonePlate = field(default_factory=ZonePlate)
-    seed: int = 0
+    seed: Annotated[int, {"min": 0}] = 0
 
     def __post_init__(self) -> None:
-        if self.frame_size < 8 or self.frame_size % 2:
-            raise InputError(f"Frames must have an even size of 8 or more, got {self.frame_size}.")
-        if min(self.points) < 1 or self.modes < 1:
-            raise InputError("A simulated scan needs at least one point and one probe mode.")
-        if not (self.step > 0 and self.pixel_size > 0 and self.photons > 0 and self.jitter >= 0):
-            raise InputError("Step, pixel size and photons must be positive, jitter not negative.")
+        check_options(self)
+        if self.frame_size % 2:
+            raise InputError(
+                f"Simulation.frame_size must be even, got {self.frame_size}.", got=self.frame_size
+            )
+        if min(self.points) < 1:
+            raise InputError(
+                f"Simulation.points must be at least 1 along each axis, got {self.points}.",
+                got=self.points,
+            )
 
     @property
     def optics(self) -> Optics:

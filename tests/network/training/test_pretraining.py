@@ -89,5 +89,5 @@ def test_without_a_probe_there_is_no_practice(toy):
         Pretraining().on(replace(toy.scan, probe=None))
     with pytest.raises(InputError, match="64x64"):
         Pretraining().on(toy.scan, np.ones((1, 32, 32), np.complex64))
-    with pytest.raises(InputError, match="two points"):
+    with pytest.raises(InputError, match="points"):
         Pretraining(points=1)

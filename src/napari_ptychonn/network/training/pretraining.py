@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.validation import check_options
 
 _FEATURES = 10e-9
 """Patterns are drawn as if a pixel were so large, m: features of 5 to 50 pixels."""
@@ -84,11 +85,7 @@ class Pretraining:
     ] = 0
 
     def __post_init__(self) -> None:
-        if self.points < 2 or not 0 < self.amplitude <= 2 or not np.isfinite(self.phase):
-            raise InputError(
-                "practice needs two points or more, a phase, and an amplitude within 0 to 2, got "
-                f"{self.points}, {self.phase:g} and {self.amplitude:g}."
-            )
+        check_options(self)
 
     def on(
         self,
