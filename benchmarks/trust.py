@@ -24,7 +24,7 @@ from napari_ptychonn.data.patches import Patches, cut_patches
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
-from napari_ptychonn.tasks.jobs import finished
+from napari_ptychonn.tasks.predict import make_result
 
 POINTS = (48, 48)
 TRAINING_LINES = 28
@@ -59,7 +59,7 @@ def run(seed: int, steps: int) -> dict[str, Any]:
     held_out = model.held_out(simulated.scan)
     assert held_out is not None
     predictions = Patches.join(list(model.predict(simulated.scan, held_out)))
-    result = finished(simulated.scan, model, simulated.reconstruction, predictions).result
+    result = make_result(simulated.scan, model, simulated.reconstruction, predictions)
     assert result.trust is not None
     assert result.trust.residual is not None
     errors = true_errors(result, simulated)

@@ -29,12 +29,13 @@ def check_options(options: Any) -> None:
     InputError
         Naming the class, the field, what is allowed and the value.
     """
-    for name, (kind, limits) in _rules(type(options)).items():
+    cls: type = type(options)
+    for name, (kind, limits) in _rules(cls).items():
         value = getattr(options, name)
         allowed = _allowed(kind, limits)
         if not _fits(value, kind, limits):
             raise InputError(
-                f"{type(options).__name__}.{name} must be {allowed}, got {value!r}.",
+                f"{cls.__name__}.{name} must be {allowed}, got {value!r}.",
                 expected=allowed,
                 got=value,
             )

@@ -80,11 +80,11 @@ def test_a_reconstruction_tells_that_steps_are_too_far(qtbot, small):
 def test_a_running_job_keeps_its_mask(small, faulty):
     session = Session()
     session.load_scan(replace(small.scan, faulty=faulty, valid=faulty.valid))
-    session.begin("training")
+    session.start_task("training")
     before = session.scan
     session.mask_above(None)
     assert session.scan is before
-    session.end()
+    session.finish_task()
     session.mask_above(None)
     assert session.scan.valid is None
 
