@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from napari_ptychonn.compute.device import Device, choose_device
@@ -133,6 +134,7 @@ def joined() -> Iterator[ProcessGroup]:
     # (torch.optim imports it), so that destroy_process_group could not end gloo's threads. One of
     # these may free its last tensor while the interpreter is shutting down, and then aborts the
     # process (SIGABRT). Imported before there is a group, it keeps none.
+    import_module("torch.distributed.nn.functional")
     team = ProcessGroup(
         rank=place,
         size=int(os.environ["WORLD_SIZE"]),
