@@ -44,6 +44,7 @@ from napari_ptychonn.cli.options import (
 )
 from napari_ptychonn.cli.study import study
 from napari_ptychonn.cli.train import practise, train, train_task
+from napari_ptychonn.compute.openmp import wait_passively
 from napari_ptychonn.data.bad_pixels import CONTRAST
 from napari_ptychonn.errors import InputError, LostProcessError
 
@@ -411,6 +412,7 @@ def demo(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0, 1 for an error in one sentence, 2 for wrong usage."""
+    wait_passively()
     try:
         app(arguments, prog_name="napari-ptychonn", obj=arguments or sys.argv[1:])
     except LostProcessError as error:

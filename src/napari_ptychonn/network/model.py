@@ -23,9 +23,8 @@ from napari_ptychonn.compute.device import choose_device
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.network.inference import batch_autotune as pace
 from napari_ptychonn.network.inference.precision import Precision, native, quickest, try_out
-from napari_ptychonn.network.inference.predictor import Predictor
+from napari_ptychonn.network.inference.predictor import BATCH_ON_CPU, BATCH_ON_GPU, Predictor
 from napari_ptychonn.network.options import NetworkOptions
 from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN, architecture
@@ -140,8 +139,8 @@ class TrainedModel:
         device : str
             See `choose_device`.
         batch_size : int, optional
-            Frames at once, as many as are fastest by default; halved as often
-            as the device runs out of memory.
+            Frames at once; by default 32 on a CPU and 2,048 on a GPU.  Halved
+            as often as the device runs out of memory.
         should_stop : callable, optional
             Asked before each batch; True ends the iteration.
 
@@ -153,8 +152,7 @@ class TrainedModel:
         wanted = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
         predictor = self.predictor(choose_device(device).name, scan, wanted)
         if batch_size is None:
-            shape = self.preparation.input_shape
-            batch_size = pace.batch_size(predictor, shape, len(wanted))
+            batch_size = BATCH_ON_CPU if predictor.device == "cpu" else BATCH_ON_GPU
         yield from predictor.over(scan, self.preparation, wanted, batch_size, should_stop)
 
     def predictor(self, device: str, scan: Scan, indices: NDArray[np.int64]) -> Predictor:

@@ -19,10 +19,13 @@ from napari_ptychonn.compute.threads import single_threaded_pool
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.network.inference.fusion import Double, folded, put_together, side_by_side
-from napari_ptychonn.network.inference.precision import TYPES, Precision, multiplying
+from napari_ptychonn.network.inference.precision import TYPES, Precision, tf32_mode
 from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.network.refinement import Refinement
+
+BATCH_ON_CPU, BATCH_ON_GPU = 32, 2048
+"""Frames predicted at once: measured, see docs/decisions/batch-size.md."""
 
 AHEAD = 2
 """Batches that each thread may be ahead of whoever takes the predictions."""
@@ -96,7 +99,7 @@ class Predictor:
         residual : Tensor or None
             (m,); None without a beam.
         """
-        with torch.inference_mode(), multiplying(self.precision, self.device):
+        with torch.inference_mode(), tf32_mode(self.precision, self.device):
             if self.beam is None:
                 amplitude, phase = self._without_beam(frames)
                 return amplitude, phase, None
