@@ -43,7 +43,9 @@ def main() -> None:
     names += ["error in the defect", "elsewhere", "error of those told", "of the others"]
     print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
     for r in runs:
-        ranks = " | ".join(f"{r[name]:.2f}" for name in ("spread", "residual", "doubt"))
+        ranks = " | ".join(
+            f"{r[name]:.2f}" for name in ("overlap_std", "diffraction_residual", "score")
+        )
         share = f"{r['disagree']} of {r['frames']} | {r['disagree_in_defect']} of {r['defect']}"
         errors = " | ".join(f"{r[f'error_{name}']:.3f}" for name in PARTS)
         print(f"| {r['seed']} | {ranks} | {share} | {errors} |")
@@ -60,11 +62,11 @@ def run(seed: int, steps: int) -> dict[str, Any]:
     assert held_out is not None
     predictions = Patches.join(list(model.predict(simulated.scan, held_out)))
     result = finished(simulated.scan, model, simulated.reconstruction, predictions).result
-    assert result.trust is not None
-    assert result.trust.residual is not None
+    assert result.uncertainty is not None
+    assert result.uncertainty.diffraction_residual is not None
     errors = true_errors(result, simulated)
     within = in_defect(result)
-    disagreeing = np.isin(result.predictions.indices, result.trust.disagreeing)
+    disagreeing = np.isin(result.predictions.indices, result.uncertainty.disagreeing)
     return {
         "seed": seed,
         "frames": len(errors),
@@ -76,8 +78,8 @@ def run(seed: int, steps: int) -> dict[str, Any]:
             for name, part in zip(PARTS, (within, ~within, disagreeing, ~disagreeing), strict=True)
         },
         **{
-            name: float(spearmanr(getattr(result.trust, name), errors).statistic)
-            for name in ("spread", "residual", "doubt")
+            name: float(spearmanr(getattr(result.uncertainty, name), errors).statistic)
+            for name in ("overlap_std", "diffraction_residual", "score")
         },
     }
 

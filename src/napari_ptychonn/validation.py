@@ -29,7 +29,7 @@ def check_options(options: Any) -> None:
     InputError
         Naming the class, the field, what is allowed and the value.
     """
-    for name, (kind, limits) in _rules(type(options)).items():
+    for name, (kind, limits) in _rules(options.__class__).items():
         value = getattr(options, name)
         allowed = _allowed(kind, limits)
         if not _fits(value, kind, limits):
@@ -41,7 +41,7 @@ def check_options(options: Any) -> None:
 
 
 @cache
-def _rules(cls: type) -> dict[str, tuple[Any, dict[str, Any]]]:
+def _rules(cls: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
     hints = get_type_hints(cls, include_extras=True)
     rules = {}
     for field in fields(cls):

@@ -51,9 +51,9 @@ def test_saved_and_loaded_predicts_the_same_bits(model, toy, tmp_path):
 def test_masks_survive_saving(model, tmp_path):
     valid = np.ones((64, 64), bool)
     valid[3, 4] = False
-    masked = replace(model, preparation=replace(model.preparation, valid=valid))
+    masked = replace(model, preprocessing=replace(model.preprocessing, valid=valid))
     masked.save(tmp_path / "model")
-    np.testing.assert_array_equal(TrainedModel.load(tmp_path / "model").preparation.valid, valid)
+    np.testing.assert_array_equal(TrainedModel.load(tmp_path / "model").preprocessing.valid, valid)
 
 
 def test_batches_carry_the_indices_asked_for(model, toy):

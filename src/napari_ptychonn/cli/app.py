@@ -183,10 +183,10 @@ def reconstruct(
     if missing := why_not():
         raise InputError(missing)
     must_be_writable(output, scan, positions, None if _is_reconstruction(start) else start)
-    from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, reduced
+    from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
 
     whole = load_scan(scan, mask_contrast if mask else None, positions=positions)
-    measured = reduced(whole, crop, bin)
+    measured = crop_and_bin(whole, crop, bin)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
     before = None
     if start is not None:
@@ -279,8 +279,8 @@ def predict(
         notice("stopped before anything was predicted; nothing is written")
         raise typer.Exit(STOPPED)
     written = write_result(output, result)
-    if result.trust is not None:
-        notice(result.trust.sentence)
+    if result.uncertainty is not None:
+        notice(result.uncertainty.sentence)
     height, width = result.mosaic.phase.shape
     files = ", ".join(map(str, written))
     print(f"{files}: {len(result.predictions)} frames, mosaic {height} x {width} pixels")
@@ -332,7 +332,7 @@ def compare(
     predicted = read_result(result)
     reference = load_reconstruction(reconstruction)
     chosen = None if frames is None else _compared(predicted, frames)
-    report = Report.of(predicted, reference, chosen)
+    report = Report.from_result(predicted, reference, chosen)
     if left_out := report.comparison.left_out:
         notice(
             f"{left_out} of {report.comparison.frames + left_out} frames are left out: "

@@ -121,13 +121,13 @@ def train(
     if epochs is not None and steps is not None:
         raise typer.BadParameter("give --epochs or --steps, not both.")
     must_be_writable(output, scan, reconstruction, positions)
-    from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, reduced
+    from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
     from napari_ptychonn.data.region import TrainingRegion
 
     say = _voice(processes)
     contrast = mask_contrast if mask else None
     whole = load_scan(scan, contrast, None if say is notice else say, positions=positions)
-    measured = reduced(whole, crop, bin)
+    measured = crop_and_bin(whole, crop, bin)
     made = load_reconstruction(reconstruction or scan, say, scan=scan, positions=positions)
     labels = crop_and_bin_reconstruction(made, whole, crop, bin)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
@@ -392,7 +392,7 @@ def _practice_scan(
 
     about = describe(beam)
     if about.kind in ("reconstruction", "result"):
-        return practice.under(read_reconstruction(beam), counts)
+        return practice.simulate_for_reconstruction(read_reconstruction(beam), counts)
     scan = read()
     found: Reconstruction | None = None
     if reconstruction is not None or list_reconstructions(beam):
@@ -400,9 +400,9 @@ def _practice_scan(
     # A probe that merely came with the scan may be what a reconstruction began with.
     if found is None or found.probe is None:
         say(f"beam: the probe that came with {scan.name}; a reconstructed one would be better")
-        return practice.on(scan, scan.probe, counts)
+        return practice.simulate_for_scan(scan, scan.probe, counts)
     say(f"beam: the probe of {found.name}")
-    return practice.on(scan, found.probe, counts)
+    return practice.simulate_for_scan(scan, found.probe, counts)
 
 
 def _model(path: Path) -> TrainedModel:

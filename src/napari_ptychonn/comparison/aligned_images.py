@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from napari_ptychonn.comparison.profile import Line, LineProfile
 from napari_ptychonn.comparison.registration import Alignment, align, phase_offset, wrap
 from napari_ptychonn.comparison.ring_correlation import RingCorrelation, correlate_rings
-from napari_ptychonn.data.patch_store import PatchSet, in_batches
+from napari_ptychonn.data.patch_store import PatchSet, iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Unit
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage, window_weight
 
@@ -35,7 +36,7 @@ class AlignedImages:
     ----------
     predicted : ndarray of complex64
         (ny, nx) the mosaic after shift, scale, phase offset and ramp.
-    wanted : ndarray of complex64
+    reference : ndarray of complex64
         (ny, nx) the object, untouched.
     mask : ndarray of bool
         (ny, nx) what is compared: where the beam went and the object is.
@@ -48,15 +49,18 @@ class AlignedImages:
     """
 
     predicted: NDArray[np.complex64]
-    wanted: NDArray[np.complex64]
+    reference: NDArray[np.complex64]
     mask: NDArray[np.bool_]
     alignment: Alignment
     pixel_size: tuple[float, float]
     origin: tuple[float, float]
     unit: Unit
 
+    wanted = RenamedAttribute("reference")
+    of = RenamedAttribute("from_patches")
+
     @classmethod
-    def of(
+    def from_patches(
         cls,
         patches: PatchSet,
         positions: NDArray[np.float64],
@@ -82,7 +86,7 @@ class AlignedImages:
         mosaic = Mosaic.covering(
             positions, patches.shape, reconstruction.pixel_size, weight, reconstruction.origin
         )
-        for rows, batch in in_batches(patches):
+        for rows, batch in iterate_batches(patches):
             mosaic.add(batch, positions[rows])
         image = mosaic.image()
         wanted, inside = _under(reconstruction, image.amplitude.shape, image.origin)
@@ -91,7 +95,7 @@ class AlignedImages:
         predicted, alignment = align(values, wanted, mask)
         return cls(
             predicted=predicted.astype(np.complex64),
-            wanted=wanted,
+            reference=wanted,
             mask=mask,
             alignment=alignment,
             pixel_size=image.pixel_size,
@@ -106,8 +110,10 @@ class AlignedImages:
         the mosaic's follows the object's, so that they do not tear apart at ±π.
         """
         if channel == "amplitude":
-            return np.abs(self.predicted).astype(np.float64), np.abs(self.wanted).astype(np.float64)
-        return _phases(self.predicted, self.wanted, self._zero)
+            return np.abs(self.predicted).astype(np.float64), np.abs(self.reference).astype(
+                np.float64
+            )
+        return _phases(self.predicted, self.reference, self._zero)
 
     def difference(self, channel: Channel) -> NDArray[np.float32]:
         """Mosaic minus object, (ny, nx) and NaN outside `mask`; phases in [−π, π), rad."""
@@ -155,7 +161,7 @@ class AlignedImages:
             line=line,
             distance=np.linspace(0.0, length, count),
             predicted=predicted.astype(np.float64),
-            wanted=wanted.astype(np.float64),
+            reference=wanted.astype(np.float64),
             unit=self.unit,
         )
 
@@ -171,7 +177,7 @@ class AlignedImages:
 
     @property
     def _images(self) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
-        return self.predicted, self.wanted
+        return self.predicted, self.reference
 
     @cached_property
     def _differences(self) -> dict[Channel, NDArray[np.float32]]:
@@ -184,7 +190,7 @@ class AlignedImages:
     @cached_property
     def _zero(self) -> float:
         """The phase that is shown as 0, rad."""
-        return phase_offset(np.angle(self.wanted[self.mask]).astype(np.float64))
+        return phase_offset(np.angle(self.reference[self.mask]).astype(np.float64))
 
     def _position(self, row: float, column: float) -> tuple[float, float]:
         (y, x), (height, width) = self.origin, self.pixel_size

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from napari_ptychonn.comparison.aligned_images import AlignedImages, patch_weight
 from napari_ptychonn.comparison.registration import Alignment, phase_offset, wrap
 from napari_ptychonn.comparison.ring_correlation import Resolution
-from napari_ptychonn.data.patch_store import PatchSet, chosen, in_batches
+from napari_ptychonn.data.patch_store import PatchSet, iterate_batches, select_patches
 from napari_ptychonn.data.patches import Patches, cut_patches, on_object
 from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 
 FloatArray = NDArray[np.floating[Any]]
@@ -96,23 +97,26 @@ class Comparison:
     frames : int
         Compared.
     left_out : int
-        Asked for, but with a patch that is not on the object.
+        Frames skipped because their patch extends beyond the object.
     single_shot : PatchErrors
         Every pixel of the patch counts the same.
-    lit : PatchErrors
-        Pixels count as the beam lit them (the probe's blurred intensity).
+    illuminated : PatchErrors
+        Pixels are weighted by the probe's blurred intensity.
     mosaic : ImageErrors
         Overlap average of the compared frames alone.
-    pair : AlignedPair
+    aligned : AlignedImages
         The images behind `mosaic`; no part of `as_dict`.
     """
 
     frames: int
     left_out: int
     single_shot: PatchErrors
-    lit: PatchErrors
+    illuminated: PatchErrors
     mosaic: ImageErrors
-    pair: AlignedImages = field(repr=False, compare=False)
+    aligned: AlignedImages = field(repr=False, compare=False)
+
+    lit = RenamedAttribute("illuminated")
+    pair = RenamedAttribute("aligned")
 
     def as_dict(self) -> dict[str, Any]:
         """Nested plain values; what is not a finite number is None."""
@@ -121,7 +125,7 @@ class Comparison:
                 "frames": self.frames,
                 "left_out": self.left_out,
                 "single_shot": asdict(self.single_shot),
-                "lit": asdict(self.lit),
+                "lit": asdict(self.illuminated),
                 "mosaic": asdict(self.mosaic),
             }
         )
@@ -174,18 +178,20 @@ def compare(
             f"none of the {len(predictions)} predicted patches lies on the object of "
             f"{reconstruction.name}."
         )
-    predicted, where = chosen(predictions, np.flatnonzero(there)), positions[there]
+    predicted, where = select_patches(predictions, np.flatnonzero(there)), positions[there]
     shape = predictions.shape
     weight = patch_weight(reconstruction.probe if probe is None else probe, shape)
-    pair = AlignedImages.of(predicted, where, reconstruction, weight)
-    single_shot, lit = patch_errors(predicted, where, reconstruction, (np.ones(shape), weight))
+    pair = AlignedImages.from_patches(predicted, where, reconstruction, weight)
+    single_shot, illuminated = patch_errors(
+        predicted, where, reconstruction, (np.ones(shape), weight)
+    )
     return Comparison(
         frames=len(predicted),
         left_out=int((~there).sum()),
         single_shot=single_shot,
-        lit=lit,
+        illuminated=illuminated,
         mosaic=mosaic_errors(pair),
-        pair=pair,
+        aligned=pair,
     )
 
 
@@ -204,10 +210,10 @@ def patch_errors(
 
     few = np.unique(np.linspace(0, len(predicted) - 1, SAMPLE).astype(np.int64))
     some, wanted = predicted[few], labels(few)
-    constants = [_Constants.of(some, wanted, weight) for weight in weights]
+    constants = [_Constants.from_patches(some, wanted, weight) for weight in weights]
     parts: list[list[PatchErrors]] = [[] for _ in weights]
     counts = []
-    for rows, batch in in_batches(predicted):
+    for rows, batch in iterate_batches(predicted):
         cut = labels(rows)
         counts.append(len(batch))
         for found, weight, constant in zip(parts, weights, constants, strict=True):
@@ -232,7 +238,7 @@ class _Constants:
     offset: float
 
     @classmethod
-    def of(cls, predicted: Patches, labels: Patches, weight: FloatArray) -> _Constants:
+    def from_patches(cls, predicted: Patches, labels: Patches, weight: FloatArray) -> _Constants:
         everywhere = np.broadcast_to(weight, labels.phase.shape)
         phase = labels.phase.astype(np.float64)
         return cls(

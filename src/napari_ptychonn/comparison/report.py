@@ -13,9 +13,10 @@ from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedImages
 from napari_ptychonn.comparison.metrics import Comparison, compare
 from napari_ptychonn.comparison.profile import Line
 from napari_ptychonn.comparison.speed_up import SpeedUp
-from napari_ptychonn.data.patch_store import chosen
+from napari_ptychonn.data.patch_store import select_patches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
+from napari_ptychonn.deprecation import RenamedAttribute
 
 Selection = Literal["held out", "frames", "all"]
 
@@ -46,7 +47,7 @@ def compare_result(
         indices, _ = _selected(result, None)
     placed, positions = result.place(reconstruction)
     rows = np.flatnonzero(np.isin(predicted, indices))
-    return compare(chosen(result.predictions, rows), positions[rows], placed)
+    return compare(select_patches(result.predictions, rows), positions[rows], placed)
 
 
 def align_result(result: Result, reconstruction: Reconstruction) -> AlignedImages:
@@ -58,7 +59,7 @@ def align_result(result: Result, reconstruction: Reconstruction) -> AlignedImage
         When the reconstruction lists none of the predicted frames.
     """
     placed, positions = result.place(reconstruction)
-    return AlignedImages.of(result.predictions, positions, placed)
+    return AlignedImages.from_patches(result.predictions, positions, placed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +72,7 @@ class Report:
         Of the frames that were selected.
     selection : {'held out', 'frames', 'all'}
         Which these are: held out from training, asked for, or all.
-    whole : AlignedPair
+    full_mosaic : AlignedImages
         The mosaic of all predicted frames: for maps and profiles.
     speed : SpeedUp or None
         Where both times are known.
@@ -83,13 +84,16 @@ class Report:
 
     comparison: Comparison
     selection: Selection
-    whole: AlignedImages
+    full_mosaic: AlignedImages
     speed: SpeedUp | None
     reference: str
     name: str
 
+    whole = RenamedAttribute("full_mosaic")
+    of = RenamedAttribute("from_result")
+
     @classmethod
-    def of(
+    def from_result(
         cls,
         result: Result,
         reconstruction: Reconstruction,
@@ -114,7 +118,7 @@ class Report:
         return cls(
             comparison=comparison,
             selection=selection,
-            whole=comparison.pair if alone else align_result(result, reconstruction),
+            full_mosaic=comparison.aligned if alone else align_result(result, reconstruction),
             speed=_speed(result, reconstruction),
             reference=reconstruction.title,
             name=result.name,
@@ -123,7 +127,7 @@ class Report:
     @property
     def line(self) -> Line:
         """The line that is offered: through the middle of what is compared."""
-        return self.comparison.pair.middle_line
+        return self.comparison.aligned.middle_line
 
     def numbers(self) -> dict[str, Any]:
         """Everything but images and curves, as plain values."""
@@ -133,7 +137,7 @@ class Report:
             told = asdict(speed) | {"scaled_seconds": speed.scaled_seconds, "factor": speed.factor}
         return {
             "selection": self.selection,
-            "unit": self.whole.unit,
+            "unit": self.full_mosaic.unit,
             **self.comparison.as_dict(),
             "speed_up": told,
         }
@@ -146,9 +150,9 @@ class Report:
         line : tuple, optional
             ((y, x), (y, x)) in the scan's unit; `Report.line` by default.
         """
-        pair = self.comparison.pair
+        pair = self.comparison.aligned
         rings = {channel: pair.rings(channel) for channel in CHANNELS}
-        profiles = {c: self.whole.profile(line or self.line, c) for c in CHANNELS}
+        profiles = {c: self.full_mosaic.profile(line or self.line, c) for c in CHANNELS}
         some = profiles["phase"]
         return {
             "ring_correlation": {
@@ -162,7 +166,7 @@ class Report:
                 **{
                     channel: {
                         "predicted": _list(profile.predicted),
-                        "reconstructed": _list(profile.wanted),
+                        "reconstructed": _list(profile.reference),
                     }
                     for channel, profile in profiles.items()
                 },

@@ -74,7 +74,7 @@ class BadPixels:
         frames: NDArray[Any],
         usable: NDArray[np.bool_] | None = None,
         *,
-        of: int | None = None,
+        total: int | None = None,
         ceiling: float | None = None,
     ) -> BadPixels:
         """Look for faulty pixels in some frames of a scan.
@@ -86,7 +86,7 @@ class BadPixels:
             spread over the scan.
         usable : ndarray of bool, optional
             (ky, kx), False for pixels that are known to be bad.
-        of : int, optional
+        total : int, optional
             Frames of the scan; m by default.
         ceiling : float, optional
             Largest count that the detector can give, where the file says so.
@@ -112,7 +112,7 @@ class BadPixels:
             saturated=_at_ceiling(counts, good, ceiling),
             usable=good,
             looked_at=m,
-            frames=m if of is None else of,
+            frames=m if total is None else total,
         )
 
     def masked_above(self, contrast: float | None) -> BadPixels:

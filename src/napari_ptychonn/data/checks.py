@@ -21,7 +21,7 @@ _FAR = 2.0
 _OFF_CENTRE = 1 / 8
 
 
-def findings(scan: Scan, sample: FrameSample) -> tuple[str, ...]:
+def run_checks(scan: Scan, sample: FrameSample) -> tuple[str, ...]:
     """Look at a scan and some of its frames for what cannot be right.
 
     Parameters
@@ -40,7 +40,7 @@ def findings(scan: Scan, sample: FrameSample) -> tuple[str, ...]:
         return (*_values(sample), *_beam(scan, sample), *_geometry(scan))
 
 
-def gap_between_beams(
+def check_overlap(
     scan: Scan, probe: NDArray[np.complex64] | None, pixel_size: tuple[float, float] | None
 ) -> str | None:
     """Say that scan points are much further apart than the beam is wide; None where they are not.
@@ -136,7 +136,7 @@ def _geometry(scan: Scan) -> Iterator[str]:
         yield "All positions lie within one object pixel: is their unit right?"
     elif scan.unit == "m" and scan.step and not _within(scan.step, _STEPS):
         yield f"Neighbouring points are {scan.step:.3g} m apart: is the unit of positions right?"
-    elif (told := gap_between_beams(scan, scan.probe, pixel)) is not None:
+    elif (told := check_overlap(scan, scan.probe, pixel)) is not None:
         yield told
 
 

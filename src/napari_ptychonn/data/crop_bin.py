@@ -74,7 +74,7 @@ class CroppedBinnedFrames:
             close()
 
 
-def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
+def crop_and_bin(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     """Take less of each frame: the middle of it, with neighbouring pixels summed.
 
     Parameters
@@ -115,7 +115,7 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     window = _window((ky, kx), size)
     top, left = window[0].start, window[1].start
     share = (height / ky, width / kx)
-    faulty = None if scan.faulty is None else _cropped_faults(scan.faulty, window)
+    faulty = None if scan.bad_pixels is None else _cropped_faults(scan.bad_pixels, window)
     valid = None if scan.valid is None else scan.valid[window]
     if valid is not None and bin > 1:
         valid = _summed(valid, bin, np.dtype(np.int64)) == bin**2
@@ -129,7 +129,7 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
         positions=scan.positions * np.asarray(share) if scan.unit == "pixel" else scan.positions,
         pixel_size=_pixel_of(scan, (height, width), share),
         valid=None if valid is None or valid.all() else valid,
-        faulty=faulty,
+        bad_pixels=faulty,
         probe=None if scan.probe is None else _reduced_probe(scan.probe, window, bin),
         optics=replace(
             scan.optics,
@@ -146,7 +146,7 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
 def crop_and_bin_reconstruction(
     made: Reconstruction, whole: Scan, crop: int | None = None, bin: int = 1
 ) -> Reconstruction:
-    """Bring a reconstruction from whole frames to what `reduced` leaves of them.
+    """Bring a reconstruction from whole frames to what `crop_and_bin` leaves of them.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def crop_and_bin_reconstruction(
     whole : Scan
         Before it was reduced.
     crop, bin : int
-        As given to `reduced`.
+        As given to `crop_and_bin`.
 
     Returns
     -------

@@ -26,22 +26,22 @@ class FrameSample:
         (m, ky, kx) counts.
     indices : ndarray of int64
         (m,) which they are.
-    of : int
-        How many frames the scan has.
+    total : int
+        Frames of the scan.
     """
 
     frames: NDArray[Any]
     indices: NDArray[np.int64]
-    of: int
+    total: int
 
     @classmethod
-    def of_stack(cls, stack: FrameStack) -> FrameSample:
+    def from_stack(cls, stack: FrameStack) -> FrameSample:
         """Read at most 32 frames or 64 MiB, whichever is less, and at least one frame."""
         n, ky, kx = stack.shape
         affordable = max(1, _MOST_BYTES // max(1, ky * kx * stack.dtype.itemsize))
         m = min(n, _MOST_FRAMES, affordable)
         indices = np.unique(np.linspace(0, n - 1, m).astype(np.int64))
-        return cls(frames=np.asarray(stack[indices]), indices=indices, of=n)
+        return cls(frames=np.asarray(stack[indices]), indices=indices, total=n)
 
     def mean(self) -> NDArray[np.float64]:
         """Average frame; values that are not finite count as 0."""

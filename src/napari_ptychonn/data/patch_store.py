@@ -134,7 +134,7 @@ class StoredImages:
                 left = left[count:]
 
 
-def room(shape: tuple[int, ...]) -> NDArray[np.float32]:
+def allocate(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Make an array to be filled, in memory or, where it is large, mapped from a temporary file.
 
     What is mapped looks like memory, and the system puts it away when it needs
@@ -203,14 +203,14 @@ PatchSet = Patches | LazyPatches
 """Patches, few or many."""
 
 
-def in_batches(patches: PatchSet) -> Iterator[tuple[slice, Patches]]:
+def iterate_batches(patches: PatchSet) -> Iterator[tuple[slice, Patches]]:
     """Go through patches, as many at once as do no harm: their rows, and they themselves."""
     for start in range(0, len(patches), TOGETHER):
         rows = slice(start, min(start + TOGETHER, len(patches)))
         yield rows, patches[rows]
 
 
-def chosen(patches: PatchSet, rows: NDArray[np.int64]) -> PatchSet:
+def select_patches(patches: PatchSet, rows: NDArray[np.int64]) -> PatchSet:
     """Some of the patches, by row; nothing is read or copied."""
     if np.array_equal(rows, np.arange(len(patches))):
         return patches

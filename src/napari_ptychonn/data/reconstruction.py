@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.scan import Scan, Unit
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 
 
@@ -58,6 +59,8 @@ class Reconstruction:
     name: str = "ePIE"
     source: Path | None = None
     seconds: float | None = None
+
+    under = RenamedAttribute("align_to")
 
     def __post_init__(self) -> None:
         if self.object.ndim != 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.data.patch_store import PatchSet
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Optics, Scan, Unit
+from napari_ptychonn.deprecation import RenamedAttribute, warn_renamed
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ class Result:
         Unit of positions, pixel size and origin.
     probe : ndarray of complex64 or None
         (modes, py, px), the probe of the training reconstruction.
-    trust : Trust or None
-        How far to trust each prediction.
+    uncertainty : Uncertainty or None
+        Of each prediction.
     held_out : ndarray of int64 or None
         Scan points that had no part in training (neither training, validation
         nor the gap between them); None when predicted with a model of another scan.
@@ -54,12 +56,14 @@ class Result:
     mosaic: MosaicImage
     unit: Unit = "pixel"
     probe: NDArray[np.complex64] | None = None
-    trust: Uncertainty | None = None
+    uncertainty: Uncertainty | None = None
     held_out: NDArray[np.int64] | None = None
     optics: Optics = field(default_factory=Optics)
     name: str = "scan"
     provenance: dict[str, Any] = field(default_factory=dict)
     seconds: float | None = None
+
+    trust = RenamedAttribute("uncertainty")
 
     def starting_point(self) -> Reconstruction:
         """The mosaic as the object that an iterative reconstruction starts from.
@@ -108,6 +112,16 @@ class Result:
         listed = _renumbered(reconstruction, self.predictions.indices)
         return listed.align_to(self._as_scan())
 
+    def compare(self, *arguments: Any) -> Any:
+        """Deprecated: see `comparison.report.compare_result`."""
+        warn_renamed("Result.compare", "napari_ptychonn.comparison.report.compare_result")
+        return _report().compare_result(self, *arguments)
+
+    def pair(self, reconstruction: Reconstruction) -> Any:
+        """Deprecated: see `comparison.report.align_result`."""
+        warn_renamed("Result.pair", "napari_ptychonn.comparison.report.align_result")
+        return _report().align_result(self, reconstruction)
+
     def _as_scan(self) -> Scan:
         """What placing needs of a scan: the positions of the predicted frames."""
         return Scan(
@@ -117,6 +131,11 @@ class Result:
             pixel_size=self.mosaic.pixel_size,
             name=f"the result of {self.name}",
         )
+
+
+def _report() -> Any:
+    # By name, for the layers forbid the import; it goes with the deprecated methods.
+    return import_module("napari_ptychonn.comparison.report")
 
 
 def _renumbered(reconstruction: Reconstruction, predicted: NDArray[np.int64]) -> Reconstruction:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 
 Unit = Literal["m", "pixel"]
@@ -151,11 +152,11 @@ class Scan:
     notes : tuple of str
         What a user should know about how the file was understood, one
         sentence each: counts of frames without position, masks, guesses.
-    faulty : FaultyPixels or None
-        What was found of hot, dead and saturated pixels; those it says are bad
-        are False in `valid`.
-    findings : tuple of str
-        What is doubtful about the scan, one sentence each (see `core.sanity`).
+    bad_pixels : BadPixels or None
+        Hot, dead and saturated pixels that were found; those that are masked are False
+        in `valid`.
+    check_warnings : tuple of str
+        What `run_checks` warns of, one sentence each.
     """
 
     frames: FrameStack
@@ -169,8 +170,11 @@ class Scan:
     name: str = "scan"
     source: Path | None = None
     notes: tuple[str, ...] = ()
-    faulty: BadPixels | None = None
-    findings: tuple[str, ...] = ()
+    bad_pixels: BadPixels | None = None
+    check_warnings: tuple[str, ...] = ()
+
+    faulty = RenamedAttribute("bad_pixels")
+    findings = RenamedAttribute("check_warnings")
 
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float64)
@@ -256,9 +260,9 @@ class Scan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Findings, and what was found of faulty pixels."""
-        told = "" if self.faulty is None else self.faulty.sentence
-        return (*self.findings, told) if told else self.findings
+        """What `run_checks` warns of, and the bad pixels found."""
+        found = "" if self.bad_pixels is None else self.bad_pixels.sentence
+        return (*self.check_warnings, found) if found else self.check_warnings
 
     def masked_above(self, contrast: float | None) -> Scan:
         """Mask more or fewer of the faulty pixels: the same scan with another `valid`.
@@ -268,10 +272,10 @@ class Scan:
         contrast : float or None
             See `BadPixels`; None leaves them in.
         """
-        if self.faulty is None:
+        if self.bad_pixels is None:
             return self
-        faulty = self.faulty.masked_above(contrast)
-        return replace(self, faulty=faulty, valid=faulty.valid)
+        bad_pixels = self.bad_pixels.masked_above(contrast)
+        return replace(self, bad_pixels=bad_pixels, valid=bad_pixels.valid)
 
     def in_metres(self, pixel_size: tuple[float, float]) -> Scan:
         """Calibrate: the same scan in metres, given the object pixel (y, x) in metres."""

@@ -22,6 +22,7 @@ from torch import Tensor
 from napari_ptychonn.compute.device import choose_device
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan, Unit
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.inference.precision import Precision, native, quickest, try_out
 from napari_ptychonn.network.inference.predictor import BATCH_ON_CPU, BATCH_ON_GPU, Predictor
@@ -47,13 +48,13 @@ _DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeErr
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedModel:
-    """Weights, the preparation they expect, and where they come from.
+    """Weights, the preprocessing they expect, and where they come from.
 
     Attributes
     ----------
     options : NetworkOptions
         Shape of the network.
-    preparation : Preparation
+    preprocessing : Preprocessing
         From counts to network input.
     state : Mapping of str to Tensor
         Weights, float32 on the CPU.
@@ -79,7 +80,7 @@ class TrainedModel:
     """
 
     options: NetworkOptions
-    preparation: Preprocessing
+    preprocessing: Preprocessing
     state: Mapping[str, Tensor] = field(repr=False)
     pixel_size: tuple[float, float]
     unit: Unit
@@ -89,6 +90,8 @@ class TrainedModel:
     optimiser: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     history: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     provenance: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    preparation = RenamedAttribute("preprocessing")
 
     @property
     def patch_shape(self) -> tuple[int, int]:
@@ -153,7 +156,7 @@ class TrainedModel:
         predictor = self.predictor(choose_device(device).name, scan, wanted)
         if batch_size is None:
             batch_size = BATCH_ON_CPU if predictor.device == "cpu" else BATCH_ON_GPU
-        yield from predictor.over(scan, self.preparation, wanted, batch_size, should_stop)
+        yield from predictor.predict_scan(scan, self.preprocessing, wanted, batch_size, should_stop)
 
     def predictor(self, device: str, scan: Scan, indices: NDArray[np.int64]) -> Predictor:
         """Make the network ready to predict on a device; kept for the next call.
@@ -180,7 +183,7 @@ class TrainedModel:
         if many:
             sample = SAMPLE if device == "cpu" else SAMPLE_ON_GPU
             chosen = indices[np.linspace(0, len(indices) - 1, sample).astype(int)]
-            frames = self.preparation.read(scan, chosen).to(device)
+            frames = self.preprocessing.read(scan, chosen).to(device)
             trials = try_out(
                 lambda p: Predictor(self._network_for(scan), device, p), device, frames
             )
@@ -198,7 +201,7 @@ class TrainedModel:
     def _network_for(self, scan: Scan) -> PtychoNN:
         """Build the network for frames in which other pixels may be bad than in training."""
         network = self.network()
-        fits = scan.frame_shape == self.preparation.frame_shape
+        fits = scan.frame_shape == self.preprocessing.frame_shape
         if fits and scan.valid is not None and network.far_field is not None:
             network.far_field.leave_out(~scan.valid)
         return network
@@ -268,20 +271,20 @@ class TrainedModel:
         }
         arrays: dict[str, NDArray[Any] | None] = {
             "weight": self.weight,
-            "valid": self.preparation.valid,
+            "valid": self.preprocessing.valid,
             "probe": None if self.probe is None else np.stack([self.probe.real, self.probe.imag]),
         }
         tensors |= {k: torch.from_numpy(v.copy()) for k, v in arrays.items() if v is not None}
         return tensors
 
     def _header(self) -> str:
-        preparation = asdict(self.preparation)
-        del preparation["valid"]
+        preprocessing = asdict(self.preprocessing)
+        del preprocessing["valid"]
         return json.dumps(
             {
                 "architecture": architecture(self.options),
                 "network": asdict(self.options),
-                "preparation": preparation,
+                "preparation": preprocessing,
                 "pixel_size": self.pixel_size,
                 "unit": self.unit,
                 "residual_limit": self.residual_limit,
@@ -302,7 +305,7 @@ class TrainedModel:
             raise ValueError("another network")
         model = cls(
             options=options,
-            preparation=Preprocessing(**prepared, valid=None if valid is None else valid.numpy()),
+            preprocessing=Preprocessing(**prepared, valid=None if valid is None else valid.numpy()),
             state=_part(tensors, "network."),
             optimiser=_part(tensors, "optimiser."),
             pixel_size=(float(y), float(x)),
@@ -345,16 +348,16 @@ def _other_network(header: Any) -> str:
     if not isinstance(network, dict):
         return ""
     number = header.get("architecture")
-    knows_beam = network.get("scaling") == "amplitude"
+    uses_probe = network.get("scaling") == "amplitude"
     if number is None:
         # All that were published are as they were, and the others not.
         return (
             "the model was saved before networks were numbered, and its network is not that of "
             "this version; train it again, or open it with the version that made it."
-            if knows_beam
+            if uses_probe
             else ""
         )
-    known = architecture(NetworkOptions() if knows_beam else NetworkOptions.preset("paper"))
+    known = architecture(NetworkOptions() if uses_probe else NetworkOptions.preset("paper"))
     if not isinstance(number, int) or number == known:
         return ""
     return (

@@ -7,6 +7,7 @@ This module imports no torch, so that a form is there at once.
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.validation import check_options
 
@@ -121,18 +122,21 @@ class NetworkOptions:
             )
 
     @property
-    def knows_beam(self) -> bool:
+    def uses_probe(self) -> bool:
         """Whether the network sees frames through the probe."""
         return self.scaling == "amplitude"
 
-    def without_beam(self) -> "NetworkOptions":
+    def without_probe(self) -> "NetworkOptions":
         """Return the options that come nearest for a scan without a probe.
 
         Twice as wide, for nothing refines what it predicts.
         """
-        if not self.knows_beam:
+        if not self.uses_probe:
             return self
         return replace(self, scaling="sqrt", refinements=0, width=2 * self.width, last_width=1)
+
+    knows_beam = RenamedAttribute("uses_probe")
+    without_beam = RenamedAttribute("without_probe")
 
     @classmethod
     def preset(cls, name: Preset) -> "NetworkOptions":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.compute.device import sent
+from napari_ptychonn.compute.device import move_async
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 
@@ -202,7 +202,7 @@ class Preprocessing:
         values = (counts if self.scaling == "raw" else counts.sqrt())[:, None]
         valid = self.valid if valid is None else valid
         if valid is not None:
-            good = sent(torch.from_numpy(valid), values.device).to(values.dtype)[None, None]
+            good = move_async(torch.from_numpy(valid), values.device).to(values.dtype)[None, None]
             share = functional.avg_pool2d(good, self.bin)
             values = functional.avg_pool2d(values * good, self.bin) / share.clamp_min(1e-6)
         elif self.bin > 1:

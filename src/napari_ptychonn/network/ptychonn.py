@@ -49,7 +49,7 @@ class PtychoNN(nn.Module):
         self.far_field = self.refinement = None
         first: list[nn.Module] = [*_convolutions(1, w, batch_norm), nn.MaxPool2d(2)]
         inner = w
-        if options.knows_beam:
+        if options.uses_probe:
             self.far_field = far_field or FarField.blank((1, options.size, options.size))
             self.refinement = Refinement(w) if options.refinements else None
             first, inner = [nn.PixelUnshuffle(2)], 8
@@ -65,7 +65,7 @@ class PtychoNN(nn.Module):
         self.register_buffer("label_mean", torch.zeros(2))
         self.register_buffer("label_spread", torch.ones(2))
 
-    def on(self, device: str) -> PtychoNN:
+    def to_device(self, device: str) -> PtychoNN:
         """Move to a device, in the memory order that convolutions are fastest in."""
         return self.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -126,7 +126,7 @@ def architecture(options: NetworkOptions) -> int:
     To be raised when layers change, so that files of another version are told
     from damaged ones.  Networks as published stay as they are.
     """
-    return 3 if options.knows_beam else 1
+    return 3 if options.uses_probe else 1
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -152,6 +152,6 @@ def _decoder(options: NetworkOptions) -> nn.Sequential:
         enlarge,
         *_convolutions(2 * w, last, batch_norm),
     ]
-    if options.knows_beam:
+    if options.uses_probe:
         return nn.Sequential(*layers, nn.Conv2d(last, 4, 3, padding=1), nn.PixelShuffle(2))
     return nn.Sequential(*layers, enlarge, nn.Conv2d(last, 1, 3, padding=1))

@@ -53,7 +53,7 @@ def write_report(path: str | Path, report: Report, line: Line | None = None) -> 
     """
     path = Path(path)
     kind = check_kind(path)
-    if line is not None and report.whole.profile(line, "phase").is_empty:
+    if line is not None and report.full_mosaic.profile(line, "phase").is_empty:
         raise InputError("the line of the profile does not touch what was compared.")
     with replacing(path) as temporary:
         if kind == ".json":

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.optics.interpolation import TAPS, cubic_weights
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class MosaicImage:
         Weighted overlap average; phase in rad.
     weight : ndarray of float32
         Sum of the patch weights that fell on each pixel.
-    spread : ndarray of float32
+    overlap_std : ndarray of float32
         Circular standard deviation of the overlapping predictions' phase, rad.
     pixel_size, origin : tuple of float
         (y, x) in the scan's unit; `origin` is the position of the centre of pixel (0, 0).
@@ -48,9 +49,11 @@ class MosaicImage:
     amplitude: NDArray[np.float32]
     phase: NDArray[np.float32]
     weight: NDArray[np.float32]
-    spread: NDArray[np.float32]
+    overlap_std: NDArray[np.float32]
     pixel_size: tuple[float, float]
     origin: tuple[float, float]
+
+    spread = RenamedAttribute("overlap_std")
 
 
 class Mosaic:
@@ -87,7 +90,7 @@ class Mosaic:
         self._patch_weight = np.asarray(weight, np.float32)
         self._sums = np.zeros((4, *shape))  # weight, and weighted amplitude, cosine, sine
         self._added: set[int] = set()
-        self._spare: list[_Bench] = []
+        self._spare: list[_ScratchBuffers] = []
         self._device: _DeviceSums | None = None
         self._together = max(1, min(BATCH, PIXELS // self._patch_weight.size))
 
@@ -152,23 +155,23 @@ class Mosaic:
         if not new:
             return
         rows = np.asarray(new)
-        whole, fraction = self._places(positions[rows])
+        whole, fraction = self._grid_corners(positions[rows])
         # Neighbours one after the other, so that those moved together cover little of the grid.
         order = np.lexsort((whole[:, 1], whole[:, 0] // len(self._patch_weight)))
         batches = [order[k : k + self._together] for k in range(0, len(order), self._together)]
         if len(batches) == 1:
-            self._take(self._tile(patches[rows], whole, fraction))
+            self._add_block(self._block(patches[rows], whole, fraction))
             return
         from napari_ptychonn.compute.threads import single_threaded_pool
 
         with single_threaded_pool() as (pool, count):
             for start in range(0, len(batches), 2 * count):
-                tiles = [
-                    pool.submit(self._tile, patches[rows[b]], whole[b], fraction[b])
+                blocks = [
+                    pool.submit(self._block, patches[rows[b]], whole[b], fraction[b])
                     for b in batches[start : start + 2 * count]
                 ]
-                for tile in tiles:
-                    self._take(tile.result())
+                for block in blocks:
+                    self._add_block(block.result())
 
     def image(self) -> MosaicImage:
         """Return the mosaic as it stands."""
@@ -181,7 +184,7 @@ class Mosaic:
             amplitude=(amplitude / weight).astype(np.float32),
             phase=np.where(covered, np.arctan2(sine, cosine), np.nan).astype(np.float32),
             weight=weight.astype(np.float32),
-            spread=np.sqrt(-2.0 * np.log(resultant)).astype(np.float32),
+            overlap_std=np.sqrt(-2.0 * np.log(resultant)).astype(np.float32),
             pixel_size=self.pixel_size,
             origin=self.origin,
         )
@@ -191,7 +194,7 @@ class Mosaic:
         self._added.add(index)
         return not known
 
-    def _places(
+    def _grid_corners(
         self, positions: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """First row and column of each patch, whole and what is left: (m, 2) each."""
@@ -207,36 +210,40 @@ class Mosaic:
         self, patches: Patches, amplitude: Tensor, phase: Tensor, positions: NDArray[np.float64]
     ) -> None:
         new = np.array([self._is_new(int(k)) for k in patches.indices], dtype=bool)
-        whole, fraction = self._places(positions)
+        whole, fraction = self._grid_corners(positions)
         if self._device is None:
             self._device = _DeviceSums(self._sums.shape, self._patch_weight, amplitude.device)
         self._device.add(amplitude, phase, whole, fraction, new)
 
-    def _tile(
+    def _block(
         self, patches: Patches, whole: NDArray[np.int64], fraction: NDArray[np.float64]
-    ) -> _Tile:
+    ) -> _Block:
         """Sums of some patches, on the part of the grid that they cover."""
         import torch
 
         py, px = self._patch_weight.shape
-        bench = self._spare.pop() if self._spare else _Bench(self._patch_weight, self._together)
+        buffers = (
+            self._spare.pop()
+            if self._spare
+            else _ScratchBuffers(self._patch_weight, self._together)
+        )
         images = torch.from_numpy(patches.amplitude), torch.from_numpy(patches.phase)
-        moved = bench.moved(*images, _Shift.by(fraction)).numpy()
+        moved = buffers.resample(*images, _Shift.from_fractions(fraction)).numpy()
         first, last = whole.min(axis=0), whole.max(axis=0)
         # A few dozen patches lose nothing in float32; the grid sums thousands in float64.
         sums = np.zeros((4, *(last - first + (py, px))), np.float32)
         for patch, (y, x) in zip(moved, whole - first, strict=True):
             sums[:, y : y + py, x : x + px] += patch
-        self._spare.append(bench)
-        return _Tile(sums=sums, corner=(int(first[0]), int(first[1])))
+        self._spare.append(buffers)
+        return _Block(sums=sums, corner=(int(first[0]), int(first[1])))
 
-    def _take(self, tile: _Tile) -> None:
-        (y, x), (_, rows, columns) = tile.corner, tile.sums.shape
-        self._sums[:, y : y + rows, x : x + columns] += tile.sums
+    def _add_block(self, block: _Block) -> None:
+        (y, x), (_, rows, columns) = block.corner, block.sums.shape
+        self._sums[:, y : y + rows, x : x + columns] += block.sums
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Tile:
+class _Block:
     """Sums (4, rows, columns) whose first pixel is pixel `corner` of the grid."""
 
     sums: NDArray[np.float32]
@@ -245,7 +252,7 @@ class _Tile:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Shift:
-    """Moves of m patches by less than a pixel, as a bench needs them.
+    """Moves of m patches by less than a pixel, as `_ScratchBuffers` takes them.
 
     Attributes
     ----------
@@ -259,7 +266,9 @@ class _Shift:
     taps: Tensor
 
     @classmethod
-    def by(cls, fraction: NDArray[np.float64], device: torch.device | str = "cpu") -> _Shift:
+    def from_fractions(
+        cls, fraction: NDArray[np.float64], device: torch.device | str = "cpu"
+    ) -> _Shift:
         """Moves (m, 2)."""
         import torch
 
@@ -296,7 +305,7 @@ class _DeviceSums:
 
         self.shape = shape
         self._together = max(1, PIXELS_ON_GPU // weight.size)
-        self._bench = _Bench(weight, self._together, device)
+        self._buffers = _ScratchBuffers(weight, self._together, device)
         self._sums = torch.zeros(
             (shape[0], shape[1] * shape[2]), dtype=torch.float64, device=device
         )
@@ -318,7 +327,7 @@ class _DeviceSums:
         if device.type == "cuda":
             for images in (amplitude, phase):  # made in another stream, and perhaps given up soon
                 images.record_stream(torch.cuda.current_stream(device))
-        shift = _Shift.by(fraction, device)
+        shift = _Shift.from_fractions(fraction, device)
         first = torch.from_numpy(whole @ [self.shape[2], 1]).to(device)
         counts = torch.from_numpy(wanted).to(device)
         with torch.inference_mode():
@@ -328,7 +337,7 @@ class _DeviceSums:
                 counted = counts[rows]
                 for image in part:
                     counted = counted & image.isfinite().all(-1).all(-1)
-                moved = self._bench.moved(*part, shift[rows])
+                moved = self._buffers.resample(*part, shift[rows])
                 moved = torch.where(counted[:, None, None, None], moved, 0.0)
                 where = first[rows, None, None] + self._within
                 values = moved.transpose(0, 1).double().flatten(1)
@@ -339,7 +348,7 @@ class _DeviceSums:
         return np.asarray(self._sums.cpu().numpy().reshape(self.shape))
 
 
-class _Bench:
+class _ScratchBuffers:
     """Memory in which patches are moved, used over and over: new memory costs as much as the work.
 
     Parameters
@@ -359,13 +368,13 @@ class _Bench:
 
         py, px = weight.shape
         self.weight = torch.tensor(weight, device=device)
-        room = partial(torch.empty, device=device)
-        self.padded = room((count, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
-        self.lines = room((count, 3, py, BEFORE + px + AFTER))
-        self.result = room((count, 4, py, px))
-        self.shifted = room((count, py, px))
+        allocate = partial(torch.empty, device=device)
+        self.padded = allocate((count, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
+        self.lines = allocate((count, 3, py, BEFORE + px + AFTER))
+        self.result = allocate((count, 4, py, px))
+        self.shifted = allocate((count, py, px))
 
-    def moved(self, amplitude: Tensor, phase: Tensor, shift: _Shift) -> Tensor:
+    def resample(self, amplitude: Tensor, phase: Tensor, shift: _Shift) -> Tensor:
         """Weight, and weighted amplitude, cosine and sine of patches on the grid.
 
         Parameters

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.comparison.aligned_images import CHANNELS
 from napari_ptychonn.comparison.report import Report
-from napari_ptychonn.data.patch_store import PatchBuffer, PatchSet, in_batches
+from napari_ptychonn.data.patch_store import PatchBuffer, PatchSet, iterate_batches
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
@@ -204,7 +204,9 @@ def practice_job(
     """
     from napari_ptychonn.tasks.training_folder import TrainingTask
 
-    made, truth = practice.on(scan, None if reconstruction is None else reconstruction.probe)
+    made, truth = practice.simulate_for_scan(
+        scan, None if reconstruction is None else reconstruction.probe
+    )
     if should_stop():
         return
     task = TrainingTask(
@@ -532,7 +534,7 @@ def stitch(
 ) -> MosaicImage:
     """Make the mosaic of some frames, on a grid that is the same whichever frames they are."""
     mosaic = _grid(model, scan, positions, anchor)
-    for _, batch in in_batches(predictions):
+    for _, batch in iterate_batches(predictions):
         mosaic.add(batch, positions[batch.indices])
     return mosaic.image()
 
@@ -566,7 +568,9 @@ def finished(
         predictions=predictions,
         positions=where,
         mosaic=mosaic,
-        trust=Uncertainty.of(predictions, where, mosaic, model.weight, model.residual_limit),
+        uncertainty=Uncertainty.from_predictions(
+            predictions, where, mosaic, model.weight, model.residual_limit
+        ),
         unit=scan.unit,
         probe=model.probe,
         held_out=model.held_out(scan),
@@ -602,9 +606,9 @@ def _grid(
 
 def _report(result: Result, reconstruction: Reconstruction) -> Report:
     """Compare, with the maps that a window shows: they are kept, and here nobody waits for them."""
-    report = Report.of(result, reconstruction)
+    report = Report.from_result(result, reconstruction)
     for channel in CHANNELS:
-        report.whole.difference(channel)
+        report.full_mosaic.difference(channel)
     return report
 
 

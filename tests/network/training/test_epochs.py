@@ -261,8 +261,8 @@ def test_it_learns(run, toy):
     predicted = Patches.join(list(best.predict(toy.scan, held_out, device="cpu")))
     placed, positions = toy.reconstruction.align_to(toy.scan)
     result = compare(predicted, positions[held_out], placed)
-    assert result.lit.phase_mae < 0.65 * result.lit.constant_phase_mae
-    assert result.lit.phase_correlation > 0.5
+    assert result.illuminated.phase_mae < 0.65 * result.illuminated.constant_phase_mae
+    assert result.illuminated.phase_correlation > 0.5
 
 
 class Waiting(TorchDispatchMode):

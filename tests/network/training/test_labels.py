@@ -12,9 +12,9 @@ from napari_ptychonn.network.training.labels import READ, LabelledFrames
 def test_frames_and_labels_belong_together(toy):
     placed, positions = toy.reconstruction.align_to(toy.scan)
     indices = np.array([9, 140, 2])
-    preparation = Preprocessing.fit(toy.scan, indices, scaling="raw")
+    preprocessing = Preprocessing.fit(toy.scan, indices, scaling="raw")
     labelled = LabelledFrames.measured(
-        toy.scan, placed, positions, indices, preparation, 0.0, "cpu"
+        toy.scan, placed, positions, indices, preprocessing, 0.0, "cpu"
     )
     patches = cut_patches(placed, positions, indices)
     np.testing.assert_array_equal(labelled.phase[:, 0], patches.phase)

@@ -205,16 +205,16 @@ def test_the_comparison_says_how_far_to_trust_the_result(qtbot):
     assert panel.trust.isHidden()
     trust = Uncertainty(
         indices=np.arange(3),
-        spread=np.zeros(3, np.float32),
-        residual=np.array([1, 1, 4], np.float32),
-        limit=2.0,
+        overlap_std=np.zeros(3, np.float32),
+        diffraction_residual=np.array([1, 1, 4], np.float32),
+        residual_limit=2.0,
     )
-    session.result = SimpleNamespace(trust=trust, held_out=None)
+    session.result = SimpleNamespace(uncertainty=trust, held_out=None)
     panel.refresh()
     assert not panel.trust.isHidden(), "needs no reconstruction"
     assert panel.trust.text() == trust.sentence
     assert panel.trust.toolTip()
-    session.result = SimpleNamespace(trust=None, held_out=None)
+    session.result = SimpleNamespace(uncertainty=None, held_out=None)
     panel.refresh()
     assert panel.trust.isHidden(), "a result of an older version"
 

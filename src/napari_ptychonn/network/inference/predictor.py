@@ -123,10 +123,10 @@ class Predictor:
             amplitude, phase = self._physical(patch)
             return amplitude, phase, self.beam.residual(amplitude, phase, measured)
 
-    def over(
+    def predict_scan(
         self,
         scan: Scan,
-        preparation: Preprocessing,
+        preprocessing: Preprocessing,
         indices: NDArray[np.int64],
         batch_size: int,
         should_stop: Callable[[], bool] | None = None,
@@ -137,7 +137,7 @@ class Predictor:
         ----------
         scan : Scan
             Read in the thread that iterates.
-        preparation : Preparation
+        preprocessing : Preprocessing
             That the network was trained with.
         indices : ndarray of int64
             (m,) scan points.
@@ -146,7 +146,7 @@ class Predictor:
         should_stop : callable, optional
             Asked before each batch; True ends the iteration.
         """
-        prepare = preparation.for_scan(scan)
+        prepare = preprocessing.for_scan(scan)
         with single_threaded_pool() as (pool, count):
             workers = count if self.device == "cpu" else 1
             limit, size = AHEAD * workers, _even(len(indices), batch_size, workers)
@@ -161,7 +161,7 @@ class Predictor:
                         return
                     if start < len(indices) and len(waiting) < limit:
                         batch = indices[start : start + size]
-                        counts = preparation.counts(scan, batch)
+                        counts = preprocessing.counts(scan, batch)
                         work = partial(self._predictions, batch, counts, prepare)
                         waiting.append(pool.submit(_in_stream, next(streams), work))
                         start += len(batch)

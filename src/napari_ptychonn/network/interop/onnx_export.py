@@ -63,15 +63,15 @@ def write_onnx(path: str | Path, model: TrainedModel) -> None:
         raise InputError(
             "writing ONNX needs two more packages: pip install 'napari-ptychonn[onnx]'."
         ) from error
-    if model.options.knows_beam:
+    if model.options.uses_probe:
         raise InputError(
             "a network that sees frames through the beam cannot be written as ONNX, which has no "
             "complex Fourier transform; train one with 'Frames seen as' sqrt or raw (preset paper)."
         )
     network = _Pair(model.network())
-    _, _, height, width = model.preparation.window
+    _, _, height, width = model.preprocessing.window
     size = model.options.size
-    edge = (size, size) if model.preparation.scaling != "amplitude" else (height, width)
+    edge = (size, size) if model.preprocessing.scaling != "amplitude" else (height, width)
     example = torch.zeros(2, 1, *edge)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
@@ -99,10 +99,10 @@ def write_onnx(path: str | Path, model: TrainedModel) -> None:
 
 
 def _properties(model: TrainedModel) -> dict[str, str]:
-    preparation: dict[str, Any] = asdict(model.preparation)
-    del preparation["valid"]
+    preprocessing: dict[str, Any] = asdict(model.preprocessing)
+    del preprocessing["valid"]
     return {
-        "preparation": json.dumps(preparation),
+        "preparation": json.dumps(preprocessing),
         "pixel_size": json.dumps(model.pixel_size),
         "unit": model.unit,
         "provenance": json.dumps(model.provenance),

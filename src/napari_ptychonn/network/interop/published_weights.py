@@ -71,7 +71,7 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
     state |= {name: value.to(torch.float32) for name, value in stored.items()}
     return TrainedModel(
         options=options,
-        preparation=_preparation(scan, options.size, crop),
+        preprocessing=_preprocessing(scan, options.size, crop),
         state=state,
         pixel_size=scan.pixel_size or (1.0, 1.0),
         unit="pixel" if scan.pixel_size is None else scan.unit,
@@ -137,7 +137,7 @@ def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return "the same layers"
 
 
-def _preparation(scan: Scan, size: int, crop: int | None) -> Preprocessing:
+def _preprocessing(scan: Scan, size: int, crop: int | None) -> Preprocessing:
     if crop is None:
         crop = min(scan.frame_shape) // size * size
     if crop < size or crop % size or crop > min(scan.frame_shape):

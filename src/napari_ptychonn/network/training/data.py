@@ -38,7 +38,7 @@ class TrainingData:
         The source of the labels, under the scan.
     network : NetworkOptions
         As asked for, or without the beam where no probe explains the frames.
-    preparation : Preparation
+    preprocessing : Preprocessing
         Fitted on the training frames.
     phase_offset : float
         Angle of the mean object over the training patches, rad: the labels' zero.
@@ -46,21 +46,21 @@ class TrainingData:
         Measured frames; `validation` may be empty.
     train_indices, validation_indices : ndarray of int64
         Their scan points.
-    rescan : Rescan or None
-        Source of virtual frames, and the beam.
+    virtual : VirtualScan or None
+        Source of virtual frames, and the probe.
     messages : tuple of str
         What the user should know.
     """
 
     placed: Reconstruction
     network: NetworkOptions
-    preparation: Preprocessing
+    preprocessing: Preprocessing
     phase_offset: float
     train: LabelledFrames
     validation: LabelledFrames
     train_indices: NDArray[np.int64]
     validation_indices: NDArray[np.int64]
-    rescan: VirtualScan | None
+    virtual: VirtualScan | None
     messages: tuple[str, ...]
 
     @classmethod
@@ -72,7 +72,7 @@ class TrainingData:
         options: TrainingOptions,
         network: NetworkOptions,
         device: str,
-        preparation: Preprocessing | None = None,
+        preprocessing: Preprocessing | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> TrainingData:
         """Read the frames and cut the labels of a region: no more than training looks at.
@@ -99,22 +99,24 @@ class TrainingData:
         lost = len(region.train) + len(region.validation) - len(train) - len(validation)
         messages = [f"{lost} frames are left out: their patches are not on the object"] * bool(lost)
         offset = phase_origin(placed, positions, train, shape)
-        rescan = None
-        if options.rescans > 0 or network.knows_beam:
+        virtual = None
+        if options.rescans > 0 or network.uses_probe:
             try:
-                rescan = VirtualScan.of(
+                virtual = VirtualScan.from_reconstruction(
                     scan, placed, positions, train, network.size, offset, device
                 )
             except InputError as error:
                 without = "training on measured frames only, without the beam"
-                if preparation is not None and network.knows_beam:
+                if preprocessing is not None and network.uses_probe:
                     raise InputError(f"this model cannot be trained on: {error}") from error
                 messages.append(f"{without}: {error}")
-                network = network.without_beam()
-        if preparation is None:
-            preparation = Preprocessing.fit(scan, train, size=network.size, scaling=network.scaling)
+                network = network.without_probe()
+        if preprocessing is None:
+            preprocessing = Preprocessing.fit(
+                scan, train, size=network.size, scaling=network.scaling
+            )
         else:
-            preparation = preparation.masked_as(scan)
+            preprocessing = preprocessing.masked_as(scan)
         looked_at = _drawn(train, options), _even(validation)
         for whole, part, what in zip(
             (train, validation), looked_at, ("training", "validation"), strict=True
@@ -124,26 +126,26 @@ class TrainingData:
         train, validation = looked_at
         measured = (
             LabelledFrames.measured(
-                scan, placed, positions, part, preparation, offset, device, should_stop
+                scan, placed, positions, part, preprocessing, offset, device, should_stop
             )
             for part in looked_at
         )
         return cls(
             placed=placed,
             network=network,
-            preparation=preparation,
+            preprocessing=preprocessing,
             phase_offset=offset,
             train=next(measured),
             validation=next(measured),
             train_indices=train,
             validation_indices=validation,
-            rescan=rescan,
+            virtual=virtual,
             messages=tuple(messages),
         )
 
     def shares(self, options: TrainingOptions) -> tuple[int, int]:
         """Measured and virtual frames in one batch."""
-        if self.rescan is None:
+        if self.virtual is None:
             return options.batch_size, 0
         measured = max(1, round(options.batch_size / (1 + options.rescans)))
         return measured, options.batch_size - measured
@@ -179,9 +181,9 @@ class TrainingData:
                 chosen = rows[start : start + measured]
                 mine = team.share(len(chosen) + virtual)
                 batch = self.train[chosen[mine.start : mine.stop]]
-                if self.rescan is not None and virtual:
+                if self.virtual is not None and virtual:
                     made = range(max(0, mine.start - len(chosen)), max(0, mine.stop - len(chosen)))
-                    drawn = self.rescan.draw(virtual, self.preparation, chance, made)
+                    drawn = self.virtual.sample_batch(virtual, self.preprocessing, chance, made)
                     batch = LabelledFrames.join(batch, drawn) if len(batch) else drawn
                 share = len(mine) / (len(chosen) + virtual)
                 yield (batch if len(mine) else self.train[:1]), share

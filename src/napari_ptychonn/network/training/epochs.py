@@ -149,7 +149,7 @@ def train(
             options,
             network,
             chosen.name,
-            resume.preparation if resume else None,
+            resume.preprocessing if resume else None,
             lambda: team.agree(should_stop()),
         )
     except Stopped:
@@ -313,7 +313,7 @@ def _blank_model(
     shape, probe = (network.size, network.size), data.placed.probe
     return TrainedModel(
         options=network,
-        preparation=data.preparation,
+        preprocessing=data.preprocessing,
         state={},
         pixel_size=data.placed.pixel_size,
         unit=data.placed.unit,

@@ -71,7 +71,7 @@ class LabelledFrames:
         reconstruction: Reconstruction,
         positions: NDArray[np.float64],
         indices: NDArray[np.int64],
-        preparation: Preprocessing,
+        preprocessing: Preprocessing,
         phase_offset: float,
         device: str,
         should_stop: Callable[[], bool] | None = None,
@@ -88,7 +88,7 @@ class LabelledFrames:
             (n, 2) of every scan point.
         indices : ndarray of int64
             (m,) points wanted; their patches lie on the object.
-        preparation : Preparation
+        preprocessing : Preprocessing
             Fitted on the training frames.
         phase_offset : float
             Zero of the labels' phase, rad.
@@ -102,14 +102,14 @@ class LabelledFrames:
         Stopped
             When it said so.
         """
-        count, shape = len(indices), (preparation.size, preparation.size)
+        count, shape = len(indices), (preprocessing.size, preprocessing.size)
         amplitude, phase = (_room((count, 1, *shape), device) for _ in range(2))
         frames = torch.empty((0, 1, 1, 1), device=device)
         for start in range(0, count, READ):
             if should_stop is not None and should_stop():
                 raise Stopped
             rows = slice(start, min(start + READ, count))
-            prepared = preparation.read(scan, indices[rows])
+            prepared = preprocessing.read(scan, indices[rows])
             if start == 0:
                 frames = _room((count, *prepared.shape[1:]), device)
             frames[rows] = prepared.to(device)
@@ -127,5 +127,5 @@ class LabelledFrames:
 def _room(shape: tuple[int, ...], device: str) -> Tensor:
     """Make a tensor to be filled; a large one need not lie in the memory of the CPU."""
     if torch.device(device).type == "cpu":
-        return torch.from_numpy(stored.room(shape))
+        return torch.from_numpy(stored.allocate(shape))
     return torch.empty(shape, device=device)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.validation import check_options
 
@@ -84,10 +85,13 @@ class Pretraining:
         int, {"label": "Seed", "tooltip": "The same seed gives the same samples.", "min": 0}
     ] = 0
 
+    on = RenamedAttribute("simulate_for_scan")
+    under = RenamedAttribute("simulate_for_reconstruction")
+
     def __post_init__(self) -> None:
         check_options(self)
 
-    def on(
+    def simulate_for_scan(
         self,
         scan: Scan,
         probe: NDArray[np.complex64] | None = None,
@@ -158,7 +162,7 @@ class Pretraining:
         )
         return made, truth
 
-    def under(
+    def simulate_for_reconstruction(
         self, reconstruction: Reconstruction, counts: float | None = None
     ) -> tuple[Scan, Reconstruction]:
         """Make the practice scan for a beam that was reconstructed on some other sample.
@@ -173,7 +177,7 @@ class Pretraining:
         Returns
         -------
         scan, reconstruction
-            As of `on`, every detector pixel being good.
+            As of `simulate_for_scan`, every detector pixel being good.
 
         Raises
         ------
@@ -198,7 +202,7 @@ class Pretraining:
             probe=probe,
             name=reconstruction.name,
         )
-        return self.on(blank, counts=counts)
+        return self.simulate_for_scan(blank, counts=counts)
 
     def _object(self, size: int, rng: np.random.Generator) -> NDArray[np.complex64]:
         """Tiles of every pattern, each scaled to the range that is expected."""

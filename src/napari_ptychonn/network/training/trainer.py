@@ -69,7 +69,7 @@ class Trainer:
         self.messages: list[str] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
-            far_field = data.rescan.far_field if data.rescan else None
+            far_field = data.virtual.far_field if data.virtual else None
             self.network = PtychoNN(network, far_field)
         if resume is not None:
             self._take_weights(resume)
@@ -80,7 +80,7 @@ class Trainer:
         self.shared = share_statistics(self.network, team) if team.size > 1 else []
         for value in self.network.state_dict().values():
             team.broadcast(value)  # machines may differ in the last digit
-        self.network.on(device)
+        self.network.to_device(device)
         self.weight = _beam(options, network, data, device)
         self.micro_batch = options.batch_size
         on_gpu = device.startswith("cuda")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from napari_ptychonn.compute.device import sent
+from napari_ptychonn.compute.device import move_async
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
@@ -65,7 +65,7 @@ class VirtualScan:
     agreement: float
 
     @classmethod
-    def of(
+    def from_reconstruction(
         cls,
         scan: Scan,
         reconstruction: Reconstruction,
@@ -119,10 +119,10 @@ class VirtualScan:
         )
         return unfitted._fitted(scan, indices)
 
-    def draw(
+    def sample_batch(
         self,
         count: int,
-        preparation: Preprocessing,
+        preprocessing: Preprocessing,
         generator: torch.Generator,
         share: range | None = None,
     ) -> LabelledFrames:
@@ -135,7 +135,7 @@ class VirtualScan:
         ----------
         count : int
             Frames that are chosen.
-        preparation : Preparation
+        preprocessing : Preprocessing
             As for measured frames.
         generator : Generator
             On the CPU, so that no choice waits for a GPU.
@@ -155,12 +155,12 @@ class VirtualScan:
         # Rows are the (y, x) steps on the object of one step along the window's y and x.
         turned = torch.stack([turn.cos(), turn.sin(), -turn.sin() * flip, turn.cos() * flip])
         which, jitter, axes = (
-            sent(chosen[mine], self.object.device)
+            move_async(chosen[mine], self.object.device)
             for chosen in (which, jitter, turned.T.reshape(count, 2, 2))
         )
         windows, lit = self._windows(self.centres[which] + jitter, axes)
         counts = self._noisy(self.far_field.counts(windows), seeds)
-        return self._labelled(preparation, counts, windows, lit)
+        return self._labelled(preprocessing, counts, windows, lit)
 
     def expected(self, centres: Tensor) -> Tensor:
         """Mean counts at given object indices, without noise: (m, 2) → (m, ky, kx)."""
@@ -200,10 +200,10 @@ class VirtualScan:
         return torch.stack(counts).clamp_max(self.ceiling)
 
     def _labelled(
-        self, preparation: Preprocessing, counts: Tensor, windows: Tensor, lit: Tensor
+        self, preprocessing: Preprocessing, counts: Tensor, windows: Tensor, lit: Tensor
     ) -> LabelledFrames:
-        top, left, height, width = preparation.window
-        frames = preparation.apply(counts[:, top : top + height, left : left + width])
+        top, left, height, width = preprocessing.window
+        frames = preprocessing.apply(counts[:, top : top + height, left : left + width])
         size = self.size
         ky, kx = windows.shape[-2:]
         rows = slice(ky // 2 - size // 2, ky // 2 - size // 2 + size)

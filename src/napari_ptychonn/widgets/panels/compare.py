@@ -88,7 +88,7 @@ class ComparePanel(QWidget):
     def refresh(self) -> None:
         """Show the session's numbers."""
         result, report = self._session.result, self._session.report
-        trust = None if result is None else result.trust
+        trust = None if result is None else result.uncertainty
         self.trust.setVisible(trust is not None)
         self.trust.setText("" if trust is None else trust.sentence)
         self.columns.setVisible(result is not None)
@@ -119,7 +119,7 @@ class ComparePanel(QWidget):
         if report is None or self.profile is None:
             return
         channel: Channel = "amplitude" if self.channel.currentText() == "amplitude" else "phase"
-        profile = report.whole.profile(self._session.line or report.line, channel)
+        profile = report.full_mosaic.profile(self._session.line or report.line, channel)
         self.profile.show_profile(profile, channel, report.reference)
 
     def tick_columns(self, trust: bool, difference: bool) -> None:
@@ -147,7 +147,7 @@ class ComparePanel(QWidget):
             self.rings, self.profile = RingPlot(self._theme), ProfilePlot(self._theme)
             self._curves.addWidget(self.rings)
             self._curves.addWidget(self.profile)
-        self.rings.show_pair(report.comparison.pair)
+        self.rings.show_pair(report.comparison.aligned)
         self.show_line()
 
     def _make_columns(self) -> QWidget:
