@@ -6,25 +6,27 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import constants
 
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.validation import POSITIVE, check_options
 
 Unit = Literal["m", "pixel"]
 """Unit of positions and pixel sizes: metres, or object pixels when the scan is not calibrated."""
 
-PLANCK_TIMES_C = 1.986445857148928e-25
-"""Planck constant times the speed of light, J m (exact in the 2019 SI)."""
+PLANCK_TIMES_C = constants.h * constants.c
+"""J m."""
 
-ELECTRONVOLT = 1.602176634e-19
-"""One electronvolt in joules (exact in the 2019 SI)."""
+ELECTRONVOLT = constants.eV
+"""J."""
 
-_ELECTRON_REST_KEV = 510.99895
+_ELECTRON_REST_KEV = constants.m_e * constants.c**2 / ELECTRONVOLT / 1e3
 _ELECTRONS_KEV = (36.0, 400.0)
 
 
@@ -65,9 +67,12 @@ class Optics:
         Size of one detector pixel, (y, x), m.
     """
 
-    wavelength: float | None = None
-    detector_distance: float | None = None
-    detector_pitch: tuple[float, float] | None = None
+    wavelength: Annotated[float | None, {"min": POSITIVE}] = None
+    detector_distance: Annotated[float | None, {"min": POSITIVE}] = None
+    detector_pitch: Annotated[tuple[float, float] | None, {"min": POSITIVE}] = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     @classmethod
     def from_energy(cls, energy_ev: float, **known: Any) -> Optics:

@@ -51,7 +51,7 @@ class NetworkOptions:
             "label": "Patch, px",
             "tooltip": "Edge of the frame fed in and of the patch predicted, in pixels.",
             "min": 16,
-            "max": 512,
+            "max": 4096,
             "step": 16,
         },
     ] = 64
@@ -80,7 +80,7 @@ class NetworkOptions:
             "label": "Width",
             "tooltip": "Channels of the first layer. More learn finer detail and train slower.",
             "min": 1,
-            "max": 128,
+            "max": 1024,
         },
     ] = 4
     normalisation: Annotated[
@@ -211,7 +211,7 @@ class TrainingOptions:
     ] = 0
     batch_size: Annotated[
         int,
-        {"label": "Batch size", "tooltip": "Frames per step.", "min": 1, "max": 4096},
+        {"label": "Batch size", "tooltip": "Frames per step.", "min": 1, "max": 65_536},
     ] = 32
     learning_rate: Annotated[
         float,
@@ -219,7 +219,7 @@ class TrainingOptions:
             "label": "Learning rate",
             "tooltip": "Of the Adam optimiser, at the start.",
             "min": 1e-6,
-            "max": 0.1,
+            "max": 1.0,
             "step": 1e-4,
         },
     ] = 3e-3

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_ptychonn.validation import POSITIVE, check_options
 
 # The beam is computed in a field this much wider than the window asked for,
 # so that its tails are those of a free beam, not of one folded back at the edges.
@@ -29,7 +31,7 @@ class ZonePlate:
     outer_zone_width : float
         m; the full width at half maximum of the focus is close to it.
     central_stop : float
-        Diameter of the stop as a fraction of the zone plate's.
+        Diameter of the stop as a fraction of the zone plate's; none where it is not positive.
     defocus : float
         Sample downstream of the focus, m; by about one depth of focus, as
         beamlines do, so that the rings light more of the sample.
@@ -40,11 +42,14 @@ class ZonePlate:
         makes more than one mode.
     """
 
-    outer_zone_width: float = 65e-9
-    central_stop: float = 0.5
+    outer_zone_width: Annotated[float, {"min": POSITIVE}] = 65e-9
+    central_stop: Annotated[float, {"max": 0.99}] = 0.5
     defocus: float = 60e-6
-    wavelength: float = 1.409e-10
-    source_size: float = 15e-9
+    wavelength: Annotated[float, {"min": POSITIVE}] = 1.409e-10
+    source_size: Annotated[float, {"min": POSITIVE}] = 15e-9
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     def probe(self, shape: tuple[int, int], pixel_size: float) -> NDArray[np.complex128]:
         """Field of the fully coherent beam on the sample.

@@ -151,9 +151,17 @@ def draw_pattern(
     InputError
         If there is no pattern of that name.
     """
-    if name not in PATTERNS:
-        raise InputError(f"There is no pattern {name!r}; choose one of {', '.join(PATTERNS)}.")
+    require_pattern(name)
     return PATTERNS[name](shape, pixel_size, wavelength, rng)
+
+
+def require_pattern(name: str) -> None:
+    """Raise an `InputError` if there is no pattern of that name."""
+    if name not in PATTERNS:
+        allowed = ", ".join(PATTERNS)
+        raise InputError(
+            f"There is no pattern {name!r}; choose one of {allowed}.", expected=allowed, got=name
+        )
 
 
 def _spokes(v: Coordinates, u: Coordinates, rng: np.random.Generator) -> Mask:

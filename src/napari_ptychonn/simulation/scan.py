@@ -15,8 +15,8 @@ from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Optics, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.optics.probe import ZonePlate, shift_ramp
-from napari_ptychonn.simulation.sample import draw_pattern
-from napari_ptychonn.validation import check_options
+from napari_ptychonn.simulation.sample import draw_pattern, require_pattern
+from napari_ptychonn.validation import POSITIVE, check_options
 
 ScanPath = Literal["raster", "serpentine", "spiral"]
 """How the beam travels over the sample."""
@@ -31,9 +31,6 @@ DEGRADED = "simulated truth, degraded (not ePIE)"
 """What the reconstruction that comes with a simulated scan calls its algorithm."""
 
 _BATCH = 256
-SMALLEST = 1e-30
-"""Lengths and counts must be positive: at least this."""
-
 _MARGIN = 4
 _GLOBAL_PHASE = 0.3
 
@@ -92,11 +89,11 @@ class Simulation:
         streams of their own: more photons do not change the sample.
     """
 
-    points: tuple[int, int] = (32, 32)
-    step: Annotated[float, {"min": SMALLEST}] = 30e-9
+    points: Annotated[tuple[int, int], {"min": 1}] = (32, 32)
+    step: Annotated[float, {"min": POSITIVE}] = 30e-9
     frame_size: Annotated[int, {"min": 8}] = 64
-    pixel_size: Annotated[float, {"min": SMALLEST}] = 10e-9
-    photons: Annotated[float, {"min": SMALLEST}] = 1e6
+    pixel_size: Annotated[float, {"min": POSITIVE}] = 10e-9
+    photons: Annotated[float, {"min": POSITIVE}] = 1e6
     pattern: str = "etched tungsten"
     jitter: Annotated[float, {"min": 0.0}] = 0.0
     path: ScanPath = "raster"
@@ -111,11 +108,7 @@ class Simulation:
             raise InputError(
                 f"Simulation.frame_size must be even, got {self.frame_size}.", got=self.frame_size
             )
-        if min(self.points) < 1:
-            raise InputError(
-                f"Simulation.points must be at least 1 along each axis, got {self.points}.",
-                got=self.points,
-            )
+        require_pattern(self.pattern)
 
     @property
     def optics(self) -> Optics:
