@@ -68,10 +68,13 @@ class _Rule:
             return isinstance(value, str) and value in get_args(self.kind)
         if self.kind is bool:
             return isinstance(value, bool)
-        if isinstance(value, bool) or not isinstance(value, Integral if self.kind is int else Real):
+        kind = Integral if self.kind is int else Real
+        if isinstance(value, bool) or not isinstance(value, kind):
             return False
         low, high = self.limits.get("min", -math.inf), self.limits.get("max", math.inf)
-        return math.isfinite(value) and bool(low <= value <= high)
+        # A large integer is not turned into a float, which would overflow.
+        number: Any = value if self.kind is int else float(value)
+        return bool(low <= number <= high and abs(number) != math.inf)
 
     def __str__(self) -> str:
         """Describe what is allowed."""

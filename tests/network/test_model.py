@@ -116,15 +116,18 @@ def test_a_file_is_replaced_whole_or_not_at_all(model, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("napari_ptychonn.network.model.save_file", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(InputError) as error:
         model.save(path)
+    assert str(path) in str(error.value)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(model, tmp_path):
-    with pytest.raises(InputError, match="could not be written"):
-        model.save(tmp_path / "nowhere" / "model")
+    path = tmp_path / "nowhere" / "model"
+    with pytest.raises(InputError) as error:
+        model.save(path)
+    assert str(path) in str(error.value)
 
 
 def rewritten(trained, path, **metadata):

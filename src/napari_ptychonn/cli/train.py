@@ -257,20 +257,19 @@ def _train(
     say: Callable[[str], None],
 ) -> None:
     """Train in this process, with the others of its team; the first one tells and saves."""
-    from napari_ptychonn.network.training.epochs import train as epochs_of
+    from napari_ptychonn.network.training.data import TrainingSource
+    from napari_ptychonn.network.training.epochs import train_in_group
     from napari_ptychonn.network.training.process_group import joined
 
     with joined() as team, stop_requests(attended=attended, say=say) as stop:
-        run = epochs_of(
-            task.scan,
-            task.reconstruction,
-            task.region,
+        run = train_in_group(
+            team,
+            TrainingSource(scan=task.scan, reconstruction=task.reconstruction, region=task.region),
             task.options,
             task.network,
             device=task.device,
             resume=task.resume,
             should_stop=stop,
-            team=team,
         )
         if not team.leads:
             for _ in run:

@@ -16,8 +16,7 @@ from napari_ptychonn.data.patch_store import PatchSet, iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Unit
 from napari_ptychonn.deprecation import RenamedAttribute
-from napari_ptychonn.optics.illumination import illumination_weight
-from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage, window_weight
+from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage, patch_weight
 
 Channel = Literal["amplitude", "phase"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -195,13 +194,6 @@ class AlignedImages:
     def _position(self, row: float, column: float) -> tuple[float, float]:
         (y, x), (height, width) = self.origin, self.pixel_size
         return float(y + row * height), float(x + column * width)
-
-
-def patch_weight(
-    probe: NDArray[np.complex64] | None, shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Weight (py, px) of the pixels of a patch in a mosaic: where the beam was, where known."""
-    return window_weight(shape) if probe is None else illumination_weight(probe, shape)
 
 
 def _phasor(image: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.comparison.aligned_images import AlignedImages, patch_weight
+from napari_ptychonn.comparison.aligned_images import AlignedImages
 from napari_ptychonn.comparison.registration import Alignment, phase_offset, wrap
 from napari_ptychonn.comparison.ring_correlation import Resolution
 from napari_ptychonn.data.patch_store import PatchSet, iterate_batches, select_patches
@@ -17,6 +17,7 @@ from napari_ptychonn.data.patches import Patches, cut_patches, on_object
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.stitching.mosaic import patch_weight
 
 FloatArray = NDArray[np.floating[Any]]
 

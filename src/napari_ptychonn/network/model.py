@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.compute.device import choose_device
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan, Unit
@@ -213,7 +212,7 @@ class TrainedModel:
         return network.eval()
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file; an old file of that name is replaced only by a whole new one.
+        """Write one safetensors file; an old file of that name is replaced only by a complete one.
 
         Raises
         ------
@@ -221,15 +220,11 @@ class TrainedModel:
             When it cannot be written (no such folder, no permission, disk full).
         """
         path = Path(path)
-        try:
-            with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-                whole = Path(folder) / path.name
-                save_file(self._tensors(), whole, {"format": FORMAT, "model": self._header()})
-                with whole.open("rb+") as written:
-                    os.fsync(written.fileno())
-                whole.replace(path)
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: the model could not be written ({error}).") from error
+        with replacing(path) as temporary:
+            try:
+                save_file(self._tensors(), temporary, {"format": FORMAT, "model": self._header()})
+            except SafetensorError as error:
+                raise OSError(str(error)) from error
 
     @classmethod
     def load(cls, path: str | Path) -> TrainedModel:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.comparison.profile import Line
 from napari_ptychonn.comparison.report import Report
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.atomic import replacing
 
 PICTURES, TABLES = (".png", ".pdf", ".svg"), (".csv", ".json")
 HEADER = ("quantity", "at", "value")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.patches import Patches
 from napari_ptychonn.deprecation import RenamedAttribute
+from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.optics.interpolation import TAPS, cubic_weights
 
 if TYPE_CHECKING:
@@ -448,6 +449,13 @@ def window_weight(patch_shape: tuple[int, int], floor: float = 0.01) -> NDArray[
     """
     rows, columns = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in patch_shape)
     return np.maximum(np.outer(rows, columns), floor).astype(np.float32)
+
+
+def patch_weight(
+    probe: NDArray[np.complex64] | None, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Weight (py, px) of a patch's pixels in a mosaic: by illumination, else `window_weight`."""
+    return window_weight(shape) if probe is None else illumination_weight(probe, shape)
 
 
 def _snapped(index: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.data.patch_store import iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Optics, Unit
-from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.layouts.builtin import PRODUCT
 from napari_ptychonn.io.readers.geometry import Pair, centre_shift
 from napari_ptychonn.stitching.mosaic import MosaicImage
