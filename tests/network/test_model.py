@@ -71,7 +71,7 @@ def test_a_precision_once_chosen_for_many_frames_is_that_of_few(model, toy, monk
         Trial(precision="bfloat16", error=4e-3, seconds=1e-4),
     )
     monkeypatch.setattr(model_module, "native", lambda device: ("float32", "bfloat16"))
-    monkeypatch.setattr(model_module, "try_out", lambda *_: trials)
+    monkeypatch.setattr(model_module, "compare_precisions", lambda *_: trials)
     monkeypatch.setattr(model_module, "TRIED_FROM", 20)
     fresh = replace(model)
     assert fresh.predictor("cpu", toy.scan, np.arange(3)).precision == "float32"

@@ -251,7 +251,7 @@ def test_a_network_is_ready_before_anything_is_reconstructed(
     panel.train.click()
     qtbot.waitUntil(lambda: session.result is not None, timeout=60_000)
     qtbot.waitUntil(lambda: not session.running, timeout=60_000)
-    assert session.model.provenance["scan"] == f"practice for {small.scan.name}"
+    assert session.model.provenance["scan"] == f"pretraining for {small.scan.name}"
     assert len(session.result.predictions) == len(small.scan)
     assert session.result.held_out is None or len(session.result.held_out) == len(small.scan)
     window.screenshot(str(screenshots / "practice.png"), canvas_only=False, flash=False)

@@ -1,4 +1,4 @@
-"""Lengths as people read them."""
+"""Lengths as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from napari_ptychonn.data.scan import Unit
 
 
 def format_length(length: float, unit: Unit) -> str:
-    """Write a length for a person: '12 nm', '1.5 µm' or '2.3 px'.
+    """Format a length as '12 nm', '1.5 µm' or '2.3 px'.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a prediction run leaves behind, as one value that can be written and compared."""
+"""Result of a prediction, which can be written and compared."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Result:
     Attributes
     ----------
     predictions : Patches or LazyPatches
-        For m scan points; many of them are not in memory (`LazyPatches`).
+        Of m scan points; `LazyPatches` are not in memory.
     positions : ndarray of float64
-        (m, 2) where each prediction lies, (y, x), in `unit`.
+        (m, 2) of the predictions, (y, x), in `unit`.
     mosaic : MosaicImage
         Their overlap average.
     unit : {'m', 'pixel'}
@@ -39,16 +39,16 @@ class Result:
     uncertainty : Uncertainty or None
         Of each prediction.
     held_out : ndarray of int64 or None
-        Scan points that had no part in training (neither training, validation
-        nor the gap between them); None when predicted with a model of another scan.
+        Scan points not used in training (neither training, validation nor the gap
+        between them); None for a model of another scan.
     optics : Optics
-        As known from the scan.
+        Of the scan.
     name : str
         Of the scan.
     provenance : dict
         Model, versions, seed: plain JSON values.
     seconds : float or None
-        That predicting and stitching took, importing not counted, where known.
+        Time of predicting and stitching without imports, where known.
     """
 
     predictions: PatchSet
@@ -66,14 +66,13 @@ class Result:
     trust = RenamedAttribute("uncertainty")
 
     def starting_point(self) -> Reconstruction:
-        """The mosaic as the object that an iterative reconstruction starts from.
+        """Return the mosaic as the start of an iterative reconstruction.
 
         Returns
         -------
         Reconstruction
-            Object with 1+0j where nothing was predicted, probe and positions on
-            its one grid: `Reconstruction.pixel_index` gives the (row, column) of
-            each predicted frame.
+            Object with 1+0j where nothing was predicted, probe, and positions of the
+            predicted frames.
         """
         known = np.isfinite(self.mosaic.phase)
         values = self.mosaic.amplitude * np.exp(1j * self.mosaic.phase)
@@ -90,7 +89,7 @@ class Result:
         )
 
     def place(self, reconstruction: Reconstruction) -> tuple[Reconstruction, NDArray[np.float64]]:
-        """Place a reconstruction of the same scan under the predicted frames.
+        """Align a reconstruction of the same scan to the predicted frames.
 
         Parameters
         ----------
@@ -102,7 +101,7 @@ class Result:
         placed : Reconstruction
             With its origin in this result's coordinates.
         positions : ndarray of float64
-            (m, 2) where each predicted frame lies, (y, x), in `unit`.
+            (m, 2) of each predicted frame, (y, x), in `unit`.
 
         Raises
         ------
@@ -123,7 +122,7 @@ class Result:
         return _report().align_result(self, reconstruction)
 
     def _as_scan(self) -> Scan:
-        """What placing needs of a scan: the positions of the predicted frames."""
+        """Scan with the positions of the predicted frames, and without their counts."""
         return Scan(
             frames=np.broadcast_to(np.uint8(0), (len(self.predictions), 1, 1)),
             positions=self.positions,
@@ -139,14 +138,14 @@ def _report() -> Any:
 
 
 def _renumbered(reconstruction: Reconstruction, predicted: NDArray[np.int64]) -> Reconstruction:
-    """Let a reconstruction list rows of the result instead of scan points."""
+    """Number the frames of a reconstruction by rows of the result."""
     if reconstruction.indices is None or reconstruction.positions is None:
         return reconstruction
     _, rows, own = np.intersect1d(predicted, reconstruction.indices, return_indices=True)
     if not len(rows):
         raise InputError(
-            f"{reconstruction.name} was made from other frames than those of the result, "
-            "so nothing says where its object lies under them."
+            f"{reconstruction.name} has no frame in common with the result, so that its object "
+            "cannot be aligned to it."
         )
     return replace(
         reconstruction, indices=rows.astype(np.int64), positions=reconstruction.positions[own]

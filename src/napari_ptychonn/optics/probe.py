@@ -1,4 +1,4 @@
-"""The focused beam of a Fresnel zone plate."""
+"""The focus of a Fresnel zone plate, as a probe."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.validation import POSITIVE, check_options
 
-# The beam is computed in a field this much wider than the window asked for,
-# so that its tails are those of a free beam, not of one folded back at the edges.
+# The probe is computed in a field this much wider than the window, so that its tails
+# do not wrap around at the edges.
 _FIELD = 4
 
 
@@ -21,9 +21,9 @@ class ZonePlate:
 
     The first-order focus is the Fourier transform of the annular pupil;
     defocus is Fresnel propagation from there, and a finite source makes the
-    beam an incoherent sum of shifted copies of itself.
+    probe an incoherent sum of shifted copies of itself.
 
-    The defaults give a beam of 60 nm with 70 % of its power inside 200 nm and
+    The defaults give a probe of 60 nm with 70 % of its power inside 200 nm and
     90 % inside 320 nm.
 
     Attributes
@@ -33,13 +33,13 @@ class ZonePlate:
     central_stop : float
         Diameter of the stop as a fraction of the zone plate's; none where it is not positive.
     defocus : float
-        Sample downstream of the focus, m; by about one depth of focus, as
-        beamlines do, so that the rings light more of the sample.
+        Sample downstream of the focus, m; about one depth of focus, as at
+        beamlines, so that the rings illuminate more of the sample.
     wavelength : float
         m.
     source_size : float
-        Standard deviation of the demagnified source in the focus, m; what
-        makes more than one mode.
+        Standard deviation of the demagnified source in the focus, m; the cause of
+        more than one mode.
     """
 
     outer_zone_width: Annotated[float, {"min": POSITIVE}] = 65e-9
@@ -52,7 +52,7 @@ class ZonePlate:
         check_options(self)
 
     def probe(self, shape: tuple[int, int], pixel_size: float) -> NDArray[np.complex128]:
-        """Field of the fully coherent beam on the sample.
+        """Field of the coherent probe on the sample.
 
         Parameters
         ----------
@@ -75,12 +75,12 @@ class ZonePlate:
     def modes(
         self, count: int, shape: tuple[int, int], pixel_size: float
     ) -> NDArray[np.complex128]:
-        """Incoherent modes of the beam, strongest first.
+        """Incoherent modes of the probe, strongest first.
 
         Parameters
         ----------
         count : int
-            How many to keep; 1 is the coherent beam.
+            Modes to keep; 1 is the coherent probe.
         shape, pixel_size
             As for `probe`.
 

@@ -32,7 +32,7 @@ def test_the_sample_has_the_range_that_was_asked_for(made):
     assert np.angle(truth).min() == pytest.approx(-2.0, abs=1e-3)
 
 
-def test_the_same_seed_gives_the_same_practice(toy, made):
+def test_the_same_seed_gives_the_same_scan(toy, made):
     again, _ = Pretraining(points=48, phase=-2.0, amplitude=0.8).simulate_for_scan(toy.scan)
     other, _ = Pretraining(points=48, phase=-2.0, amplitude=0.8, seed=1).simulate_for_scan(toy.scan)
     np.testing.assert_array_equal(made[0].frames, again.frames)
@@ -73,7 +73,7 @@ def test_a_reconstruction_of_another_sample_is_enough(toy):
     assert scan.frames.sum() / 20 == pytest.approx(expected, rel=0.1)
     bright, _ = Pretraining(points=20).simulate_for_reconstruction(toy.truth, counts=5000)
     assert bright.frames.sum() / 20 == pytest.approx(5000, rel=0.1)
-    assert truth.algorithm == "made up"
+    assert truth.algorithm == "simulated"
 
 
 def test_a_probe_without_a_scale_needs_the_counts(toy):
@@ -84,7 +84,7 @@ def test_a_probe_without_a_scale_needs_the_counts(toy):
         Pretraining(points=20).simulate_for_reconstruction(replace(toy.truth, probe=None))
 
 
-def test_without_a_probe_there_is_no_practice(toy):
+def test_without_a_probe_there_is_no_pretraining(toy):
     with pytest.raises(InputError, match="needs a probe"):
         Pretraining().simulate_for_scan(replace(toy.scan, probe=None))
     with pytest.raises(InputError, match="64x64"):

@@ -31,7 +31,7 @@ LARGEST_ERROR = 1e-2
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One precision, tried on some frames.
+    """Error and time of one precision on some frames.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Trial:
     seconds: float
 
 
-def native(device: str) -> tuple[Precision, ...]:
+def native_precisions(device: str) -> tuple[Precision, ...]:
     """Precisions that a device computes in by itself; emulated ones are only slower."""
     if device.startswith("cuda"):
         if torch.version.hip is not None:
@@ -63,7 +63,7 @@ def native(device: str) -> tuple[Precision, ...]:
     return ("float32",)
 
 
-def try_out(
+def compare_precisions(
     make: Callable[[Precision], Predictor], device: str, frames: Tensor
 ) -> tuple[Trial, ...]:
     """Predict the same frames in every precision that is native to the device.
@@ -79,7 +79,7 @@ def try_out(
     """
     trials: list[Trial] = []
     exact: tuple[Tensor, ...] = ()
-    for precision in native(device):
+    for precision in native_precisions(device):
         predictor = make(precision)
         predictor(frames)  # the first call chooses algorithms
         began = time.perf_counter()
@@ -91,7 +91,7 @@ def try_out(
     return tuple(trials)
 
 
-def quickest(trials: tuple[Trial, ...]) -> Trial:
+def fastest_accurate(trials: tuple[Trial, ...]) -> Trial:
     """Choose the fastest of those whose error is small enough; float32 has none."""
     return min((t for t in trials if t.error <= LARGEST_ERROR), key=lambda t: t.seconds)
 

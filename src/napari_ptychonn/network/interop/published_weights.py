@@ -40,12 +40,10 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
     path : str or Path
         A `.pth` file with a state dict.  Nothing in it is executed.
     scan : Scan
-        Says what frames look like and how large an object pixel is; the
-        weights' file says neither.
+        Gives frame shape and object pixel size, which the file of weights lacks.
     crop : int, optional
-        Detector pixels that are kept around the zero frequency along each
-        axis, before they are mean-binned to 64: 192 of 256 in the paper.  By
-        default as many as binning by a whole number can use.
+        Detector pixels along each axis kept around the zero frequency, before they are
+        mean-binned to 64: 192 of 256 in the paper.  By default the largest possible.
 
     Returns
     -------
@@ -55,8 +53,8 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
     Raises
     ------
     InputError
-        When the file is damaged, holds a program instead of weights, or
-        weights of another network.
+        When the file is damaged, contains more than weights, or weights of another
+        network.
     """
     path = Path(path)
     stored = _layers(path, _state(path))
