@@ -1,4 +1,4 @@
-"""A line across two images, read at the same places."""
+"""Profile of two images along one line."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class LineProfile:
     Attributes
     ----------
     line : tuple
-        Its ends ((y, x), (y, x)), in `unit`.
+        Ends ((y, x), (y, x)), in `unit`.
     distance : ndarray of float64
         (m,) from the first end, in `unit`.
     predicted, reference : ndarray of float64
-        (m,) of the mosaic and of the reconstruction; NaN off what was compared.
+        (m,) of the mosaic and of the reconstruction; NaN outside the compared pixels.
     unit : {'m', 'pixel'}
         Of lengths.
     """
@@ -41,5 +41,5 @@ class LineProfile:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the line does not touch what was compared."""
+        """Whether the line touches no compared pixel."""
         return not np.isfinite(self.reference).any()

@@ -1,4 +1,4 @@
-"""All that is shown and written of a result beside a reconstruction."""
+"""Report: comparison of a result with a reconstruction, to show and to write."""
 
 from __future__ import annotations
 
@@ -31,16 +31,15 @@ def compare_result(
     result : Result
         Predictions and where they lie.
     reconstruction : Reconstruction
-        Of the same scan; it is placed under the result's positions.
+        Of the same scan; it is aligned to the result.
     indices : ndarray of int64, optional
-        (m,) scan points; by default those that were held out from training,
-        and all where none were.
+        (m,) scan points; by default those held out from training, else all.
 
     Raises
     ------
     InputError
-        When the reconstruction lists none of the predicted frames, or none of
-        the frames to compare has its patch on the object.
+        When the reconstruction lists none of the predicted frames, or no patch of the
+        compared frames lies on the object.
     """
     predicted = result.predictions.indices
     if indices is None:
@@ -69,15 +68,15 @@ class Report:
     Attributes
     ----------
     comparison : Comparison
-        Of the frames that were selected.
+        Of the selected frames.
     selection : {'held out', 'frames', 'all'}
-        Which these are: held out from training, asked for, or all.
+        The frames: held out from training, given, or all.
     full_mosaic : AlignedImages
-        The mosaic of all predicted frames: for maps and profiles.
+        The mosaic of all predicted frames, for maps and profiles.
     speed : SpeedUp or None
         Where both times are known.
     reference : str
-        What the reconstruction is called.
+        Title of the reconstruction.
     name : str
         Of the scan.
     """
@@ -126,24 +125,27 @@ class Report:
 
     @property
     def line(self) -> Line:
-        """The line that is offered: through the middle of what is compared."""
+        """Default line, through the middle of the compared pixels."""
         return self.comparison.aligned.middle_line
 
     def numbers(self) -> dict[str, Any]:
         """Everything but images and curves, as plain values."""
         speed = self.speed
-        told = None
+        speed_up = None
         if speed is not None:
-            told = asdict(speed) | {"scaled_seconds": speed.scaled_seconds, "factor": speed.factor}
+            speed_up = asdict(speed) | {
+                "scaled_seconds": speed.scaled_seconds,
+                "factor": speed.factor,
+            }
         return {
             "selection": self.selection,
             "unit": self.full_mosaic.unit,
             **self.comparison.as_dict(),
-            "speed_up": told,
+            "speed_up": speed_up,
         }
 
     def curves(self, line: Line | None = None) -> dict[str, Any]:
-        """The rings and the values along a line, as plain values; None is what is not known.
+        """Fourier ring correlations and profiles along a line, as plain values or None.
 
         Parameters
         ----------
@@ -177,7 +179,7 @@ class Report:
 def _selected(
     result: Result, indices: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], Selection]:
-    """Scan points to compare, and what they are."""
+    """Scan points to compare, and their kind."""
     predicted = result.predictions.indices
     if indices is not None:
         return indices, "frames"
@@ -187,7 +189,7 @@ def _selected(
 
 
 def _speed(result: Result, reconstruction: Reconstruction) -> SpeedUp | None:
-    """Only what was measured, on both sides."""
+    """Speed-up, if both times were measured."""
     if not result.seconds or not reconstruction.seconds or not reconstruction.iterations:
         return None
     predicted = len(result.predictions)

@@ -1,4 +1,4 @@
-"""The mosaic: overlapping patches averaged into one image, at their true positions."""
+"""Mosaic: overlapping patches averaged at sub-pixel positions."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = 32
-"""Patches moved at once: enough to make calls cheap, few enough to stay in the cache."""
+"""Patches resampled at once: few enough to stay in the cache."""
 
 PIXELS = BATCH * 64 * 64
-"""Most pixels moved at once: of patches larger than 64x64 there are fewer."""
+"""Pixels resampled at once: fewer patches where they are larger than 64x64."""
 
 PIXELS_ON_GPU = 1024 * 64 * 64
-"""The same on a GPU, which has to be kept busy."""
+"""The same on a GPU."""
 
 BEFORE, AFTER = 2, 1
-"""Pixels that a moved pixel is made from lie so far before and after it."""
+"""Reach of the cubic convolution before and after a pixel."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MosaicImage:
-    """A mosaic as arrays, at one moment; all (ny, nx) float32 and NaN where nothing was predicted.
+    """A mosaic as arrays, (ny, nx) float32 and NaN where nothing was predicted.
 
     Attributes
     ----------
@@ -60,10 +60,9 @@ class MosaicImage:
 class Mosaic:
     """Weighted sub-pixel overlap average of patches, for any scan pattern.
 
-    Each patch is moved onto the grid by cubic convolution of its amplitude and
-    of the cosine and sine of its phase, and added with its window weight.  The
-    result is a function of {scan point → (patch, position)} alone: not of
-    order or batching; a scan point that was added already is ignored.
+    Each patch is resampled on the grid by cubic convolution of its amplitude and of the
+    cosine and sine of its phase, and added with its weight.  The result does not depend
+    on order or batching; a scan point that was added before is ignored.
 
     Parameters
     ----------
@@ -104,7 +103,7 @@ class Mosaic:
         weight: NDArray[np.float32] | None = None,
         anchor: tuple[float, float] = (0.0, 0.0),
     ) -> Mosaic:
-        """Make a mosaic just large enough for patches at all these positions.
+        """Make the smallest mosaic for patches at all positions.
 
         Parameters
         ----------
@@ -117,8 +116,8 @@ class Mosaic:
         weight : ndarray of float32, optional
             (py, px); `window_weight` of the patch shape by default.
         anchor : tuple of float
-            A position that shall be the centre of some pixel, so that the grid
-            falls on that of a reconstruction (its origin).
+            Position of the centre of some pixel, such as the origin of a reconstruction,
+            whose grid the mosaic then has.
         """
         pixel, half = np.asarray(pixel_size), np.asarray(patch_shape) // 2
         index = (positions - np.asarray(anchor)) / pixel
@@ -141,7 +140,7 @@ class Mosaic:
         patches : Patches
             m patches (py, px).  A patch with a value that is not finite is left out.
         positions : ndarray of float64
-            (m, 2) where they lie.
+            (m, 2) of their centres.
 
         Raises
         ------
@@ -157,7 +156,7 @@ class Mosaic:
             return
         rows = np.asarray(new)
         whole, fraction = self._grid_corners(positions[rows])
-        # Neighbours one after the other, so that those moved together cover little of the grid.
+        # Sorted by rows of patches, so that those of one batch cover little of the grid.
         order = np.lexsort((whole[:, 1], whole[:, 0] // len(self._patch_weight)))
         batches = [order[k : k + self._together] for k in range(0, len(order), self._together)]
         if len(batches) == 1:
@@ -175,7 +174,7 @@ class Mosaic:
                     self._add_block(block.result())
 
     def image(self) -> MosaicImage:
-        """Return the mosaic as it stands."""
+        """Return the mosaic so far."""
         sums = self._sums if self._device is None else self._sums + self._device.sums()
         total, amplitude, cosine, sine = sums
         covered = total > 1e-6 * self._patch_weight.max()
@@ -198,7 +197,7 @@ class Mosaic:
     def _grid_corners(
         self, positions: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """First row and column of each patch, whole and what is left: (m, 2) each."""
+        """First row and column of each patch, as integers and fractions: (m, 2) each."""
         shape = np.asarray(self._patch_weight.shape)
         index = (positions - np.asarray(self.origin)) / np.asarray(self.pixel_size)
         corner = _snapped(index - shape // 2)
@@ -219,7 +218,7 @@ class Mosaic:
     def _block(
         self, patches: Patches, whole: NDArray[np.int64], fraction: NDArray[np.float64]
     ) -> _Block:
-        """Sums of some patches, on the part of the grid that they cover."""
+        """Sum patches on the part of the grid that they cover."""
         import torch
 
         py, px = self._patch_weight.shape
@@ -231,7 +230,7 @@ class Mosaic:
         images = torch.from_numpy(patches.amplitude), torch.from_numpy(patches.phase)
         moved = buffers.resample(*images, _Shift.from_fractions(fraction)).numpy()
         first, last = whole.min(axis=0), whole.max(axis=0)
-        # A few dozen patches lose nothing in float32; the grid sums thousands in float64.
+        # float32 is enough for a few dozen patches; the grid sums thousands in float64.
         sums = np.zeros((4, *(last - first + (py, px))), np.float32)
         for patch, (y, x) in zip(moved, whole - first, strict=True):
             sums[:, y : y + py, x : x + px] += patch
@@ -253,14 +252,14 @@ class _Block:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Shift:
-    """Moves of m patches by less than a pixel, as `_ScratchBuffers` takes them.
+    """Shifts of m patches by less than a pixel.
 
     Attributes
     ----------
     fraction : Tensor
         (2, m, 1, 1) towards larger rows and columns, 0 ≤ f < 1.
     taps : Tensor
-        (2, 4, m, 1, 1, 1) what the four pixels around count, along rows and columns.
+        (2, 4, m, 1, 1, 1) weights of the four pixels, along rows and columns.
     """
 
     fraction: Tensor
@@ -270,24 +269,24 @@ class _Shift:
     def from_fractions(
         cls, fraction: NDArray[np.float64], device: torch.device | str = "cpu"
     ) -> _Shift:
-        """Moves (m, 2)."""
+        """From fractions of a pixel (m, 2)."""
         import torch
 
         # k − f lies at fraction 1 − f after pixel k − 1; at f = 0 that is pixel k alone.
         taps = np.stack([cubic_weights(1.0 - f).T for f in fraction.T]).astype(np.float32)
-        moves = torch.from_numpy(fraction.T.astype(np.float32))
+        fractions = torch.from_numpy(fraction.T.astype(np.float32))
         return cls(
-            fraction=moves[..., None, None].to(device),
+            fraction=fractions[..., None, None].to(device),
             taps=torch.from_numpy(taps)[..., None, None, None].to(device),
         )
 
     def __getitem__(self, rows: slice) -> _Shift:
-        """Those of some patches."""
+        """Select patches."""
         return _Shift(fraction=self.fraction[:, rows], taps=self.taps[:, :, rows])
 
 
 class _DeviceSums:
-    """The sums of a mosaic on a GPU, where its patches are made.
+    """The sums of a mosaic on the GPU that predicts its patches.
 
     Parameters
     ----------
@@ -296,7 +295,7 @@ class _DeviceSums:
     weight : ndarray of float32
         (py, px) weight of each pixel of a patch.
     device : torch.device
-        Where the patches are.
+        Device of the patches.
     """
 
     def __init__(
@@ -319,18 +318,18 @@ class _DeviceSums:
         phase: Tensor,
         whole: NDArray[np.int64],
         fraction: NDArray[np.float64],
-        wanted: NDArray[np.bool_],
+        new: NDArray[np.bool_],
     ) -> None:
-        """Add patches (m, py, px) that are wanted and finite; waits for nothing."""
+        """Add new and finite patches (m, py, px), without waiting for the device."""
         import torch
 
         device = amplitude.device
         if device.type == "cuda":
-            for images in (amplitude, phase):  # made in another stream, and perhaps given up soon
+            for images in (amplitude, phase):  # of another stream, which may free them
                 images.record_stream(torch.cuda.current_stream(device))
         shift = _Shift.from_fractions(fraction, device)
         first = torch.from_numpy(whole @ [self.shape[2], 1]).to(device)
-        counts = torch.from_numpy(wanted).to(device)
+        counts = torch.from_numpy(new).to(device)
         with torch.inference_mode():
             for start in range(0, len(amplitude), self._together):
                 rows = slice(start, start + self._together)
@@ -350,16 +349,16 @@ class _DeviceSums:
 
 
 class _ScratchBuffers:
-    """Memory in which patches are moved, used over and over: new memory costs as much as the work.
+    """Reused buffers for resampling patches: allocating costs as much as the work.
 
     Parameters
     ----------
     weight : ndarray of float32
         (py, px) weight of each pixel of a patch.
     count : int
-        Patches moved at once, at most.
+        Patches resampled at once, at most.
     device : torch.device, optional
-        Where it is.
+        Torch device.
     """
 
     def __init__(
@@ -376,14 +375,14 @@ class _ScratchBuffers:
         self.shifted = allocate((count, py, px))
 
     def resample(self, amplitude: Tensor, phase: Tensor, shift: _Shift) -> Tensor:
-        """Weight, and weighted amplitude, cosine and sine of patches on the grid.
+        """Resample weight, and weighted amplitude, cosine and sine, on the grid.
 
         Parameters
         ----------
         amplitude, phase : Tensor
             (m, py, px), m ≤ `count`.
         shift : _Shift
-            How far each is moved towards larger rows and columns.
+            Shift of each towards larger rows and columns.
 
         Returns
         -------
@@ -401,7 +400,7 @@ class _ScratchBuffers:
             return moved
 
     def _pad(self, amplitude: Tensor, phase: Tensor) -> None:
-        """Amplitude, cosine and sine, their rims repeated outwards."""
+        """Amplitude, cosine and sine, their edges repeated outwards."""
         import torch
 
         m, py, px = phase.shape
@@ -430,7 +429,7 @@ class _ScratchBuffers:
             out.addcmul_(lines[..., tap : tap + px], columns[tap])
 
     def _move_weight(self, shift: _Shift, out: Tensor) -> None:
-        """Read the weight between pixels; 0 where the patch does not reach."""
+        """Shift the weight linearly; 0 beyond the patch."""
         import torch
 
         f, g = shift.fraction.unbind()
@@ -444,8 +443,7 @@ class _ScratchBuffers:
 def window_weight(patch_shape: tuple[int, int], floor: float = 0.01) -> NDArray[np.float32]:
     """Weight that falls from the middle of a patch to `floor` at its rim (squared sine).
 
-    The middle is where the beam was, so it is predicted best; a rim that fades
-    leaves no seams.
+    The middle, where the probe was, is predicted best; a fading rim leaves no seams.
     """
     rows, columns = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in patch_shape)
     return np.maximum(np.outer(rows, columns), floor).astype(np.float32)
@@ -459,6 +457,6 @@ def patch_weight(
 
 
 def _snapped(index: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round what is a whole pixel but for the rounding of metres."""
+    """Round values that are whole pixels up to the rounding of metres."""
     whole = np.round(index)
     return np.where(np.abs(index - whole) < 1e-6, whole, index)

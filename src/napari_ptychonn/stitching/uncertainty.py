@@ -15,20 +15,20 @@ from napari_ptychonn.stitching.mosaic import MosaicImage
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Uncertainty:
-    """Two views of each prediction, and their combination.
+    """Disagreement of each prediction with its neighbours and with its own frame.
 
     Attributes
     ----------
     indices : ndarray of int64
         (m,) scan points.
     overlap_std : ndarray of float32
-        (m,) how much overlapping predictions disagree under each patch:
-        circular standard deviation of the phase, rad, weighted as the beam lit it.
+        (m,) circular standard deviation of the phase of overlapping predictions under
+        each patch, rad, weighted by illumination.
     diffraction_residual : ndarray of float32 or None
-        (m,) diffraction residual, 1 being photon noise; None without a beam.
+        (m,) diffraction residual, in units of photon noise; None without a probe.
     residual_map : ndarray of float32 or None
-        (ny, nx) on the mosaic's grid: weighted average of the residuals of the
-        predictions that overlap there, NaN where there are none.
+        (ny, nx) on the mosaic's grid: weighted average of the residuals of overlapping
+        predictions, NaN where there are none.
     residual_limit : float or None
         Residual threshold above which a prediction is flagged.
     """
@@ -59,11 +59,11 @@ class Uncertainty:
         Parameters
         ----------
         predictions : Patches or LazyPatches
-            m patches (py, px), of which only the residuals are looked at.
+            m patches (py, px); only their residuals are used.
         positions : ndarray of float64
-            (m, 2) where they lie, in the mosaic's unit.
+            (m, 2) of their centres, in the mosaic's unit.
         mosaic : MosaicImage
-            Made of them.
+            Of these predictions.
         weight : ndarray of float32
             (py, px) weight of a patch's pixels.
         residual_limit : float, optional
@@ -109,7 +109,7 @@ def _map(
     mosaic: MosaicImage,
     weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Spread the residuals over the mosaic's grid: each as an image of one value, as weighted."""
+    """Weighted average of the residuals on the mosaic's grid."""
     finite = np.isfinite(residual)
     centres = _index(positions[finite], mosaic)
     value, count = (
@@ -124,14 +124,14 @@ def _map(
 
 
 def _index(positions: NDArray[np.float64], mosaic: MosaicImage) -> NDArray[np.float64]:
-    """Pixel of the mosaic (row, column) at which each position lies: (m, 2)."""
+    """Pixel of the mosaic (row, column) of each position: (m, 2)."""
     return np.asarray((positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size))
 
 
 def _points(
     centres: NDArray[np.float64], values: NDArray[np.floating[Any]], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Values at positions between pixels, shared out among the four around each."""
+    """Image of values at fractional pixels, distributed linearly to the four around each."""
     below = np.floor(centres).astype(np.int64)
     f, g = (centres - below).T
     image = np.zeros(shape)
@@ -149,7 +149,7 @@ def _points(
 
 
 def _under_points(points: NDArray[np.float64], weight: NDArray[np.float32]) -> NDArray[Any]:
-    """Sum of a weight image for each point, its centre there, times the point's value."""
+    """Sum of weight images centred on each point, times the value of the point."""
     from scipy.signal import fftconvolve
 
     (py, px), (ny, nx) = weight.shape, points.shape
@@ -160,7 +160,7 @@ def _under_points(points: NDArray[np.float64], weight: NDArray[np.float32]) -> N
 def _under_patches(
     mosaic: MosaicImage, positions: NDArray[np.float64], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Weighted mean of the mosaic's spread under each patch, at whole pixels."""
+    """Weighted mean of the mosaic's overlap_std under each patch, at whole pixels."""
     rows, columns = np.round(_index(positions, mosaic)).astype(np.int64).T
     known = np.isfinite(mosaic.overlap_std)
     sums = [
@@ -171,7 +171,7 @@ def _under_patches(
 
 
 def _correlated(image: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDArray[Any]:
-    """Sum of the image times the weight, for the weight's centre on each pixel of the image."""
+    """Correlate an image with the weight, centred on each pixel of the image."""
     from scipy.signal import fftconvolve
 
     (py, px), (ny, nx) = weight.shape, image.shape
