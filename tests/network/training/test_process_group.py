@@ -27,11 +27,13 @@ from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.simulation.scan import Simulation
 from napari_ptychonn.network.training.process_group import joined
-from napari_ptychonn.network.training.epochs import train
+from napari_ptychonn.network.training.data import TrainingSource
+from napari_ptychonn.network.training.epochs import train_in_group
 
 torch.set_num_threads(1)
 made = Simulation(points=(7, 7), frame_size=32).run()
 region = TrainingRegion.from_indices(made.scan, slice(0, 33))
+source = TrainingSource(scan=made.scan, reconstruction=made.reconstruction, region=region)
 network = NetworkOptions(width=4, size=32)
 # Training amplifies rounding: weights that differ by 1e-7 at first set two runs of one process
 # apart by 1e-3 at the default rate, and by 2e-4 at this one, but without refinements by 1e-5.
@@ -49,8 +51,8 @@ def losses(name, options, team):
         asked.append(1)
         return name == "stopped" and team.rank == team.size - 1 and len(asked) > 6
     chosen = replace(network, refinements=0) if name == "virtual" else network
-    epochs = list(train(made.scan, made.reconstruction, region, options, chosen,
-                        device="cpu", should_stop=should_stop, team=team))
+    epochs = list(train_in_group(team, source, options, chosen, device="cpu",
+                                 should_stop=should_stop))
     last = epochs[-1]
     state = {k: float(v.double().abs().sum()) for k, v in last.best.state.items()}
     return {"train": [e.train_loss for e in epochs],
