@@ -159,8 +159,10 @@ def test_many_predictions_are_the_same_from_a_file(small, model, tmp_path, monke
                 getattr(found.predictions[:], name), getattr(wanted.predictions[:], name)
             )
         np.testing.assert_array_equal(found.mosaic.phase, wanted.mosaic.phase)
-        np.testing.assert_array_equal(found.trust.spread, wanted.trust.spread)
-        np.testing.assert_allclose(found.trust.residual_map, wanted.trust.residual_map, rtol=1e-6)
+        np.testing.assert_array_equal(found.uncertainty.overlap_std, wanted.uncertainty.overlap_std)
+        np.testing.assert_allclose(
+            found.uncertainty.residual_map, wanted.uncertainty.residual_map, rtol=1e-6
+        )
     assert asdict(many.comparison.single_shot) == pytest.approx(
         asdict(few.comparison.single_shot), rel=1e-4
     )
