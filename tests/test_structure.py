@@ -12,6 +12,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+LIMITS = {
+    "modules in a folder": 16,
+    "parameters of a function that is no command": 8,
+    "lines of a class": 350,
+    "imports that hide a cycle": 0,
+}
+"""Aims of the structure, enforced here."""
+
 FIRST = '''"""A module."""
 
 # Why there are eleven.
@@ -115,3 +123,36 @@ def test_functions_are_measured_without_docstring_and_self(small: dict[str, Any]
 def test_an_import_inside_a_function_that_hides_a_cycle_is_found(small: dict[str, Any]) -> None:
     assert small["imports_in_functions"] == 2
     assert small["imports_hiding_a_cycle"] == ["package.first -> package.inner.second"]
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Any]:
+    return measure(ROOT)
+
+
+def test_folders_are_small(figures: dict[str, Any]) -> None:
+    limit = LIMITS["modules in a folder"]
+    assert {name: n for name, n in figures["folders"].items() if n > limit} == {}
+
+
+def test_functions_have_few_parameters(figures: dict[str, Any]) -> None:
+    limit = LIMITS["parameters of a function that is no command"]
+    assert [
+        f"{each['name']}: {each['parameters']}"
+        for each in figures["many_parameters"]
+        if each["parameters"] > limit and not each["command"]
+    ] == []
+
+
+def test_classes_are_short(figures: dict[str, Any]) -> None:
+    limit = LIMITS["lines of a class"]
+    assert [
+        f"{each['name']}: {each['lines']}"
+        for each in figures["long_classes"]
+        if each["lines"] > limit
+    ] == []
+
+
+def test_no_import_inside_a_function_hides_a_cycle(figures: dict[str, Any]) -> None:
+    found = figures["imports_hiding_a_cycle"]
+    assert len(found) <= LIMITS["imports that hide a cycle"], found
