@@ -70,7 +70,7 @@ def test_a_precision_once_chosen_for_many_frames_is_that_of_few(model, toy, monk
         Trial(precision="float32", error=0.0, seconds=2e-4),
         Trial(precision="bfloat16", error=4e-3, seconds=1e-4),
     )
-    monkeypatch.setattr(model_module, "native", lambda device: ("float32", "bfloat16"))
+    monkeypatch.setattr(model_module, "native_precisions", lambda device: ("float32", "bfloat16"))
     monkeypatch.setattr(model_module, "compare_precisions", lambda *_: trials)
     monkeypatch.setattr(model_module, "TRIED_FROM", 20)
     fresh = replace(model)

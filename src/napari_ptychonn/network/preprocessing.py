@@ -173,11 +173,6 @@ class Preprocessing:
         valid = scan.valid[top : top + height, left : left + width]
         return valid if self.valid is None else valid & self.valid
 
-    @property
-    def input_shape(self) -> tuple[int, int]:
-        """Height and width of a preprocessed frame."""
-        return self.window[2:] if self.scaling == "amplitude" else (self.size, self.size)
-
     def apply(self, counts: torch.Tensor, valid: NDArray[np.bool_] | None = None) -> torch.Tensor:
         """Preprocess counts cropped to `window`, on their device.
 
