@@ -278,14 +278,16 @@ def through_window(folder: Path, frames: int, *, small: bool) -> None:
     step("open", lambda: dock.open(str(scan)), lambda: idle() and dock.session.scan is not None)
     step(
         "labels",
-        lambda: dock.choose_reconstruction(str(labels)),
+        lambda: dock.scan_panel.choose_reconstruction(str(labels)),
         lambda: idle() and dock.session.reconstruction is not None,
     )
     step("browse", browse, idle)
     step("train, predict, stitch", train, lambda: idle() and dock.session.result is not None)
     step("browse the result", browse, idle)
     result = folder / "RESULT.h5"
-    step("save", lambda: dock.save_result(str(result)), lambda: idle() and result.exists())
+    step(
+        "save", lambda: dock.save_panel.save_result(str(result)), lambda: idle() and result.exists()
+    )
     result.unlink()
     memory.peak()
     viewer.screenshot(folder / "window.png", canvas_only=False, flash=False)

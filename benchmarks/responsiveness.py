@@ -48,9 +48,9 @@ def without_window(steps: int) -> dict[str, Any]:
     from napari_ptychonn.data.region import TrainingRegion
     from napari_ptychonn.network.options import TrainingOptions
     from napari_ptychonn.network.training.epochs import train
-    from napari_ptychonn.tasks.jobs import simulated
+    from napari_ptychonn.tasks.load import simulate_sample
 
-    opened = simulated(POINTS)
+    opened = simulate_sample(POINTS)
     region = TrainingRegion.from_indices(opened.scan, slice(0, TRAINED))
     options = TrainingOptions(steps=steps)
     epochs = [
@@ -68,9 +68,9 @@ def in_window(steps: int) -> dict[str, Any]:
     from qtpy.QtCore import QTimer
 
     from napari_ptychonn.cli.demonstration import write_scan
-    from napari_ptychonn.tasks.jobs import simulated
+    from napari_ptychonn.tasks.load import simulate_sample
 
-    opened = simulated(POINTS)
+    opened = simulate_sample(POINTS)
     file = write_scan(Path(tempfile.mkdtemp()) / "scan.h5", opened.scan, opened.reconstruction)
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1500, 950)
@@ -111,7 +111,7 @@ def in_window(steps: int) -> dict[str, Any]:
         phase("opening")
         dock.open(str(file))
 
-    session.run_changed.connect(on_run)
+    session.running_changed.connect(on_run)
     QTimer.singleShot(3000, open_it)
     napari.run()
     return told | _from_first_to_last(epochs)

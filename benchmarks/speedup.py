@@ -26,7 +26,8 @@ from napari_ptychonn.comparison.speed_up import PAPER_ITERATIONS
 from napari_ptychonn.network.training.epochs import train
 from napari_ptychonn.reconstruction import EngineOptions, reconstruct
 from napari_ptychonn.simulation.scan import Simulation
-from napari_ptychonn.tasks.jobs import Predicted, predict_job
+from napari_ptychonn.tasks.events import PredictionEnded
+from napari_ptychonn.tasks.predict import PredictTask
 
 WARM_UP = 1
 
@@ -65,8 +66,8 @@ def prediction(scan: Scan, model: TrainedModel, threads: int, device: str) -> fl
     """Seconds from frames to predictions and mosaic."""
     torch.set_num_threads(threads)
     began = time.perf_counter()
-    *_, last = predict_job(scan, model, None, None, device, lambda: False)
-    assert isinstance(last, Predicted)
+    *_, last = PredictTask(scan=scan, model=model, device=device).run()
+    assert isinstance(last, PredictionEnded)
     return time.perf_counter() - began
 
 

@@ -24,7 +24,7 @@ from napari_ptychonn.data.patches import Patches, cut_patches
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
-from napari_ptychonn.tasks.jobs import finished
+from napari_ptychonn.tasks.predict import make_result
 
 POINTS = (48, 48)
 TRAINING_LINES = 28
@@ -43,9 +43,7 @@ def main() -> None:
     names += ["error in the defect", "elsewhere", "error of those told", "of the others"]
     print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
     for r in runs:
-        ranks = " | ".join(
-            f"{r[name]:.2f}" for name in ("overlap_std", "diffraction_residual", "score")
-        )
+        ranks = " | ".join(f"{r[name]:.2f}" for name in ("spread", "residual", "doubt"))
         share = f"{r['disagree']} of {r['frames']} | {r['disagree_in_defect']} of {r['defect']}"
         errors = " | ".join(f"{r[f'error_{name}']:.3f}" for name in PARTS)
         print(f"| {r['seed']} | {ranks} | {share} | {errors} |")
@@ -61,7 +59,7 @@ def run(seed: int, steps: int) -> dict[str, Any]:
     held_out = model.held_out(simulated.scan)
     assert held_out is not None
     predictions = Patches.join(list(model.predict(simulated.scan, held_out)))
-    result = finished(simulated.scan, model, simulated.reconstruction, predictions).result
+    result = make_result(simulated.scan, model, simulated.reconstruction, predictions)
     assert result.uncertainty is not None
     assert result.uncertainty.diffraction_residual is not None
     errors = true_errors(result, simulated)
@@ -79,7 +77,7 @@ def run(seed: int, steps: int) -> dict[str, Any]:
         },
         **{
             name: float(spearmanr(getattr(result.uncertainty, name), errors).statistic)
-            for name in ("overlap_std", "diffraction_residual", "score")
+            for name in ("spread", "residual", "doubt")
         },
     }
 

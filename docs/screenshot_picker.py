@@ -69,8 +69,8 @@ def _photograph(strange: Path, folder: Path) -> None:
     shown = Photographer(folder, "dark")
     dock, session = shown.dock, shown.dock.session
     shown.viewer.open(strange, plugin="napari-ptychonn")
-    shown.wait(lambda: dock.dialog is not None, 30)
-    dialog = dock.dialog
+    shown.wait(lambda: dock.files.dialog is not None, 30)
+    dialog = dock.files.dialog
     assert isinstance(dialog, ImportDialog)
     shown.wait(lambda: dialog.is_ready, 60)
     dialog.form.rows["positions"].unit.setCurrentText("object pixel")

@@ -14,7 +14,8 @@ import numpy as np
 from napari_ptychonn import read_scan
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.simulation.scan import Simulation
-from napari_ptychonn.tasks.jobs import Predicted, predict_job
+from napari_ptychonn.tasks.events import PredictionEnded
+from napari_ptychonn.tasks.predict import PredictTask
 from sections.limits import convolution_flops, matmul_rate, of_the_limit
 from sections.measuring import Setting, Table, in_turns
 from sections.models import model
@@ -28,8 +29,8 @@ def measure(setting: Setting) -> Table:
     trained, count = model("default"), ny * nx
 
     def whole(path: Path) -> None:
-        *_, last = predict_job(read_scan(path), trained, None, None, setting.device, lambda: False)
-        assert isinstance(last, Predicted)
+        *_, last = PredictTask(scan=read_scan(path), model=trained, device=setting.device).run()
+        assert isinstance(last, PredictionEnded)
 
     with tempfile.TemporaryDirectory() as folder:
         packed = write_scan(Path(folder) / "gzip.h5", Simulation(points=(ny, nx)).run().scan)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_ptychonn.tasks.jobs import Unrecognised
+    from napari_ptychonn.tasks.events import NotRecognised
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +48,18 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     A file that cannot be used leaves a notification of one sentence and no layer;
     where there are datasets in it, the dock asks which of them is what.
     """
-    from napari_ptychonn.tasks.jobs import Opened, load_job
+    from napari_ptychonn.tasks.events import Loaded
+    from napari_ptychonn.tasks.load import LoadTask
     from napari_ptychonn.viewer.view_model import opened_layers
 
     layers: list[LayerData] = []
     for one in path if isinstance(path, list) else [path]:
         try:
-            for found in load_job(one):
-                if isinstance(found, Opened):
+            for found in LoadTask(path=one).run():
+                if isinstance(found, Loaded):
                     layers += opened_layers(found)
-                elif not _asked(found) and not found.partly:
-                    _tell(found.sentence)
+                elif not _asked(found) and not found.has_reconstruction:
+                    _tell(found.reason)
         except InputError as error:
             _tell(str(error))
     return layers or [(None,)]  # type: ignore[list-item]  # npe2's way to say: read, but nothing to show
@@ -91,19 +92,19 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
 
 def simulated_scan() -> list[LayerData]:
     """Make the simulated scan: sample data that needs no network."""
-    from napari_ptychonn.tasks.jobs import simulated
+    from napari_ptychonn.tasks.load import simulate_sample
     from napari_ptychonn.viewer.view_model import opened_layers
 
-    return opened_layers(simulated())
+    return opened_layers(simulate_sample())
 
 
 def siemens_star() -> list[LayerData]:
     """Fetch the Siemens star once, check it, and read it; it has no ePIE of its own."""
-    from napari_ptychonn.tasks.jobs import open_path
+    from napari_ptychonn.tasks.load import load_file
     from napari_ptychonn.viewer.view_model import opened_layers
 
     try:
-        return opened_layers(open_path(fetch_siemens_star()))
+        return opened_layers(load_file(fetch_siemens_star()))
     except InputError as error:
         _tell(str(error))
         return []
@@ -146,7 +147,7 @@ def _is_damaged(path: Path) -> bool:
     }
 
 
-def _asked(found: Unrecognised) -> bool:
+def _asked(found: NotRecognised) -> bool:
     """Let the dock ask which dataset of a file is what; False where nobody can answer."""
     import napari
 

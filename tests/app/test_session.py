@@ -28,28 +28,28 @@ def predictions():
 
 def test_less_of_each_frame_keeps_the_reconstruction_of_whole_ones(session, toy):
     session.move_to(5)
-    session.read(32, 1)
+    session.crop_and_bin(32, 1)
     assert (session.crop, session.bin) == (32, 1)
     assert session.scan.frame_shape == (32, 32)
     assert session.point == 0
     assert session.reconstruction.probe.shape[-2:] == (32, 32)
     assert session.reconstruction.pixel_size == pytest.approx(session.scan.pixel_size)
-    session.read(None, 2)
+    session.crop_and_bin(None, 2)
     assert session.reconstruction.pixel_size == pytest.approx(session.scan.pixel_size)
     made_of_less = session.reconstruction
     session.choose_reconstruction(made_of_less)
     assert session.reconstruction.probe is made_of_less.probe
     with pytest.raises(InputError, match="cannot be cropped"):
-        session.read(8, 2)
+        session.crop_and_bin(8, 2)
     assert session.bin == 2
-    session.read(None, 1)
+    session.crop_and_bin(None, 1)
     assert session.scan is toy.scan
     assert session.reconstruction is None, "it is of summed pixels"
 
 
 def test_nothing_is_read_again_while_something_uses_the_scan(session, toy):
-    session.begin("training")
-    session.read(32, 1)
+    session.start_task("training")
+    session.crop_and_bin(32, 1)
     assert session.scan is toy.scan
 
 
@@ -57,7 +57,7 @@ def test_a_scan_starts_over_but_keeps_the_model(session, toy, predictions):
     model = object()
     session.set_model(model)
     session.choose_region(TrainingRegion.from_indices(toy.scan, slice(0, 50)))
-    session.show(predictions, None)
+    session.show_predictions(predictions, None)
     session.move_to(5)
     session.load_scan(toy.scan)
     assert session.model is model
@@ -96,16 +96,16 @@ def test_moving_tells_once_and_stays_inside_the_scan(session):
 
 def test_only_one_thing_runs_at_a_time(session):
     told = []
-    session.run_changed.connect(told.append)
-    assert session.begin("training")
-    assert not session.begin("predicting")
-    session.end()
-    session.end()
+    session.running_changed.connect(told.append)
+    assert session.start_task("training")
+    assert not session.start_task("predicting")
+    session.finish_task()
+    session.finish_task()
     assert told == ["training", ""]
 
 
 def test_epochs_become_a_curve_and_the_best_model(session):
-    session.begin("training")
+    session.start_task("training")
     models, told = [object(), object()], []
     session.model_changed.connect(lambda: told.append(session.model))
     for number, best in enumerate((models[0], models[0], models[1]), 1):
@@ -117,7 +117,7 @@ def test_epochs_become_a_curve_and_the_best_model(session):
 
 
 def test_previews_leave_what_they_do_not_have(session, predictions):
-    session.show(predictions, None)
-    session.show(None, "mosaic")
+    session.show_predictions(predictions, None)
+    session.show_predictions(None, "mosaic")
     assert session.predictions is predictions
     assert session.mosaic == "mosaic"

@@ -12,7 +12,7 @@ from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.stitching.mosaic import MosaicImage
 from napari_ptychonn.stitching.uncertainty import Uncertainty
-from napari_ptychonn.tasks.jobs import Opened
+from napari_ptychonn.tasks.events import Loaded
 from napari_ptychonn.viewer import layers as drawn_layers
 from napari_ptychonn.viewer.extent import Contrast, ViewExtent, illuminated
 from napari_ptychonn.viewer.layers import (
@@ -183,7 +183,7 @@ def test_patches_of_the_reconstruction_are_the_labels(toy):
 
 
 def test_an_opened_file_carries_itself(toy):
-    opened = Opened(path=Path("scan.h5"), scan=toy.scan, reconstruction=toy.reconstruction)
+    opened = Loaded(path=Path("scan.h5"), scan=toy.scan, reconstruction=toy.reconstruction)
     made = opened_layers(opened)
     assert {options["name"] for _, options, _ in made} == {
         "diffraction",
@@ -194,7 +194,7 @@ def test_an_opened_file_carries_itself(toy):
 
 
 def test_a_model_comes_as_an_empty_layer():
-    opened = Opened(path=Path("model.safetensors"), model=object())
+    opened = Loaded(path=Path("model.safetensors"), model=object())
     ((data, options, kind),) = opened_layers(opened)
     assert len(Layer.create(data, options, kind).data) == 0
     assert options["metadata"][OPENED] is opened

@@ -15,7 +15,7 @@ import napari_ptychonn
 from napari_ptychonn.app import autosave as drafts
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.simulation.scan import Simulation
-from napari_ptychonn.tasks.jobs import Opened
+from napari_ptychonn.tasks.events import Loaded
 
 if TYPE_CHECKING:
     from napari_ptychonn.widgets.dock import PtychoNNDock
@@ -46,14 +46,14 @@ def plugin(npe2pm: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def small() -> Opened:
+def small() -> Loaded:
     """14 x 14 points of a known object."""
     made = Simulation(points=(14, 14), frame_size=32).run()
-    return Opened(path=Path("small"), scan=made.scan, reconstruction=made.reconstruction)
+    return Loaded(path=Path("small"), scan=made.scan, reconstruction=made.reconstruction)
 
 
 @pytest.fixture(scope="session")
-def small_file(small: Opened, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_file(small: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as an HDF5 file with its reconstruction, as a beamline could write it."""
     path = tmp_path_factory.mktemp("scans") / "small.h5"
     assert small.scan is not None

@@ -16,7 +16,7 @@ def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
 ):
     session = opened(window, dock, small_file)
     quick(dock, epochs=10_000)
-    dock.train()
+    dock.train_panel.run()
     qtbot.waitUntil(lambda: bool(session.losses), timeout=30_000)
     began = time.monotonic()
     dock.train_panel.stop.click()
@@ -26,7 +26,7 @@ def test_stop_and_closing_the_dock_end_the_training_and_keep_the_best_model(
     assert session.model is not None
     assert dock.train_panel.train.isEnabled()
 
-    dock.train()
+    dock.train_panel.run()
     assert not session.losses
     qtbot.waitUntil(lambda: bool(session.losses), timeout=30_000)
     window.window.remove_dock_widget(dock)
@@ -44,29 +44,29 @@ def test_what_was_not_saved_is_offered_until_it_is(
     qtbot, window, small_file, tmp_path, screenshots, quick, opened, finish
 ):
     dock = open_dock(window)
-    assert not dock.draft_offer.isVisibleTo(dock)
+    assert not dock.autosave_banner.isVisibleTo(dock)
     session = opened(window, dock, small_file)
     quick(dock, epochs=1)
-    dock.train()
+    dock.train_panel.run()
     finish(dock)
     made = session.model
     window.window.remove_dock_widget(dock)
 
     dock = open_dock(window)
-    assert dock.draft_offer.isVisibleTo(dock)
-    assert "(1 epoch) was left unsaved" in dock.draft_offer.sentence.text()
+    assert dock.autosave_banner.isVisibleTo(dock)
+    assert "(1 epoch) was left unsaved" in dock.autosave_banner.sentence.text()
     window.screenshot(screenshots / "draft.png", canvas_only=False, flash=False)
-    dock.draft_offer.use.click()
+    dock.autosave_banner.use.click()
     qtbot.waitUntil(lambda: dock.session.model is not None, timeout=30_000)
     assert dock.session.model.history == made.history
-    assert not dock.draft_offer.isVisibleTo(dock)
+    assert not dock.autosave_banner.isVisibleTo(dock)
     window.window.remove_dock_widget(dock)
 
     dock = open_dock(window)
     assert len(drafts.drafts()) == 1, "used, but still not saved"
-    dock.draft_offer.use.click()
+    dock.autosave_banner.use.click()
     qtbot.waitUntil(lambda: dock.session.model is not None, timeout=30_000)
-    dock.save_model(str(tmp_path / "model.safetensors"))
+    dock.save_panel.save_model(str(tmp_path / "model.safetensors"))
     assert not drafts.drafts()
     window.window.remove_dock_widget(dock)
     assert not drafts.drafts()
@@ -75,10 +75,10 @@ def test_what_was_not_saved_is_offered_until_it_is(
     drafts.keep(made)
     drafts.keep(made)
     dock = open_dock(window)
-    dock.draft_offer.discard.click()
-    assert dock.draft_offer.isVisibleTo(dock), "the older one"
-    dock.draft_offer.discard.click()
-    assert not dock.draft_offer.isVisibleTo(dock)
+    dock.autosave_banner.discard.click()
+    assert dock.autosave_banner.isVisibleTo(dock), "the older one"
+    dock.autosave_banner.discard.click()
+    assert not dock.autosave_banner.isVisibleTo(dock)
     assert not drafts.drafts()
 
 
@@ -111,15 +111,15 @@ CLOSE_WHILE_TRAINING = """
 import sys, time, napari, torch
 from qtpy.QtCore import QTimer
 torch.set_num_threads(1)
-from napari_ptychonn.tasks.jobs import simulated
+from napari_ptychonn.tasks.load import simulate_sample as simulated
 from napari_ptychonn.widgets.dock import PtychoNNDock
 viewer = napari.Viewer()
 dock = PtychoNNDock(viewer)
 viewer.window.add_dock_widget(dock, name="PtychoNN")
-dock.adopt(simulated((10, 10)))
+dock.take(simulated((10, 10)))
 dock.train_panel.network.widgets["width"].value = 4
 dock.train_panel.options.widgets["epochs"].value = 10_000
-dock.train()
+dock.train_panel.run()
 def close():
     if not dock.session.losses:
         QTimer.singleShot(100, close)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ptychonn.tasks.jobs import Opened
+from napari_ptychonn.tasks.events import Loaded
 from napari_ptychonn.viewer.layers import (
     ALWAYS,
     FRAME_IMAGES,
@@ -90,8 +90,8 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
     picture = window.screenshot(canvas_only=False, flash=False)
     assert picture[..., :3].std() > 5
 
-    dock.save_model(str(tmp_path / "model.safetensors"))
-    dock.save_result(str(tmp_path / "result.h5"))
+    dock.save_panel.save_model(str(tmp_path / "model.safetensors"))
+    dock.save_panel.save_result(str(tmp_path / "result.h5"))
     qtbot.waitUntil(lambda: "Saved the result as result.h5" in dock.save_panel.said.text())
     numbers = session.comparison.as_dict()
 
@@ -149,7 +149,7 @@ def test_the_top_row_is_per_frame_and_the_bottom_row_are_maps(
 def test_trust_is_shown_in_a_column_when_asked_for(window, dock, small_file, opened, finish):
     session = opened(window, dock, small_file)
     grid, layers = window.canvas.grid, window.layers
-    dock.train()
+    dock.train_panel.run()
     finish(dock)
     trust = session.result.uncertainty
     panel = dock.compare_panel
@@ -217,22 +217,22 @@ def test_a_training_that_fails_is_started_again_and_another_scan_keeps_the_model
 
     with monkeypatch.context() as patched:
         patched.setattr("napari_ptychonn.network.training.epochs.train", fail)
-        dock.train()
+        dock.train_panel.run()
         qtbot.waitUntil(lambda: not session.running, timeout=10_000)
     assert said == ["Not enough memory: choose a smaller batch size or another device."]
     assert panel.train.isEnabled()
 
     # Pressing Train twice trains once.
     started = []
-    session.run_changed.connect(started.append)
+    session.running_changed.connect(started.append)
     panel.train.click()
     panel.train.click()
-    dock.train()
+    dock.train_panel.run()
     finish(dock)
     assert started.count("training") == 1
 
     model = session.model
-    dock.adopt(Opened(path=Path("other"), scan=small.scan))
+    dock.take(Loaded(path=Path("other"), scan=small.scan))
     assert session.model is model
     assert session.predictions is None
     assert panel.state.text() == "", "that training was of another scan"
@@ -242,7 +242,7 @@ def test_a_training_that_fails_is_started_again_and_another_scan_keeps_the_model
 def test_a_network_is_ready_before_anything_is_reconstructed(
     qtbot, window, dock, small, screenshots, quick, finish
 ):
-    dock.adopt(Opened(path=Path("alone"), scan=small.scan))
+    dock.take(Loaded(path=Path("alone"), scan=small.scan))
     session, panel = dock.session, dock.train_panel
     assert session.reconstruction is None
     panel.teacher.setCurrentText("made-up samples")
@@ -257,7 +257,7 @@ def test_a_network_is_ready_before_anything_is_reconstructed(
     window.screenshot(str(screenshots / "practice.png"), canvas_only=False, flash=False)
 
     # Later there is a reconstruction: training goes on with it.
-    dock.adopt(Opened(path=Path("later"), reconstruction=small.reconstruction))
+    dock.take(Loaded(path=Path("later"), reconstruction=small.reconstruction))
     practised = session.model
     panel.teacher.setCurrentText("the reconstruction")
     panel.resume.click()
@@ -272,7 +272,7 @@ def test_layers_deleted_while_training_do_no_harm(
 ):
     session = opened(window, dock, small_file)
     quick(dock, steps=300)
-    dock.train()
+    dock.train_panel.run()
     others = "here (phase)", "scan points", "training region"
     for deleted in (FRAME_IMAGES, MAP_IMAGES, others):
         qtbot.wait(60)

@@ -1,10 +1,11 @@
-"""What is loaded, chosen, running and produced: the only mutable state, without Qt or napari."""
+"""The session: scan, reconstruction, model, results and running task, with their signals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatchmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,21 @@ from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.stitching.mosaic import MosaicImage
+from napari_ptychonn.studies.events import StudyProgressed, StudyUpdated
+from napari_ptychonn.tasks.events import (
+    Activity,
+    EpochEnded,
+    Event,
+    IterationEnded,
+    Loaded,
+    NotRecognised,
+    ObjectPreview,
+    PredictionEnded,
+    PredictionProgress,
+    ReconstructionLoaded,
+    ReportReady,
+    TrainingPreview,
+)
 
 if TYPE_CHECKING:
     from napari_ptychonn.comparison.metrics import Comparison
@@ -47,23 +63,31 @@ class LossPoint:
     validation: float | None
 
 
-class Session:
-    """The state behind one dock.  Only the main thread may call its methods.
+@dataclass(frozen=True, kw_only=True)
+class AutosavedModel:
+    """A model that was opened from the folder of autosaved ones."""
 
-    Every change is told by a signal named after what happened; listeners read
-    the new value from the session.
+    path: Path
+    model: TrainedModel
+
+
+class Session:
+    """The mutable state behind one dock, with signals; only the main thread may change it.
+
+    Signals are named after what happened; panels and views connect themselves
+    and read the new value from the session.  `apply` takes the events of tasks.
 
     Attributes
     ----------
     scan : Scan or None
         What is loaded.
-    whole : Scan or None
-        The same with whole frames, of which `crop` and `bin` say how much `scan` has.
+    full_scan : Scan or None
+        The scan with uncropped, unbinned frames; `crop` and `bin` made `scan` of it.
     crop, bin : int
         See `napari_ptychonn.data.crop_bin.reduced`.
     path : Path or None
         What was opened, perhaps with a group after '::'.
-    places : str or None
+    positions_source : str or None
         The file (or 'FILE::DATASET') that its positions are from, where somebody chose that.
     layout : Layout or None
         How its file was read, where somebody chose that by hand.
@@ -94,9 +118,10 @@ class Session:
         ((y, x), (y, x)) in the scan's unit, across which both are read.
     point : int
         The scan point that is looked at.
+    device : str
+        Where networks are trained and run; see `choose_device`.
     running : str
-        What runs in the background: 'reconstructing', 'training', 'predicting',
-        'studying', 'opening' or ''.
+        The activity of the main task ('training', …), or ''.
     """
 
     scan_loaded = Signal()
@@ -106,22 +131,28 @@ class Session:
     object_changed = Signal()
     region_chosen = Signal()
     point_moved = Signal(int)
-    run_changed = Signal(str)
+    running_changed = Signal(str)
+    task_finished = Signal(str, str)
     epoch_finished = Signal(object)
+    prediction_progressed = Signal(object)
     predictions_changed = Signal()
     model_changed = Signal()
     result_changed = Signal()
     report_changed = Signal()
+    report_outdated = Signal()
+    study_progressed = Signal(object)
     line_chosen = Signal()
+    file_loaded = Signal(object)
+    file_not_recognised = Signal(object)
 
     def __init__(self) -> None:
         self.scan: Scan | None = None
-        self.whole: Scan | None = None
+        self.full_scan: Scan | None = None
         self.crop: int | None = None
         self.bin = 1
-        self._made: Reconstruction | None = None
+        self._full_reconstruction: Reconstruction | None = None
         self.path: Path | None = None
-        self.places: str | None = None
+        self.positions_source: str | None = None
         self.layout: Layout | None = None
         self.reconstruction: Reconstruction | None = None
         self.object_so_far: Reconstruction | None = None
@@ -131,9 +162,11 @@ class Session:
         self.region: TrainingRegion | None = None
         self.model: TrainedModel | None = None
         self.unsaved = False
+        self.autosaved: AutosavedModel | None = None
         self.losses: list[LossPoint] = []
         self.point = 0
         self.running = ""
+        self.device = "auto"
         self.predictions: PatchSet | None = None
         self.mosaic: MosaicImage | None = None
         self.result: Result | None = None
@@ -151,15 +184,15 @@ class Session:
         reconstruction_names: tuple[str, ...] = (),
         layout: Layout | None = None,
         path: Path | None = None,
-        places: str | None = None,
+        positions_source: str | None = None,
     ) -> None:
         """Start over with another scan; the model stays, so that it can predict this one too."""
-        self.whole, self.crop, self.bin = scan, None, 1
+        self.full_scan, self.crop, self.bin = scan, None, 1
         self.layout, self.reconstruction_names = layout, reconstruction_names
-        self.path, self.places = path, places
-        self._begin_with(scan)
+        self.path, self.positions_source = path, positions_source
+        self._start_over(scan)
 
-    def read(self, crop: int | None, bin: int) -> None:
+    def crop_and_bin(self, crop: int | None, bin: int) -> None:
         """Start over with more or less of each frame; ignored while something uses the scan.
 
         A reconstruction of whole frames stays chosen, brought to what is read.
@@ -174,22 +207,22 @@ class Session:
         InputError
             When too little of the frames would be left; nothing is changed then.
         """
-        if self.whole is None or self.running:
+        if self.full_scan is None or self.running:
             return
-        scan = crop_and_bin(self.whole, crop, bin)
-        made = self._made
+        scan = crop_and_bin(self.full_scan, crop, bin)
+        made = self._full_reconstruction
         self.crop, self.bin = crop, bin
-        self._begin_with(scan)
-        if made is not None and matches_uncropped(made, self.whole):
+        self._start_over(scan)
+        if made is not None and matches_uncropped(made, self.full_scan):
             self.choose_reconstruction(made)
 
-    def _begin_with(self, scan: Scan) -> None:
+    def _start_over(self, scan: Scan) -> None:
         self.scan, self.positions = scan, scan.positions
-        self.reconstruction = self.object_so_far = self._made = None
+        self.reconstruction = self.object_so_far = self._full_reconstruction = None
         self.errors = []
         self.region = None
         self.point = 0
-        self._forget_predictions()
+        self._clear_predictions()
         self.scan_loaded.emit()
 
     def mask_above(self, contrast: float | None) -> None:
@@ -197,8 +230,8 @@ class Session:
         if self.scan is None or self.scan.bad_pixels is None or self.running:
             return
         self.scan = self.scan.masked_above(contrast)
-        if self.whole is not None:
-            self.whole = self.whole.masked_above(contrast)
+        if self.full_scan is not None:
+            self.full_scan = self.full_scan.masked_above(contrast)
         self.mask_changed.emit()
 
     def choose_reconstruction(self, reconstruction: Reconstruction) -> None:
@@ -212,12 +245,15 @@ class Session:
         if self.scan is None:
             return
         fitting = reconstruction
-        if self.whole is not None:
-            fitting = crop_and_bin_reconstruction(reconstruction, self.whole, self.crop, self.bin)
+        if self.full_scan is not None:
+            fitting = crop_and_bin_reconstruction(
+                reconstruction, self.full_scan, self.crop, self.bin
+            )
         self.reconstruction, self.positions = fitting.align_to(self.scan)
-        self._made = reconstruction
+        self._full_reconstruction = reconstruction
         self.report = None
         self.reconstruction_chosen.emit()
+        self.report_outdated.emit()
 
     def choose_region(self, region: TrainingRegion | None) -> None:
         """Say which frames train; None while the choice makes no sense."""
@@ -231,37 +267,43 @@ class Session:
         self.point = point
         self.point_moved.emit(point)
 
-    def begin(self, run: str) -> bool:
-        """Claim the one background run; False when something runs already."""
+    def start_task(self, activity: Activity) -> bool:
+        """Claim the one main task; False while another one runs."""
         if self.running:
             return False
-        if run == "training":
+        if activity == "training":
             self.losses = []
-        if run == "reconstructing":
+        if activity == "reconstructing":
             self.object_so_far, self.errors = None, []
-        self.running = run
-        self.run_changed.emit(run)
+        self.running = activity
+        self.running_changed.emit(activity)
         return True
 
-    def end(self) -> None:
-        """Say that nothing runs any more."""
-        if self.running:
+    def finish_task(self, reason: str = "", *, same_scan: bool = True) -> None:
+        """Release the main task.
+
+        Parameters
+        ----------
+        reason : str
+            One sentence if the task failed.
+        same_scan : bool
+            Whether the task was about the present scan; `task_finished` is
+            emitted only then.
+        """
+        if activity := self.running:
             self.running = ""
-            self.run_changed.emit("")
+            self.running_changed.emit("")
+            if same_scan or reason:
+                self.task_finished.emit(activity, reason)
 
-    def record_iteration(self, iteration: Any) -> None:
-        """Keep an iteration's error and its object (an `Iteration` of the reconstruction)."""
-        if not self.errors or self.errors[-1].number < iteration.number:
-            self.errors.append(ErrorPoint(number=iteration.number, error=iteration.error))
-        self.object_so_far = iteration.reconstruction
-        self.iteration_finished.emit(iteration)
+    @singledispatchmethod
+    def apply(self, event: Event) -> None:
+        """Take an event of a task: keep what it carries and emit the signals that follow."""
+        raise TypeError(f"no handler for {type(event).__name__}")
 
-    def show_object(self) -> None:
-        """Put the object so far on screen."""
-        self.object_changed.emit()
-
-    def record(self, epoch: Any) -> None:
-        """Keep an epoch's losses and its best model (an `Epoch` of the training)."""
+    @apply.register
+    def _(self, event: EpochEnded) -> None:
+        epoch = event.epoch
         self.losses.append(
             LossPoint(number=epoch.number, train=epoch.train_loss, validation=epoch.validation_loss)
         )
@@ -272,8 +314,54 @@ class Session:
         if changed:
             self.model_changed.emit()
 
-    def show(self, predictions: PatchSet | None, mosaic: MosaicImage | None) -> None:
-        """Put previews on screen; None leaves what is there."""
+    @apply.register
+    def _(self, event: IterationEnded) -> None:
+        iteration = event.iteration
+        if not self.errors or self.errors[-1].number < iteration.number:
+            self.errors.append(ErrorPoint(number=iteration.number, error=iteration.error))
+        self.object_so_far = iteration.reconstruction
+        self.iteration_finished.emit(iteration)
+
+    @apply.register
+    def _(self, event: ObjectPreview) -> None:
+        self.object_changed.emit()
+
+    @apply.register
+    def _(self, event: TrainingPreview) -> None:
+        self.show_predictions(event.predictions, event.mosaic)
+
+    @apply.register
+    def _(self, event: PredictionProgress) -> None:
+        self.prediction_progressed.emit(event)
+        if event.predictions is not None:
+            self.show_predictions(event.predictions, None)
+
+    @apply.register
+    def _(self, event: PredictionEnded) -> None:
+        self.set_result(event.result, event.report)
+
+    @apply.register
+    def _(self, event: ReportReady) -> None:
+        self.set_report(event.report)
+
+    @apply.register
+    def _(self, event: StudyProgressed | StudyUpdated) -> None:
+        self.study_progressed.emit(event)
+
+    @apply.register
+    def _(self, event: ReconstructionLoaded) -> None:
+        self.choose_reconstruction(event.reconstruction)
+
+    @apply.register
+    def _(self, event: Loaded) -> None:
+        self.file_loaded.emit(event)
+
+    @apply.register
+    def _(self, event: NotRecognised) -> None:
+        self.file_not_recognised.emit(event)
+
+    def show_predictions(self, predictions: PatchSet | None, mosaic: MosaicImage | None) -> None:
+        """Show previews; None keeps what is shown."""
         self.predictions = predictions if predictions is not None else self.predictions
         self.mosaic = mosaic if mosaic is not None else self.mosaic
         self.predictions_changed.emit()
@@ -283,20 +371,26 @@ class Session:
         self.model, self.unsaved = model, unsaved
         self.model_changed.emit()
 
-    def model_saved(self) -> None:
-        """Say that the model is in a file now."""
-        self.unsaved = False
+    def mark_saved(self, model: TrainedModel) -> None:
+        """Record that a model is in a file now."""
+        if model is self.model:
+            self.unsaved = False
 
     def set_result(self, result: Result, report: Report | None = None) -> None:
-        """Keep a complete result, and show it."""
+        """Keep a complete result and show it; `report` compares it with the reconstruction."""
         self.result = result
         self.predictions, self.mosaic = result.predictions, result.mosaic
         self.predictions_changed.emit()
         self.result_changed.emit()
         self.set_report(report)
 
+    def load_result(self, result: Result) -> None:
+        """Keep a result out of a file, which is still to be compared."""
+        self.set_result(result)
+        self.report_outdated.emit()
+
     def set_report(self, report: Report | None) -> None:
-        """Keep what there is to say of `result` against `reconstruction`."""
+        """Keep the comparison of `result` with `reconstruction`."""
         self.report = report
         self.report_changed.emit()
 
@@ -305,6 +399,6 @@ class Session:
         self.line = line
         self.line_chosen.emit()
 
-    def _forget_predictions(self) -> None:
+    def _clear_predictions(self) -> None:
         self.predictions = self.mosaic = self.result = self.report = None
         self.line = None

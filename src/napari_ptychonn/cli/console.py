@@ -30,12 +30,12 @@ class Track(Protocol):
         """Show `done` of `total` for `what`."""
 
 
-def notice(text: str) -> None:
+def print_status(text: str) -> None:
     """Tell a person something that a script does not read."""
     print(text, file=sys.stderr, flush=True)
 
 
-def silence(text: str) -> None:
+def discard_status(text: str) -> None:
     """Tell nobody: of several processes, only the first one speaks."""
     del text
 
@@ -76,7 +76,7 @@ def load_scan(
 
 def load_reconstruction(
     path: str,
-    say: Callable[[str], None] = notice,
+    say: Callable[[str], None] = print_status,
     *,
     scan: str | None = None,
     positions: str | None = None,
@@ -107,7 +107,7 @@ def stop_requests(
     kept: str = "the best model so far",
     *,
     attended: bool = False,
-    say: Callable[[str], None] = notice,
+    say: Callable[[str], None] = print_status,
 ) -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C (or a queue's SIGTERM) into a wish to stop; the second one is final.
 

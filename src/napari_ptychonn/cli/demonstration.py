@@ -21,7 +21,8 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_reconstruction, read_scan, write_result
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.simulation.scan import Simulation
-from napari_ptychonn.tasks.jobs import Predicted, Progress, predict_job
+from napari_ptychonn.tasks.events import PredictionEnded, PredictionProgress
+from napari_ptychonn.tasks.predict import PredictTask
 
 if TYPE_CHECKING:
     from napari_ptychonn.comparison.metrics import Comparison
@@ -145,9 +146,12 @@ class Demonstration:
 
     def _predict(
         self, scan: Scan, reconstruction: Reconstruction, model: TrainedModel, track: Track
-    ) -> Predicted:
-        for step in predict_job(scan, model, reconstruction, None, self.device, lambda: False):
-            if isinstance(step, Progress):
+    ) -> PredictionEnded:
+        task = PredictTask(
+            scan=scan, model=model, reconstruction=reconstruction, device=self.device
+        )
+        for step in task.run():
+            if isinstance(step, PredictionProgress):
                 track("predicting", step.done, step.total)
             else:
                 return step
@@ -160,7 +164,7 @@ def draw(
     reconstruction: Reconstruction,
     region: TrainingRegion,
     model: TrainedModel,
-    predicted: Predicted,
+    predicted: PredictionEnded,
 ) -> list[Path]:
     """Draw the loss curve, single shots and mosaics into a folder."""
     from napari_ptychonn import plots

@@ -105,6 +105,31 @@ MaskContrastOption = Annotated[
     ),
 ]
 
+SeedOption = Annotated[int, typer.Option(min=0, help="Same seed, same result.")]
+ModelOption = Annotated[Path, typer.Option(metavar="MODEL", help="Written by train.")]
+IterationsOption = Annotated[int, typer.Option(min=1, help="Passes over the frames.")]
+AlgorithmOption = Annotated[
+    Algorithm, typer.Option(help="The paper's ePIE, its regularised form, or LSQML.")
+]
+FirstProbeOption = Annotated[
+    FirstProbe, typer.Option(help="known: that of the start or the scan, where there is one.")
+]
+PresetOption = Annotated[Preset, typer.Option(help="Network and recipe.")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
+]
+RequiredFramesOption = Annotated[
+    slice,
+    typer.Option(
+        "--frames",
+        parser=parse_frames,
+        metavar="A:B[:K]",
+        help="Frames that may train, as a Python slice: training and validation together.",
+    ),
+]
+
 PositionsOption = Annotated[
     str | None,
     typer.Option(

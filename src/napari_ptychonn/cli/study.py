@@ -11,22 +11,30 @@ import typer
 from napari_ptychonn.cli.console import (
     load_reconstruction,
     load_scan,
-    notice,
     print_json,
+    print_status,
     progress_bars,
     stop_requests,
     tracker,
 )
 from napari_ptychonn.cli.options import (
     Algorithm,
+    AlgorithmOption,
     DeviceOption,
     FirstProbe,
+    FirstProbeOption,
+    IterationsOption,
     JsonOption,
+    LabelsOption,
+    ModelOption,
     PositionsOption,
     Preset,
+    PresetOption,
+    RequiredFramesOption,
     ScanArgument,
+    SeedOption,
+    StepsOption,
     chosen_frames,
-    parse_frames,
     recipe,
     split_by,
 )
@@ -70,7 +78,6 @@ def parse_counts(text: str) -> tuple[int, ...]:
 OutputOption = Annotated[
     Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to leave what came out.")
 ]
-ModelOption = Annotated[Path, typer.Option(metavar="MODEL", help="Written by train.")]
 ReferenceOption = Annotated[
     str | None,
     typer.Option(
@@ -80,12 +87,6 @@ ReferenceOption = Annotated[
         "the scan's own if absent.",
     ),
 ]
-IterationsOption = Annotated[int, typer.Option(min=1, help="Of each reconstruction.")]
-AlgorithmOption = Annotated[Algorithm, typer.Option(help="Of each reconstruction.")]
-FirstProbeOption = Annotated[
-    FirstProbe, typer.Option(help="known: the scan's, where there is one.")
-]
-SeedOption = Annotated[int, typer.Option(min=0, help="Of what is random.")]
 
 
 @study.command()
@@ -129,20 +130,9 @@ def sparse(
 @study.command()
 def size(
     scan: ScanArgument,
-    frames: Annotated[
-        slice,
-        typer.Option(
-            "--frames",
-            parser=parse_frames,
-            metavar="A:B[:K]",
-            help="Frames that may train; all others are held out.",
-        ),
-    ],
+    frames: RequiredFramesOption,
     output: OutputOption,
-    reconstruction: Annotated[
-        str | None,
-        typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
-    ] = None,
+    reconstruction: LabelsOption = None,
     reference: Annotated[
         str | None,
         typer.Option(metavar="OBJ", help="What errors are against; the labels if absent."),
@@ -151,10 +141,8 @@ def size(
         str | None,
         typer.Option(metavar="N,N,…", help="Training frames; 100, 200, 400 … if absent."),
     ] = None,
-    preset: Annotated[Preset, typer.Option(help="Network and recipe.")] = Preset.DEFAULT,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimiser steps of each training.")
-    ] = None,
+    preset: PresetOption = Preset.DEFAULT,
+    steps: StepsOption = None,
     positions: PositionsOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
@@ -258,7 +246,7 @@ def _watch(stages: Iterator[Any], folder: Path, name: str, as_json: bool) -> Non
                 track(step.what, step.done, step.total)
             else:
                 study, files = step, write_all(folder, name, step)
-                notice(step.sentence)
+                print_status(step.sentence)
     if study is None:
         raise InputError("The study was stopped before any of it was finished.")
     if as_json:

@@ -1,22 +1,21 @@
-"""``napari-ptychonn train`` and ``practise``: here, among torchrun's processes, or in several."""
+"""``napari-ptychonn train``: in this process, in several, or among those of torchrun."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_ptychonn.cli.console import (
+    discard_status,
     load_reconstruction,
     load_scan,
-    notice,
+    print_status,
     progress_bars,
-    silence,
     stop_requests,
     tracker,
 )
@@ -24,14 +23,18 @@ from napari_ptychonn.cli.options import (
     BinOption,
     CropOption,
     DeviceOption,
+    LabelsOption,
     MaskContrastOption,
     MaskOption,
     PositionsOption,
     Preset,
+    PresetOption,
+    RequiredFramesOption,
     ScanArgument,
+    SeedOption,
+    StepsOption,
     Validation,
     must_be_writable,
-    parse_frames,
     recipe,
     split_by,
 )
@@ -39,12 +42,9 @@ from napari_ptychonn.data.bad_pixels import CONTRAST
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_ptychonn.data.reconstruction import Reconstruction
-    from napari_ptychonn.data.scan import Scan
     from napari_ptychonn.network.model import TrainedModel
     from napari_ptychonn.network.training.epochs import Epoch
-    from napari_ptychonn.network.training.pretraining import Pretraining
-    from napari_ptychonn.tasks.training_folder import TrainingTask
+    from napari_ptychonn.tasks.train import TrainTask
 
 SAVE_PAUSE = 2.0
 """Seconds between two savings of the best model at least, lest a power cut takes it all."""
@@ -74,27 +74,14 @@ AttendedOption = Annotated[
 def train(
     context: typer.Context,
     scan: ScanArgument,
-    frames: Annotated[
-        slice,
-        typer.Option(
-            "--frames",
-            parser=parse_frames,
-            metavar="A:B[:K]",
-            help="Training and validation frames together, as a Python slice.",
-        ),
-    ],
+    frames: RequiredFramesOption,
     output: OutputOption,
-    reconstruction: Annotated[
-        str | None,
-        typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
-    ] = None,
-    preset: Annotated[Preset, typer.Option(help="Network and recipe.")] = Preset.DEFAULT,
+    reconstruction: LabelsOption = None,
+    preset: PresetOption = Preset.DEFAULT,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the training frames.")
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimiser steps, instead of epochs.")
-    ] = None,
+    steps: StepsOption = None,
     validation: Annotated[
         Validation | None,
         typer.Option(help="Blocks by default; random for the paper's presets."),
@@ -108,7 +95,7 @@ def train(
     crop: CropOption = None,
     bin: BinOption = 1,
     device: DeviceOption = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same model.")] = 0,
+    seed: SeedOption = 0,
     processes: ProcessesOption = 1,
     progress: ProgressOption = False,
     attended: AttendedOption = False,
@@ -124,110 +111,31 @@ def train(
     from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
     from napari_ptychonn.data.region import TrainingRegion
 
-    say = _voice(processes)
+    say = progress_printer(processes)
     contrast = mask_contrast if mask else None
-    whole = load_scan(scan, contrast, None if say is notice else say, positions=positions)
+    whole = load_scan(scan, contrast, None if say is print_status else say, positions=positions)
     measured = crop_and_bin(whole, crop, bin)
     made = load_reconstruction(reconstruction or scan, say, scan=scan, positions=positions)
     labels = crop_and_bin_reconstruction(made, whole, crop, bin)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
     say(f"{measured.name}: {region.description}: {region.counts}")
     if processes > 1:
-        train_in_crew(context, processes, attended=attended)
+        launch_processes(context, processes, attended=attended)
         return
-    from napari_ptychonn.tasks.training_folder import TrainingTask
+    from napari_ptychonn.tasks.train import TrainTask
 
     start = _model(resume) if resume is not None else None
     options, network = recipe(preset, epochs, steps, seed, start)
-    _train(
-        TrainingTask(
-            scan=measured,
-            reconstruction=labels,
-            region=region,
-            options=options,
-            network=network,
-            device=device,
-            resume=start,
-        ),
-        output,
-        attended=attended,
-        progress=progress,
-        say=say,
-    )
-
-
-def practise(
-    context: typer.Context,
-    beam: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="A scan, or a reconstruction of any sample in the same beam; FILE::/group.",
-        ),
-    ],
-    output: OutputOption,
-    reconstruction: Annotated[
-        str | None,
-        typer.Option(metavar="OBJ", help="Whose probe; the scan's own if absent."),
-    ] = None,
-    phase: Annotated[
-        float, typer.Option(help="Phase of the thickest part of the sample expected, rad.")
-    ] = -1.0,
-    amplitude: Annotated[
-        float, typer.Option(min=0.01, max=2.0, help="Amplitude there; 1 is the open beam.")
-    ] = 0.9,
-    counts: Annotated[
-        float | None,
-        typer.Option(min=1.0, help="Mean counts of a frame; the scan's or the probe's if absent."),
-    ] = None,
-    points: Annotated[int, typer.Option(min=16, help="Frames made up.")] = 1024,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
-    positions: PositionsOption = None,
-    mask: MaskOption = True,
-    mask_contrast: MaskContrastOption = CONTRAST,
-    device: DeviceOption = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of the samples and the training.")] = 0,
-    processes: ProcessesOption = 1,
-    progress: ProgressOption = False,
-    attended: AttendedOption = False,
-) -> None:
-    """Train a network on made-up samples in a measured beam, before a sample is reconstructed.
-
-    `train --resume` goes on from it with measured frames.
-    """
-    must_be_writable(output, beam, reconstruction, positions)
-    from napari_ptychonn.data.region import TrainingRegion
-    from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-    from napari_ptychonn.network.training.pretraining import Pretraining
-
-    say = _voice(processes)
-    practice = Pretraining(phase=phase, amplitude=amplitude, points=points, seed=seed)
-    contrast = mask_contrast if mask else None
-    made, truth = _practice_scan(
-        practice,
-        beam,
-        reconstruction,
-        counts,
-        lambda: load_scan(beam, contrast, say, positions=positions),
-        say,
-    )
-    region = TrainingRegion.from_indices(made, slice(None), description="made-up samples")
-    say(f"{made.name}: {region.description}: {region.counts}")
-    if processes > 1:
-        train_in_crew(context, processes, attended=attended)
-        return
-    from napari_ptychonn.tasks.training_folder import TrainingTask
-
-    options = TrainingOptions(seed=seed)
-    task = TrainingTask(
-        scan=made,
-        reconstruction=truth,
+    task = TrainTask(
+        scan=measured,
+        reconstruction=labels,
         region=region,
-        options=options if steps is None else replace(options, steps=steps),
-        network=NetworkOptions(),
+        training=options,
+        network=network,
         device=device,
+        resume=start,
     )
-    _train(task, output, attended=attended, progress=progress, say=say)
+    train_here(task, output, attended=attended, progress=progress, say=say)
 
 
 def train_task(
@@ -239,17 +147,17 @@ def train_task(
     attended: AttendedOption = False,
 ) -> None:
     """Train what a window has left in a folder."""
-    say = _voice(processes)
+    say = progress_printer(processes)
     if processes > 1:
-        train_in_crew(context, processes, attended=attended)
+        launch_processes(context, processes, attended=attended)
         return
-    from napari_ptychonn.tasks.training_folder import TrainingTask
+    from napari_ptychonn.tasks.train import TrainTask
 
-    _train(TrainingTask.load(folder), output, attended=attended, progress=progress, say=say)
+    train_here(TrainTask.load(folder), output, attended=attended, progress=progress, say=say)
 
 
-def _train(
-    task: TrainingTask,
+def train_here(
+    task: TrainTask,
     output: Path,
     *,
     attended: bool,
@@ -257,33 +165,23 @@ def _train(
     say: Callable[[str], None],
 ) -> None:
     """Train in this process, with the others of its team; the first one tells and saves."""
-    from napari_ptychonn.network.training.data import TrainingSource
-    from napari_ptychonn.network.training.epochs import train_in_group
     from napari_ptychonn.network.training.process_group import joined
 
     with joined() as team, stop_requests(attended=attended, say=say) as stop:
-        run = train_in_group(
-            team,
-            TrainingSource(scan=task.scan, reconstruction=task.reconstruction, region=task.region),
-            task.options,
-            task.network,
-            device=task.device,
-            resume=task.resume,
-            should_stop=stop,
-        )
+        run = task.epochs(stop, team)
         if not team.leads:
             for _ in run:
                 pass
             return
         best = watch(run, output, progress=progress)
-    told = f"{output}: {told_losses(best)}"
+    summary = f"{output}: {format_losses(best)}"
     if progress:
-        notice(told)
+        print_status(summary)
     else:
-        print(told)
+        print(summary)
 
 
-def train_in_crew(context: typer.Context, processes: int, *, attended: bool) -> None:
+def launch_processes(context: typer.Context, processes: int, *, attended: bool) -> None:
     """Run this same command in several processes that train together.
 
     Raises
@@ -332,11 +230,11 @@ def watch(epochs: Iterable[Epoch], output: Path, *, progress: bool = False) -> T
                     print(line_of(epoch, saved=due), flush=True)
                     continue
                 for message in epoch.messages:
-                    notice(message)
-                track("training", epoch.step, epoch.steps, _told_epoch(epoch))
+                    print_status(message)
+                track("training", epoch.step, epoch.steps, _format_epoch(epoch))
         except Exception:
             if best is not None:
-                notice(f"the best model so far is kept in {output}")
+                print_status(f"the best model so far is kept in {output}")
             raise
         finally:
             if best is not None and unsaved:
@@ -346,7 +244,7 @@ def watch(epochs: Iterable[Epoch], output: Path, *, progress: bool = False) -> T
     return best
 
 
-def told_losses(model: TrainedModel) -> str:
+def format_losses(model: TrainedModel) -> str:
     """How long a model was trained, and how good it is, in one line."""
     checked = [
         (entry["validation_loss"], entry["number"])
@@ -360,7 +258,7 @@ def told_losses(model: TrainedModel) -> str:
     return f"{count}, best validation loss {loss:.4f} in epoch {number}"
 
 
-def _voice(processes: int) -> Callable[[str], None]:
+def progress_printer(processes: int) -> Callable[[str], None]:
     """Who tells a person what goes on: of several processes the first, and not who starts them.
 
     Raises
@@ -372,36 +270,10 @@ def _voice(processes: int) -> Callable[[str], None]:
 
     place = rank()
     if place is None:
-        return notice if processes == 1 else silence
+        return print_status if processes == 1 else discard_status
     if processes > 1:
         raise InputError("torchrun has started the processes of this training; omit --processes.")
-    return notice if place == 0 else silence
-
-
-def _practice_scan(
-    practice: Pretraining,
-    beam: str,
-    reconstruction: str | None,
-    counts: float | None,
-    read: Callable[[], Scan],
-    say: Callable[[str], None],
-) -> tuple[Scan, Reconstruction]:
-    """The made-up scan in the beam of a scan, or in that of a reconstruction."""
-    from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction
-
-    about = describe(beam)
-    if about.kind in ("reconstruction", "result"):
-        return practice.simulate_for_reconstruction(read_reconstruction(beam), counts)
-    scan = read()
-    found: Reconstruction | None = None
-    if reconstruction is not None or list_reconstructions(beam):
-        found = read_reconstruction(reconstruction or beam)
-    # A probe that merely came with the scan may be what a reconstruction began with.
-    if found is None or found.probe is None:
-        say(f"beam: the probe that came with {scan.name}; a reconstructed one would be better")
-        return practice.simulate_for_scan(scan, scan.probe, counts)
-    say(f"beam: the probe of {found.name}")
-    return practice.simulate_for_scan(scan, found.probe, counts)
+    return print_status if place == 0 else discard_status
 
 
 def _model(path: Path) -> TrainedModel:
@@ -410,6 +282,6 @@ def _model(path: Path) -> TrainedModel:
     return TrainedModel.load(path)
 
 
-def _told_epoch(epoch: Epoch) -> str:
+def _format_epoch(epoch: Epoch) -> str:
     checked = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
     return f"loss {epoch.train_loss:.4f}{checked}"

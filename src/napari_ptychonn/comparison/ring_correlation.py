@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.lengths import format_length
+from napari_ptychonn.data.formatting import format_length
 from napari_ptychonn.data.scan import Unit
 
 Image = NDArray[np.floating[Any]] | NDArray[np.complexfloating[Any]]

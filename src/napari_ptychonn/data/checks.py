@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_length
 from napari_ptychonn.data.frame_sample import FrameSample
-from napari_ptychonn.data.lengths import format_length
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.optics.illumination import illumination_width
 

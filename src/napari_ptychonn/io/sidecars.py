@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.lengths import format_length
+from napari_ptychonn.data.formatting import format_length
 from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.model_header import read_model_header
@@ -212,8 +211,3 @@ def _model(file: Path, scan: Scan) -> SidecarSuggestion | None:
     return SidecarSuggestion(
         file=file, kind="model", facts=f"for frames of {shape[0]} x {shape[1]} pixels"
     )
-
-
-def offers_job(scan: Scan) -> Iterator[tuple[SidecarSuggestion, ...]]:
-    """Look for offers in the background."""
-    yield offers_beside(scan)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.comparison.aligned_images import AlignedImages
-from napari_ptychonn.data.lengths import format_length
+from napari_ptychonn.data.formatting import format_length
 from napari_ptychonn.plots.style import (
     BLUE,
     GREY,

@@ -21,7 +21,8 @@ from napari_ptychonn.network.training.epochs import Epoch, train
 from napari_ptychonn.reconstruction.iterations import Iteration, reconstruct
 from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.studies.stage import ShouldStop, Stage
-from napari_ptychonn.tasks.jobs import Predicted, predict_job
+from napari_ptychonn.tasks.events import PredictionEnded
+from napari_ptychonn.tasks.predict import PredictTask
 
 
 def predicting(
@@ -36,8 +37,9 @@ def predicting(
     total = len(scan) if indices is None else len(indices)
     yield Stage(what=what, done=0, total=total)
     result: Result | None = None
-    for step in predict_job(scan, model, None, indices, device, should_stop):
-        if isinstance(step, Predicted):
+    task = PredictTask(scan=scan, model=model, indices=indices, device=device)
+    for step in task.run(should_stop):
+        if isinstance(step, PredictionEnded):
             result = step.result
         else:
             yield Stage(what=what, done=step.done, total=total)

@@ -1,4 +1,4 @@
-"""Training in processes beside this one, followed epoch by epoch."""
+"""Training in child processes, followed epoch by epoch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.network.model import TrainedModel
-from napari_ptychonn.network.training.epochs import Epoch
 from napari_ptychonn.processes.program import (
     apart,
     command_line,
     ended_from_outside,
     surroundings,
 )
-from napari_ptychonn.tasks.epoch_lines import epoch_of
-from napari_ptychonn.tasks.training_folder import TrainingTask
+
+if TYPE_CHECKING:
+    from napari_ptychonn.network.model import TrainedModel
+    from napari_ptychonn.network.training.epochs import Epoch
+    from napari_ptychonn.tasks.train import TrainTask
 
 MODEL, STDERR = "model.safetensors", "stderr.txt"
 
@@ -36,14 +37,14 @@ LINGER = 1.0
 POLL = 0.1
 
 
-def train_beside(
-    task: TrainingTask, processes: int, should_stop: Callable[[], bool]
+def train_in_process(
+    task: TrainTask, processes: int, should_stop: Callable[[], bool]
 ) -> Iterator[Epoch]:
-    """Train in processes of their own; whatever becomes of them, this one lives.
+    """Train in child processes, whose crash leaves this process alone.
 
     Parameters
     ----------
-    task : TrainingTask
+    task : TrainTask
         What to train.
     processes : int
         How many train together.
@@ -98,7 +99,10 @@ class _Process:
         self._reader.start()
 
     def epochs(self, should_stop: Callable[[], bool]) -> Iterator[Epoch]:
-        """Yield what it tells, until it ends."""
+        """Yield the epochs that it reports, until it ends."""
+        from napari_ptychonn.network.model import TrainedModel
+        from napari_ptychonn.tasks.epoch_lines import epoch_of
+
         best: TrainedModel | None = None
         deadline = float("inf")
         while time.monotonic() < deadline:

@@ -11,7 +11,7 @@ from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan, Unit
-from napari_ptychonn.tasks.jobs import Opened
+from napari_ptychonn.tasks.events import Loaded
 from napari_ptychonn.viewer.extent import Contrast, ViewExtent, contrast_of, phase_zero
 from napari_ptychonn.viewer.layers import (
     DIFFERENCE_IMAGES,
@@ -223,7 +223,7 @@ class ViewModel:
         return patches_layer(role, stack, self.field, self.contrast)
 
 
-def opened_layers(opened: Opened) -> list[LayerData]:
+def opened_layers(opened: Loaded) -> list[LayerData]:
     """Layers for napari's reader: complete pictures without the dock, and what the dock adopts.
 
     A model has nothing to show; an empty layer carries it.
@@ -261,7 +261,7 @@ def trust_maps(result: Result) -> dict[Role, NDArray[np.float32]]:
     return maps
 
 
-def _layers_of(opened: Opened) -> list[LayerData]:
+def _layers_of(opened: Loaded) -> list[LayerData]:
     if opened.scan is not None:
         return _scan_layers(opened.scan, opened.reconstruction)
     if opened.result is not None:

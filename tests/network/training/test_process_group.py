@@ -4,9 +4,11 @@ import contextlib
 import io
 import json
 import os
+import runpy
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -71,12 +73,12 @@ with joined() as team:
 """
 
 
-def start(size, rank, port, *arguments):
+def start(size, rank, port, *arguments, program=MEMBER):
     environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     environment |= {"RANK": rank, "WORLD_SIZE": size, "MASTER_PORT": port}
     environment |= {"MASTER_ADDR": "127.0.0.1"}
     return subprocess.Popen(
-        [sys.executable, "-c", MEMBER, *arguments],
+        [sys.executable, "-c", program, *arguments],
         env=os.environ | {name: str(value) for name, value in environment.items()},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -138,6 +140,34 @@ def test_one_that_is_asked_to_stop_stops_both_at_the_same_step(found):
 
 def test_one_that_dies_ends_the_other_with_a_sentence(ended):
     assert ended[1][1] == LOST
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads have names on Linux only")
+def test_no_thread_of_the_group_outlives_it():
+    """One that did would abort the process when it frees a tensor during interpreter shutdown."""
+    program = """
+import os, torch
+from napari_ptychonn.network.training.process_group import joined
+with joined() as team:
+    weights = torch.nn.Parameter(torch.ones(3))
+    optimiser = torch.optim.Adam([weights])
+    weights.sum().backward()
+    team.add(weights.grad)
+    optimiser.step()
+names = [open(f"/proc/self/task/{k}/comm").read().strip() for k in os.listdir("/proc/self/task")]
+print([name for name in names if "gloo" in name])
+"""
+    port = free_port()
+    pair = [start(2, rank, port, program=program) for rank in (0, 1)]
+    assert [process.communicate(timeout=200)[0].strip() for process in pair] == ["[]", "[]"]
+
+
+@pytest.mark.parametrize("death", ["exit", "exception", "kill", "terminate", "abrupt"])
+def test_whatever_the_peer_dies_of_the_survivor_ends_with_a_sentence(death):
+    benchmark = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "peer_death.py"))
+    codes, explained = benchmark["end_of_pair"](death)
+    assert explained
+    assert codes == (0, benchmark["DEATHS"][death])
 
 
 def test_shares_are_even_and_whole():

@@ -62,8 +62,10 @@ def strange(small, tmp_path):
 
 
 def ready(qtbot, dock):
-    qtbot.waitUntil(lambda: dock.dialog is not None and dock.dialog.is_ready, timeout=60_000)
-    return dock.dialog
+    qtbot.waitUntil(
+        lambda: dock.files.dialog is not None and dock.files.dialog.is_ready, timeout=60_000
+    )
+    return dock.files.dialog
 
 
 def said(qtbot, dialog, words, timeout=60_000):
@@ -119,7 +121,7 @@ def test_an_unknown_file_is_chosen_opened_and_remembered(
     dialog.open_button.click()
 
     qtbot.waitUntil(lambda: session.scan is not None and not session.running, timeout=60_000)
-    assert dock.dialog is None
+    assert dock.files.dialog is None
     np.testing.assert_allclose(session.scan.positions, wanted, atol=1e-15)
     assert session.scan.pixel_size == pytest.approx(small.reconstruction.pixel_size)
     assert session.reconstruction is not None
@@ -157,12 +159,12 @@ def test_mirrored_positions_are_corrected_in_a_file_that_was_recognised(
     assert not user_layouts.user_layouts(), "without a name nothing is remembered"
 
     # Other reconstructions of the file, and another look, go by what was chosen.
-    dock.choose_reconstruction(f"{path}::{names[0]}")
+    dock.scan_panel.choose_reconstruction(f"{path}::{names[0]}")
     assert session.reconstruction is not None
     dock.scan_panel.choose.click()
     assert ready(qtbot, dock).form.flip_x.isChecked()
     window.window.remove_dock_widget(dock)
-    assert dock.dialog is None, "without the dock nobody listens"
+    assert dock.files.dialog is None, "without the dock nobody listens"
 
 
 def test_positions_of_another_file(qtbot, window, dock, strange, small, tmp_path, monkeypatch):
@@ -173,7 +175,7 @@ def test_positions_of_another_file(qtbot, window, dock, strange, small, tmp_path
     np.savetxt(tmp_path / "few.csv", wanted[:9], delimiter=",")
     named = []
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(named[-1]), ""))
-    dock.choose_datasets(strange("run.h5"))
+    dock.files.map_datasets(strange("run.h5"))
     dialog = ready(qtbot, dock)
     form, row = dialog.form, dialog.form.rows["positions"]
     form.flip_y.click()
@@ -202,15 +204,15 @@ def test_positions_of_another_file(qtbot, window, dock, strange, small, tmp_path
     ready(qtbot, dock).open_button.click()
     qtbot.waitUntil(lambda: session.scan is not None and not session.running, timeout=60_000)
     np.testing.assert_allclose(session.scan.positions, wanted)
-    assert session.places == f"{tmp_path / 'interferometer.h5'}::/laser"
+    assert session.positions_source == f"{tmp_path / 'interferometer.h5'}::/laser"
 
     # Another look shows the same.
     dock.scan_panel.choose.click()
-    assert ready(qtbot, dock).form.place == session.places
-    row = dock.dialog.form.rows["positions"]
+    assert ready(qtbot, dock).form.place == session.positions_source
+    row = dock.files.dialog.form.rows["positions"]
     row.box.setCurrentIndex(row.box.findData("exp/stage/samy"))
-    assert dock.dialog.form.place is None
-    dock.dialog.reject()
+    assert dock.files.dialog.form.place is None
+    dock.files.dialog.reject()
 
 
 def test_what_is_missing_is_one_sentence_and_there_is_nothing_to_open(qtbot, window, dock, strange):
@@ -230,11 +232,11 @@ def test_what_is_missing_is_one_sentence_and_there_is_nothing_to_open(qtbot, win
     assert not dialog.open_button.isEnabled()
     assert dialog.preview.frame.image.image is not None, "frames can be seen without positions"
 
-    dock.session.begin("training")
+    dock.session.start_task("training")
     rows["positions"].box.setCurrentIndex(1)
     ready(qtbot, dock).open_button.click()
     assert dialog.state.text() == "Something is training; stop it first."
-    dock.session.end()
+    dock.session.finish_task()
     dialog.reject()
     assert dock.session.scan is None
 
@@ -246,11 +248,11 @@ def test_a_file_that_crashes_its_library_is_a_sentence_in_the_dialog(
     child.end_all()
     monkeypatch.setattr(child, "_PROGRAM", ("-P", "-c", CRASHES))
     try:
-        dock.choose_datasets(path)
-        said(qtbot, dock.dialog, "crashed (SIGABRT), in a process of its own")
-        assert not dock.dialog.open_button.isEnabled()
-        assert not dock.dialog.form.isEnabled()
-        dock.dialog.reject()
+        dock.files.map_datasets(path)
+        said(qtbot, dock.files.dialog, "crashed (SIGABRT), in a process of its own")
+        assert not dock.files.dialog.open_button.isEnabled()
+        assert not dock.files.dialog.form.isEnabled()
+        dock.files.dialog.reject()
     finally:
         child.end_all()
 

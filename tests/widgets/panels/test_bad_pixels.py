@@ -30,7 +30,7 @@ def faulty(small):
     frames = small.scan.frames[:32].copy()
     for k, (y, x) in enumerate([(3, 4), (27, 9), (10, 29)]):
         frames[:, y, x] = np.random.default_rng(k).poisson(10 * 30**k, 32)
-    return BadPixels.find(frames, total=len(small.scan))
+    return BadPixels.find(frames, of=len(small.scan))
 
 
 def test_the_control_shows_and_asks(qtbot, faulty):
@@ -56,7 +56,7 @@ def test_the_panel_warns(qtbot, small):
     session = Session()
     panel = ScanPanel(session)
     qtbot.addWidget(panel)
-    session.load_scan(replace(small.scan, check_warnings=("The step is <odd>: is it right?",)))
+    session.load_scan(replace(small.scan, findings=("The step is <odd>: is it right?",)))
     panel.refresh()
     assert "The step is &lt;odd&gt;" in panel.warnings.text()
     assert not panel.warnings.isHidden()
@@ -80,11 +80,11 @@ def test_a_reconstruction_tells_that_steps_are_too_far(qtbot, small):
 def test_a_running_job_keeps_its_mask(small, faulty):
     session = Session()
     session.load_scan(replace(small.scan, bad_pixels=faulty, valid=faulty.valid))
-    session.begin("training")
+    session.start_task("training")
     before = session.scan
     session.mask_above(None)
     assert session.scan is before
-    session.end()
+    session.finish_task()
     session.mask_above(None)
     assert session.scan.valid is None
 

@@ -11,7 +11,7 @@ import pytest
 from napari_ptychonn.data.patches import cut_patches
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.stitching.mosaic import Mosaic
-from napari_ptychonn.tasks.jobs import Opened
+from napari_ptychonn.tasks.events import Loaded
 from napari_ptychonn.viewer.layers import DIFFERENCE, DIFFERENCE_IMAGES, KEY, ROLES
 
 ERROR = 0.1
@@ -43,8 +43,8 @@ def result(small):
 def compared(qtbot, dock, small, result):
     """The dock with a scan, its reconstruction (timed), and the result."""
     timed = replace(small.reconstruction, seconds=50.0, iterations=100, algorithm="ePIE")
-    dock.adopt(replace(small, reconstruction=timed))
-    dock.adopt(Opened(path=Path("result.h5"), result=result))
+    dock.take(replace(small, reconstruction=timed))
+    dock.take(Loaded(path=Path("result.h5"), result=result))
     qtbot.waitUntil(lambda: dock.session.report is not None, timeout=60_000)
     return dock
 
@@ -210,8 +210,8 @@ def test_a_line_is_offered_and_another_can_be_drawn(compared, window):
 
 
 def test_without_a_reconstruction_there_is_nothing_to_compare(qtbot, dock, small, result):
-    dock.adopt(Opened(path=Path("scan"), scan=small.scan))
-    dock.adopt(Opened(path=Path("result.h5"), result=result))
+    dock.take(Loaded(path=Path("scan"), scan=small.scan))
+    dock.take(Loaded(path=Path("result.h5"), result=result))
     assert dock.session.report is None
     assert "Predict first" in dock.compare_panel.sentence.text()
     assert not dock.compare_panel.export.isVisibleTo(dock.compare_panel)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari_ptychonn.widgets.common.worker import Failure, Worker
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.errors import InputError
@@ -15,7 +16,6 @@ from napari_ptychonn.stitching.uncertainty import Uncertainty
 from napari_ptychonn.widgets.canvas.point_picker import Picker
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
-from napari_ptychonn.widgets.common.worker import Failure, Worker
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels.compare import ComparePanel
 from napari_ptychonn.widgets.panels.region import RegionPanel

@@ -53,7 +53,7 @@ def test_what_is_found_is_used_only_when_asked_for(
     assert made.name in dock.scan_panel.reconstructions.currentText()
     assert "use as positions" in offers.text.text()
     offers.text.linkActivated.emit("0")
-    qtbot.waitUntil(lambda: dock.session.places is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: dock.session.positions_source is not None, timeout=30_000)
     qtbot.waitUntil(lambda: not dock.session.running and dock._search is None, timeout=30_000)  # noqa: SLF001
     np.testing.assert_allclose(dock.session.scan.positions, small.scan.positions * 1.1, atol=1e-12)
     assert "scan_516_laser.csv" not in offers.text.text()

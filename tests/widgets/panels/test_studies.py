@@ -7,7 +7,7 @@ import pytest
 
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.studies.stage import Stage
-from napari_ptychonn.tasks.jobs import Opened
+from napari_ptychonn.tasks.events import Loaded
 from napari_ptychonn.widgets.panels import studies as studies_panel
 from napari_ptychonn.widgets.panels.studies import KINDS
 
@@ -18,7 +18,7 @@ WARM = KINDS.index("Warm start")
 @pytest.fixture
 def loaded(dock, small):
     """A scan with its reconstruction, and a recipe of a moment."""
-    dock.adopt(small)
+    dock.take(small)
     dock.train_panel.options.widgets["steps"].value = 4
     return dock
 
@@ -59,7 +59,7 @@ def test_training_size_from_stop_to_saved_table(qtbot, loaded, tmp_path):
     qtbot.waitUntil(lambda: "Saved the study" in panel.said.text(), timeout=30_000)
     with (tmp_path / "size.csv").open(newline="") as file:
         assert [row["frames"] for row in csv.DictReader(file)] == ["60", "100"]
-    loaded.adopt(Opened(path=Path("again"), scan=loaded.session.scan))
+    loaded.adopt(Loaded(path=Path("again"), scan=loaded.session.scan))
     assert panel.study is None
     assert not panel.save.isEnabled()
 

@@ -41,6 +41,7 @@ from napari_ptychonn.widgets.canvas.hidden_column import HiddenColumn
 from napari_ptychonn.widgets.canvas.point_picker import Picker
 from napari_ptychonn.widgets.canvas.region_shapes import RegionShapes
 from napari_ptychonn.widgets.canvas.uncertainty_column import UncertaintyColumn
+from napari_ptychonn.widgets.common.connections import Connections
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -63,7 +64,6 @@ class ViewerController:
     """
 
     region_drawn = Signal()
-    line_drawn = Signal(object)
     columns_changed = Signal(bool, bool)
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
@@ -74,7 +74,21 @@ class ViewerController:
         self._picker: Picker | None = None
         self._trust: UncertaintyColumn | None = None
         self._difference: DifferenceColumn | None = None
-        viewer.dims.events.current_step.connect(self._on_slider)
+        self._connections = Connections()
+        for signal, slot in (
+            (viewer.dims.events.current_step, self._on_slider),
+            (session.scan_loaded, self.build),
+            (session.mask_changed, self.show_mask),
+            (session.reconstruction_chosen, self.show_reconstruction),
+            (session.object_changed, self.show_object),
+            (session.region_chosen, self.show_region),
+            (session.point_moved, self.move_to),
+            (session.predictions_changed, self.show_predictions),
+            (session.result_changed, self.show_result),
+            (session.report_changed, self.show_report),
+            (session.line_chosen, self.show_line),
+        ):
+            self._connections.add(signal, slot)
 
     # -- whole scans -----------------------------------------------------------------------
 
@@ -114,7 +128,7 @@ class ViewerController:
     def close(self) -> None:
         """Stop listening for good; the layers stay, as pictures."""
         self._stop_listening()
-        self.viewer.dims.events.current_step.disconnect(self._on_slider)
+        self._connections.release()
         self._layers, self._scene = {}, None
 
     def layer(self, role: Role) -> Layer | None:
@@ -480,7 +494,7 @@ class ViewerController:
         if self._region is None or self._region.line is None or self._scene is None:
             return
         (y0, x0), (y1, x1) = (self._region.line / self._scene.field.factor).tolist()
-        self.line_drawn.emit(((y0, x0), (y1, x1)))
+        self.session.choose_line(((y0, x0), (y1, x1)))
 
     def _put_tool_away(self) -> None:
         """The mouse goes back to the maps: one thing is drawn at a time."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -17,6 +19,7 @@ class WrappedLabel(QLabel):
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
@@ -24,7 +27,14 @@ class WrappedLabel(QLabel):
         self.setSizePolicy(policy)
 
     def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
-        """Show other words."""
+        """Show plain text: what files say is never interpreted."""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        super().setText(text)
+        self._fit()
+
+    def set_html(self, text: str) -> None:
+        """Show rich text, in which everything out of files is escaped."""
+        self.setTextFormat(Qt.TextFormat.RichText)
         super().setText(text)
         self._fit()
 
@@ -42,3 +52,8 @@ class WrappedLabel(QLabel):
     def _fit(self) -> None:
         self.setMinimumHeight(0)  # what was needed before would count as needed now
         self.setMinimumHeight(max(self.heightForWidth(self.width()), 0))
+
+
+def as_tooltip(lines: Iterable[str]) -> str:
+    """Join lines for a tooltip, which Qt would otherwise interpret as rich text."""
+    return "<br>".join(map(escape, lines))

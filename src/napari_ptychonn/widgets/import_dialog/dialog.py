@@ -34,10 +34,19 @@ from napari_ptychonn.io.mapping.inspect import Inspection
 from napari_ptychonn.io.mapping.mapping import DatasetMapping
 from napari_ptychonn.io.mapping.preview import MappingPreview
 from napari_ptychonn.io.mapping.roles import NAMES
-from napari_ptychonn.tasks import mapping as choosing
-from napari_ptychonn.tasks.mapping import Below, Elsewhere
+from napari_ptychonn.tasks.events import Failed, Task
+from napari_ptychonn.tasks.import_dialog import (
+    Expanded,
+    ExpandTask,
+    FindPositionsTask,
+    Inspected,
+    InspectTask,
+    PositionsFound,
+    Previewed,
+    PreviewTask,
+)
 from napari_ptychonn.widgets.common.activity_spinner import pause_spinner
-from napari_ptychonn.widgets.common.worker import Failure, Job, Worker
+from napari_ptychonn.widgets.common.task_runner import TaskRunner
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.import_dialog.file_tree import FileTree
 from napari_ptychonn.widgets.import_dialog.mapping_form import MappingForm
@@ -85,8 +94,8 @@ class ImportDialog(QDialog):
         self.file, self._why, self._place = file, why, place
         self.survey: Inspection | None = None
         self.seen: MappingPreview | None = None
-        self._workers: set[Worker] = set()
-        self._preview_worker: Worker | None = None
+        self._workers: set[TaskRunner] = set()
+        self._preview_worker: TaskRunner | None = None
         self._closed = False
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Choose datasets: {file.name}")
@@ -109,9 +118,7 @@ class ImportDialog(QDialog):
         self._timer.timeout.connect(self._look)
         self._connect()
         self._enable()
-        self._start(
-            lambda should_stop: choosing.survey_job(file, layout, should_stop), self._on_survey
-        )
+        self._start(InspectTask(file=file, layout=layout), self._on_inspected)
 
     @property
     def open_button(self) -> QPushButton:
@@ -146,11 +153,11 @@ class ImportDialog(QDialog):
 
     # -- background ------------------------------------------------------------------------
 
-    def _start(self, job: Job, received: Callable[[Any], None]) -> Worker:
+    def _start(self, task: Task, received: Callable[[Any], None]) -> TaskRunner:
         def ended() -> None:
             self._workers.discard(worker)
 
-        worker = Worker(job, received=received, ended=ended)
+        worker = TaskRunner(task, received, ended)
         self._workers.add(worker)
         worker.start()
         return worker
@@ -161,12 +168,12 @@ class ImportDialog(QDialog):
         if window is not None:
             pause_spinner(window)
 
-    def _on_survey(self, value: Inspection | Failure) -> None:
+    def _on_inspected(self, event: Inspected | Failed) -> None:
         self._pause_spinner()
-        if isinstance(value, Failure):
-            self.say(value.sentence)
+        if isinstance(event, Failed):
+            self.say(event.reason)
             return
-        self.survey = value
+        self.survey = value = event.inspection
         self.tree.show_file(value.file, value.top)
         if value.problem and not self._why:
             self.why.setText(self._short(value.problem))
@@ -188,24 +195,24 @@ class ImportDialog(QDialog):
     def look_for_place(self, file: Path) -> None:
         """Take the positions of another file; where several datasets fit, offer them all."""
 
-        def received(value: Elsewhere | Failure) -> None:
-            if isinstance(value, Failure):
-                self.say(value.sentence)
+        def received(event: PositionsFound | Failed) -> None:
+            if isinstance(event, Failed):
+                self.say(event.reason)
             else:
-                self.form.take_place(*value.places)
+                self.form.take_place(*event.sources)
 
         lead = self.form.lead
         self.say(f"Looking through {file.name}…")
-        self._start(lambda should_stop: choosing.places_job(file, lead, should_stop), received)
+        self._start(FindPositionsTask(file=file, lead=lead), received)
 
     def _unfold(self, path: str) -> None:
-        def received(value: Below | Failure) -> None:
-            if isinstance(value, Failure):
-                self.tree.show_problem(path, value.sentence)
+        def received(event: Expanded | Failed) -> None:
+            if isinstance(event, Failed):
+                self.tree.show_problem(path, event.reason)
             else:
-                self.tree.show_below(path, value.branches)
+                self.tree.show_below(path, event.entries)
 
-        self._start(lambda should_stop: choosing.below_job(self.file, path, should_stop), received)
+        self._start(ExpandTask(file=self.file, path=path), received)
 
     def _on_change(self) -> None:
         self.seen = None
@@ -225,23 +232,21 @@ class ImportDialog(QDialog):
     def _look(self) -> None:
         choice, place = self.form.choice, self.form.place
 
-        def received(value: MappingPreview | Failure) -> None:
+        def received(event: Previewed | Failed) -> None:
             self._preview_worker = None
-            self._on_glimpse(value)
+            self._on_preview(event)
 
-        self._preview_worker = self._start(
-            lambda should_stop: choosing.glimpse_job(self.file, choice, place, should_stop),
-            received,
-        )
+        task = PreviewTask(file=self.file, mapping=choice, positions=place)
+        self._preview_worker = self._start(task, received)
 
-    def _on_glimpse(self, value: MappingPreview | Failure) -> None:
+    def _on_preview(self, event: Previewed | Failed) -> None:
         self._pause_spinner()
-        if isinstance(value, Failure):
-            self.say(value.sentence)
+        if isinstance(event, Failed):
+            self.say(event.reason)
             return
-        self.seen = value
+        self.seen = value = event.preview
         self.preview.show_glimpse(value)
-        self.say(self.form.missing or value.problem or "<br>".join(value.notes[:_MOST_NOTES]))
+        self.say(self.form.missing or value.problem or "\n".join(value.notes[:_MOST_NOTES]))
         self.state.setToolTip("\n".join(value.notes))
         self._enable()
 

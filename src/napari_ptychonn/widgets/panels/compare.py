@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from psygnal import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -17,8 +16,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptychonn.app.session import Session
+from napari_ptychonn.plots.report_export import write_report
+from napari_ptychonn.tasks.compare import CompareTask
+from napari_ptychonn.widgets.canvas.viewer_controller import ViewerController
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels._panel import SessionPanel
 from napari_ptychonn.widgets.panels.compare_table import errors_table, mosaic_table
+from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
     from napari_ptychonn.comparison.aligned_images import Channel
@@ -48,22 +52,20 @@ SPEED_EXPLANATION = (
 KINDS = "Figure (*.png *.pdf *.svg);;Numbers and curves (*.csv *.json)"
 
 
-class ComparePanel(QWidget):
-    """A sentence on trust once there is a result; numbers and curves once there is a report."""
+class ComparePanel(SessionPanel):
+    """Uncertainty of a result, and its comparison with the reconstruction."""
 
-    line_requested = Signal()
-    export_requested = Signal(str)
-    trust_requested = Signal(bool)
-    difference_requested = Signal(bool)
-
-    def __init__(self, session: Session, theme: str = "dark") -> None:
-        super().__init__()
-        self._session, self._theme = session, theme
+    def __init__(
+        self,
+        session: Session,
+        tasks: TaskController,
+        canvas: ViewerController,
+        theme: str = "dark",
+    ) -> None:
+        super().__init__(session, tasks)
+        self._canvas, self._theme = canvas, theme
         self.rings: RingPlot | None = None
         self.profile: ProfilePlot | None = None
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(4)
         self.sentence = WrappedLabel()
         self.table = WrappedLabel()
         self.table.setToolTip(EXPLANATION)
@@ -71,9 +73,9 @@ class ComparePanel(QWidget):
         self.mosaic.setToolTip(MOSAIC_EXPLANATION)
         self.speed = WrappedLabel()
         self.speed.setToolTip(SPEED_EXPLANATION)
-        self.trust = WrappedLabel()
-        self.trust.setToolTip(TRUST_EXPLANATION)
-        for label in (self.sentence, self.table, self.mosaic, self.speed, self.trust):
+        self.uncertainty = WrappedLabel()
+        self.uncertainty.setToolTip(TRUST_EXPLANATION)
+        for label in (self.sentence, self.table, self.mosaic, self.speed, self.uncertainty):
             self._layout.addWidget(label)
         self.columns = self._make_columns()
         self._layout.addWidget(self.columns)
@@ -83,14 +85,21 @@ class ComparePanel(QWidget):
         self._layout.addWidget(self.controls)
         self.said = WrappedLabel()
         self._layout.addWidget(self.said)
-        self.refresh()
+        for signal, slot in (
+            (session.report_changed, self.refresh),
+            (session.report_outdated, self.compare),
+            (session.line_chosen, self.show_line),
+            (canvas.columns_changed, self.tick_columns),
+        ):
+            self.connections.add(signal, slot)
+        self.connect_refresh()
 
     def refresh(self) -> None:
-        """Show the session's numbers."""
+        """Show the numbers of the session's report."""
         result, report = self._session.result, self._session.report
         trust = None if result is None else result.uncertainty
-        self.trust.setVisible(trust is not None)
-        self.trust.setText("" if trust is None else trust.sentence)
+        self.uncertainty.setVisible(trust is not None)
+        self.uncertainty.setText("" if trust is None else trust.sentence)
         self.columns.setVisible(result is not None)
         self.show_difference.setEnabled(report is not None or self.show_difference.isChecked())
         speed = None if report is None else report.speed
@@ -109,9 +118,17 @@ class ComparePanel(QWidget):
             return
         which = "Held out:" if report.selection == "held out" else "None held out, so all:"
         self.sentence.setText(f"{which} {report.comparison.sentence}.")
-        self.table.setText(errors_table(report.comparison))
-        self.mosaic.setText(mosaic_table(report.comparison))
+        self.table.set_html(errors_table(report.comparison))
+        self.mosaic.set_html(mosaic_table(report.comparison))
         self._show_curves(report)
+
+    def compare(self) -> None:
+        """Compare in the background, beside what else runs; the latest comparison counts."""
+        result, reconstruction = self._session.result, self._session.reconstruction
+        self._tasks.abandon_background("compare")
+        if result is not None and reconstruction is not None:
+            task = CompareTask(result=result, reconstruction=reconstruction)
+            self._tasks.start_background("compare", task)
 
     def show_line(self) -> None:
         """Read both mosaics along the session's line."""
@@ -128,7 +145,7 @@ class ComparePanel(QWidget):
         self.show_difference.setChecked(difference)
 
     def say(self, text: str) -> None:
-        """Tell what was written."""
+        """Show which file was written."""
         self.said.setVisible(bool(text))
         self.said.setText(text)
 
@@ -191,20 +208,28 @@ class ComparePanel(QWidget):
         return controls
 
     def _on_trust(self, shown: bool) -> None:
-        self.trust_requested.emit(shown)
+        self._canvas.show_trust(shown)
 
     def _on_difference(self, shown: bool) -> None:
-        self.difference_requested.emit(shown)
+        self._canvas.show_difference(shown)
 
     def _on_channel(self, _text: str) -> None:
         self.show_line()
 
     def _on_line(self) -> None:
-        self.line_requested.emit()
+        self._canvas.draw_line()
 
     def _on_export(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
             self, "Export the comparison", "comparison.png", KINDS
         )
         if path:
-            self.export_requested.emit(path)
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        """Write the comparison as a figure or a table, by extension, in the background."""
+        report, line = self._session.report, self._session.line
+        if report is not None:
+            self._tasks.save(
+                "comparison", path, lambda file: write_report(file, report, line), self.say
+            )

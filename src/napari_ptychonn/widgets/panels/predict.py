@@ -6,40 +6,35 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
-    QWidget,
 )
 
 from napari_ptychonn.app.session import Session
+from napari_ptychonn.data.formatting import format_count
+from napari_ptychonn.tasks.load import LoadTask
+from napari_ptychonn.tasks.predict import PredictTask
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels._panel import SessionPanel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
-    from napari_ptychonn.tasks.jobs import Progress
+    from napari_ptychonn.tasks.events import PredictionProgress
 
 Which = Literal["all frames", "held-out frames", "training region"]
 MODELS = "Models (*.safetensors *.ptychonn);;All files (*)"
 
 
-class PredictPanel(QWidget):
-    """Signals say what the user asked for; slots show what the session says."""
+class PredictPanel(SessionPanel):
+    """The model, the frames that it predicts, and the progress."""
 
-    predict_requested = Signal()
-    stop_requested = Signal()
-    model_requested = Signal(str)
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+    def __init__(self, session: Session, tasks: TaskController) -> None:
+        super().__init__(session, tasks)
+        layout = self._layout
         self.model = WrappedLabel()
         self.which = QComboBox()
         self.which.addItems(get_args(Which))
@@ -50,10 +45,13 @@ class PredictPanel(QWidget):
         layout.addWidget(self.which)
         layout.addLayout(self._buttons())
         layout.addWidget(self.progress)
-        self.refresh()
+        self.connections.add(session.model_changed, self.refresh)
+        self.connections.add(session.prediction_progressed, self.show_progress)
+        self.connections.add(session.task_finished, self._on_task_finished)
+        self.connect_refresh()
 
     def refresh(self) -> None:
-        """Say which model there is and enable what can be pressed now."""
+        """Show the model, and enable what can be pressed now."""
         session = self._session
         predicting = session.running == "predicting"
         ready = session.model is not None and session.scan is not None
@@ -64,10 +62,29 @@ class PredictPanel(QWidget):
         self.progress.setRange(0, 1)  # without end, it would be redrawn all the time
         self.model.setText(self._description())
 
-    def show_progress(self, progress: Progress) -> None:
-        """Show how far it is."""
+    def show_progress(self, progress: PredictionProgress) -> None:
+        """Show how many frames are predicted."""
         self.progress.setRange(0, progress.total)
         self.progress.setValue(progress.done)
+
+    def run(self) -> None:
+        """Predict the frames chosen; nothing happens while something runs already."""
+        session = self._session
+        if session.scan is not None and session.model is not None:
+            self._tasks.start(
+                PredictTask(
+                    scan=session.scan,
+                    model=session.model,
+                    reconstruction=session.reconstruction,
+                    indices=self.indices(),
+                    device=session.device,
+                )
+            )
+
+    def _on_task_finished(self, activity: str, reason: str) -> None:
+        """Predict with the model that a training has just ended with."""
+        if activity == "training" and not reason and self._session.losses:
+            self.run()
 
     def indices(self) -> NDArray[np.int64] | None:
         """The frames asked for; None for all."""
@@ -94,21 +111,21 @@ class PredictPanel(QWidget):
         return row
 
     def _on_predict(self) -> None:
-        self.predict_requested.emit()
+        self.run()
 
     def _on_stop(self) -> None:
-        self.stop_requested.emit()
+        self._tasks.stop()
 
     def _on_load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load a model", "", MODELS)
         if path:
-            self.model_requested.emit(path)
+            self._tasks.start(LoadTask(path=path))
 
     def _description(self) -> str:
         model = self._session.model
         if model is None:
             return "No model yet: train one, or load one."
-        origin = model.provenance.get("scan", "a scan")
-        epochs = f", {len(model.history)} epochs" if model.history else ""
+        origin = str(model.provenance.get("scan", "a scan"))
+        epochs = f", {format_count(len(model.history), 'epoch')}" if model.history else ""
         py, px = model.patch_shape
         return f"Model trained on {origin}{epochs} · patches of {py}×{px} px"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+from napari.utils.notifications import show_error
 from numpy.typing import NDArray
-from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
@@ -19,12 +19,17 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptychonn.app.session import Session
+from napari_ptychonn.data.formatting import format_count
+from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.options import EngineOptions
+from napari_ptychonn.tasks.reconstruct import ReconstructTask
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels._panel import SessionPanel
 from napari_ptychonn.widgets.panels.train import REDRAW_MS, duration
+from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
     from napari_ptychonn.data.reconstruction import Reconstruction
@@ -38,15 +43,12 @@ MAIN_FIELDS = ("algorithm", "iterations", "modes", "position_correction")
 ADVANCED_FIELDS = ("first_probe", "fixed_probe", "batch_size", "threads", "seed")
 
 
-class ReconstructPanel(QWidget):
-    """Signals say what the user asked for; slots show what the session says."""
+class ReconstructPanel(SessionPanel):
+    """Options, progress and error curve of an iterative reconstruction."""
 
-    reconstruct_requested = Signal(bool)
-    stop_requested = Signal()
-
-    def __init__(self, session: Session, theme: str) -> None:
-        super().__init__()
-        self._session, self._theme = session, theme
+    def __init__(self, session: Session, tasks: TaskController, theme: str) -> None:
+        super().__init__(session, tasks)
+        self._theme = theme
         self.missing = why_not()
         self.options = OptionsForm(EngineOptions)
         self.plot: ErrorPlot | None = None
@@ -57,11 +59,15 @@ class ReconstructPanel(QWidget):
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(REDRAW_MS)
         self._redraw.timeout.connect(self._draw)
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(4)
         self._build()
-        self.refresh()
+        for signal, slot in (
+            (session.scan_loaded, self.forget),
+            (session.iteration_finished, self.show_iteration),
+            (session.result_changed, self.refresh),
+            (session.task_finished, self._on_task_finished),
+        ):
+            self.connections.add(signal, slot)
+        self.connect_refresh()
 
     def refresh(self) -> None:
         """Enable what can be pressed now."""
@@ -93,7 +99,11 @@ class ReconstructPanel(QWidget):
     def show_failure(self, sentence: str) -> None:
         """Say why the reconstruction ended, and what is left of it."""
         kept = self._latest
-        left = "" if kept is None else f" The object after {kept.number} iterations is kept."
+        left = (
+            ""
+            if kept is None
+            else f" The object after {format_count(kept.number, 'iteration')} is kept."
+        )
         self._failure = f"{sentence[:1].upper()}{sentence[1:]}{left}"
         self.state.setText(self._failure)
 
@@ -109,6 +119,43 @@ class ReconstructPanel(QWidget):
         self._theme = theme
         if self.plot is not None:
             self.plot.set_theme(theme)
+
+    def run(self, *, resume: bool = False) -> None:
+        """Start or continue a reconstruction; nothing happens while something runs already."""
+        if self._session.scan is None or self.missing:
+            show_error(self.reconstruct.toolTip())
+            return
+        self._tasks.try_start(lambda: self.task(resume=resume))
+
+    def task(self, *, resume: bool = False) -> ReconstructTask:
+        """Make the task that the form describes.
+
+        Raises
+        ------
+        InputError
+            When the options do not go together.
+        """
+        session = self._session
+        assert session.scan is not None
+        return ReconstructTask(
+            scan=session.scan,
+            options=self.options.value,
+            indices=self.indices(),
+            start=session.reconstruction if resume else self.start(),
+            device=session.device,
+        )
+
+    def _on_task_finished(self, activity: str, reason: str) -> None:
+        if activity != "reconstructing":
+            return
+        made = self._session.object_so_far
+        if made is not None:
+            try:
+                self._session.choose_reconstruction(made)
+            except InputError as error:
+                show_error(str(error))
+        if reason:
+            self.show_failure(reason)
 
     def indices(self) -> NDArray[np.int64] | None:
         """The frames asked for; None for all."""
@@ -129,7 +176,9 @@ class ReconstructPanel(QWidget):
     def _build(self) -> None:
         self.which, self.beginning = QComboBox(), QComboBox()
         self.which.addItems(get_args(Which))
-        self.which.setToolTip("Which frames are reconstructed: those to learn from, or all.")
+        self.which.setToolTip(
+            "Which frames are reconstructed: those of the training region, or all."
+        )
         self.beginning.addItems(get_args(Beginning))
         self.beginning.setToolTip("The PtychoNN mosaic saves iterations, once there is a result.")
         self.form = QWidget()
@@ -155,19 +204,25 @@ class ReconstructPanel(QWidget):
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         self.reconstruct = QPushButton("Reconstruct")
-        self.resume = QPushButton("Go on")
-        self.resume.setToolTip("Iterate the present reconstruction further.")
+        self.resume = QPushButton("Continue")
+        self.resume.setToolTip("Continue from the present reconstruction.")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("Stop within a second and keep the object as it is.")
-        self.reconstruct.clicked.connect(lambda: self.reconstruct_requested.emit(False))
-        self.resume.clicked.connect(lambda: self.reconstruct_requested.emit(True))
+        self.reconstruct.clicked.connect(self._on_reconstruct)
+        self.resume.clicked.connect(self._on_continue)
         self.stop.clicked.connect(self._on_stop)
         for button in (self.reconstruct, self.resume, self.stop):
             row.addWidget(button)
         return row
 
+    def _on_reconstruct(self) -> None:
+        self.run()
+
+    def _on_continue(self) -> None:
+        self.run(resume=True)
+
     def _on_stop(self) -> None:
-        self.stop_requested.emit()
+        self._tasks.stop()
 
     def _offer_mosaic(self) -> None:
         there = self._session.result is not None
@@ -201,7 +256,7 @@ class ReconstructPanel(QWidget):
             self.progress.setRange(0, latest.total)
             self.progress.setValue(latest.number)
         lines = [self._failure or self._summary(latest), *self._messages]
-        self.state.setText("<br>".join(lines))
+        self.state.setText("\n".join(lines))
 
     def _summary(self, latest: Iteration) -> str:
         parts = [f"Iteration {latest.number} of {latest.total}"]

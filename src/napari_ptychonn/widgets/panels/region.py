@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
-from psygnal import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -18,7 +15,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSpinBox,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
@@ -28,7 +24,10 @@ from napari_ptychonn.data.region import Split, TrainingRegion
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.viewer.layers import COLOURS
+from napari_ptychonn.widgets.canvas.viewer_controller import ViewerController
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels._panel import SessionPanel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 Way = Literal["scan lines", "drawn on the map", "frames", "every k-th frame"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -37,33 +36,30 @@ SHARE = 0.75
 """Part of a scan that is proposed as training region, from its beginning."""
 
 
-class RegionPanel(QWidget):
+class RegionPanel(SessionPanel):
     """Every change makes a new `TrainingRegion` in the session, or says why it cannot."""
 
-    draw_requested = Signal(str)
-    clear_requested = Signal()
-
-    def __init__(self, session: Session, polygons: Callable[[], list[NDArray[np.float64]]]) -> None:
-        super().__init__()
-        self._session, self._polygons = session, polygons
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+    def __init__(self, session: Session, tasks: TaskController, canvas: ViewerController) -> None:
+        super().__init__(session, tasks)
+        self._canvas = canvas
+        layout = self._layout
         self.ways = QComboBox()
         self.ways.addItems(WAYS)
-        self.ways.setToolTip("How the frames to learn from are chosen.")
+        self.ways.setToolTip("How the training frames are chosen.")
         self._build_inputs()
         self._build_split()
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(3)
-        form.addRow("Learn from", self.ways)
+        form.addRow("Training frames", self.ways)
         layout.addLayout(form)
         layout.addWidget(self.inputs)
         layout.addLayout(self._split_row())
         self.count = WrappedLabel("No scan yet.")
         layout.addWidget(self.count)
         self._connect()
+        self.connections.add(session.scan_loaded, self.propose)
+        self.connections.add(canvas.region_drawn, self.use_drawing)
 
     def propose(self) -> None:
         """Suggest the first three quarters of a new scan, in whole lines if it has any."""
@@ -98,7 +94,7 @@ class RegionPanel(QWidget):
 
     def use_drawing(self) -> None:
         """Something was drawn on the map: that is the region now."""
-        if self._polygons():
+        if self._canvas.region_polygons:
             self.set_way("drawn on the map")
         self.choose()
 
@@ -113,7 +109,7 @@ class RegionPanel(QWidget):
             self.count.setText(str(error))
             self._session.choose_region(None)
             return
-        self.count.setText(_coloured(region))
+        self.count.set_html(_coloured(region))
         self._session.choose_region(region)
 
     # -- inside ----------------------------------------------------------------------------
@@ -163,12 +159,13 @@ class RegionPanel(QWidget):
             box.valueChanged.connect(lambda _: self.choose())
         self.fraction.valueChanged.connect(lambda _: self.choose())
         self.split.currentIndexChanged.connect(lambda _: self.choose())
-        self.rectangle.clicked.connect(lambda: self.draw_requested.emit("add_rectangle"))
-        self.polygon.clicked.connect(lambda: self.draw_requested.emit("add_polygon"))
+        self.rectangle.clicked.connect(lambda: self._canvas.draw_region("add_rectangle"))
+        self.polygon.clicked.connect(lambda: self._canvas.draw_region("add_polygon"))
         self.clear.clicked.connect(self._on_clear)
 
     def _on_clear(self) -> None:
-        self.clear_requested.emit()
+        self._canvas.clear_region()
+        self.choose()
 
     def _on_way(self, row: int) -> None:
         self.inputs.setCurrentIndex(row)
@@ -193,7 +190,7 @@ class RegionPanel(QWidget):
     def _drawn(self, scan: Scan, split: Split) -> TrainingRegion:
         from skimage.measure import points_in_poly
 
-        polygons = self._polygons()
+        polygons = self._canvas.region_polygons
         if not polygons:
             raise InputError("Draw a rectangle or a polygon on the ePIE phase map.")
         inside = np.zeros(len(scan), np.bool_)

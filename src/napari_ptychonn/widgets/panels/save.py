@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from psygnal import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
+from napari_ptychonn.app import autosave
 from napari_ptychonn.app.session import Session
+from napari_ptychonn.io import write_reconstruction, write_result
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels._panel import SessionPanel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 OTHER_FORMS = (
     "CXI (*.cxi);;NeXus (*.nxs);;ptypy (*.ptyr);;NumPy, for ptychodus (*.npz);;"
@@ -14,19 +17,12 @@ OTHER_FORMS = (
 )
 
 
-class SavePanel(QWidget):
-    """Asks for a path and says what was written."""
+class SavePanel(SessionPanel):
+    """Buttons that save reconstruction, model and result in the background."""
 
-    reconstruction_save_requested = Signal(str)
-    model_save_requested = Signal(str)
-    result_save_requested = Signal(str)
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+    def __init__(self, session: Session, tasks: TaskController) -> None:
+        super().__init__(session, tasks)
+        layout = self._layout
         row = QHBoxLayout()
         self.reconstruction = QPushButton("Save reconstruction…")
         self.reconstruction.setToolTip(
@@ -48,7 +44,9 @@ class SavePanel(QWidget):
         layout.addWidget(self.reconstruction)
         layout.addLayout(row)
         layout.addWidget(self.said)
-        self.refresh()
+        self.connections.add(session.result_changed, self.refresh)
+        self.connections.add(session.model_changed, self._on_model_changed)
+        self.connect_refresh()
 
     def refresh(self) -> None:
         """Enable what there is to save."""
@@ -57,21 +55,55 @@ class SavePanel(QWidget):
         self.result.setEnabled(self._session.result is not None)
 
     def say(self, text: str) -> None:
-        """Tell what was written."""
+        """Show which file was written."""
         self.said.setText(text)
+
+    def save_reconstruction(self, path: str) -> None:
+        """Write the object, its probe and its positions."""
+        reconstruction = self._session.reconstruction
+        if reconstruction is not None:
+            self._tasks.save(
+                "reconstruction",
+                path,
+                lambda file: write_reconstruction(file, reconstruction),
+                self.say,
+            )
+
+    def save_model(self, path: str) -> None:
+        """Write the model; an autosaved copy of it is then of no use."""
+        model, autosaved = self._session.model, self._session.autosaved
+        if model is None:
+            return
+
+        def write(file: str) -> None:
+            model.save(file)
+            if autosaved is not None and autosaved.model is model:
+                autosave.drop(autosaved.path)
+
+        self._tasks.save("model", path, write, self.say, lambda: self._session.mark_saved(model))
+
+    def save_result(self, path: str) -> None:
+        """Write predictions and mosaic, which may be gigabytes."""
+        result = self._session.result
+        if result is not None:
+            self._tasks.save("result", path, lambda file: write_result(file, result), self.say)
+
+    def _on_model_changed(self) -> None:
+        if not self._session.running:
+            self.refresh()
 
     def _on_reconstruction(self) -> None:
         kinds = f"Reconstruction (*.h5);;{OTHER_FORMS}"
         if path := self._ask("Save the reconstruction", "reconstruction.h5", kinds):
-            self.reconstruction_save_requested.emit(path)
+            self.save_reconstruction(path)
 
     def _on_model(self) -> None:
         if path := self._ask("Save the model", "model.safetensors", "Model (*.safetensors)"):
-            self.model_save_requested.emit(path)
+            self.save_model(path)
 
     def _on_result(self) -> None:
         if path := self._ask("Save the result", "result.h5", f"Result (*.h5);;{OTHER_FORMS}"):
-            self.result_save_requested.emit(path)
+            self.save_result(path)
 
     def _ask(self, title: str, name: str, kinds: str) -> str:
         path, _ = QFileDialog.getSaveFileName(self, title, name, f"{kinds};;All files (*)")

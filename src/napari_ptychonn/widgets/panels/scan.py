@@ -2,53 +2,56 @@
 
 from __future__ import annotations
 
+import logging
 from html import escape
 from pathlib import Path
 
+from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QVBoxLayout,
-    QWidget,
 )
 from superqt.utils import signals_blocked
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.data.checks import check_overlap
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.sidecars import SidecarSuggestion
-from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.tasks.events import Failed, SidecarsFound
+from napari_ptychonn.tasks.load import (
+    FindSidecarsTask,
+    LoadReconstructionTask,
+    LoadTask,
+    SimulateTask,
+)
+from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel, as_tooltip
+from napari_ptychonn.widgets.panels._panel import SessionPanel
 from napari_ptychonn.widgets.panels.bad_pixels_control import BadPixelsControl
 from napari_ptychonn.widgets.panels.crop_bin_control import CropBinControl
 from napari_ptychonn.widgets.panels.sidecars_label import SidecarsLabel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 FILTER = (
     "Scans, reconstructions, results, models "
     "(*.h5 *.hdf5 *.nxs *.cxi *.npz *.npy *.bz2 *.safetensors);;All files (*)"
 )
+log = logging.getLogger(__name__)
+
 NONE, OTHER = "none", "open another file…"
 
 
-class ScanPanel(QWidget):
-    """What is loaded."""
+class ScanPanel(SessionPanel):
+    """The scan that is loaded, its warnings, and the reconstruction that belongs to it."""
 
-    open_requested = Signal(str)
-    reconstruction_requested = Signal(str)
-    simulation_requested = Signal()
-    always_open_requested = Signal()
-    mask_requested = Signal(object)
-    reading_requested = Signal(object, int)
-    positions_requested = Signal(str)
-    choose_requested = Signal()
+    mapping_requested = Signal()
 
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+    def __init__(self, session: Session, tasks: TaskController) -> None:
+        super().__init__(session, tasks)
+        layout = self._layout
         layout.addLayout(self._buttons())
         self.recognised = WrappedLabel("Drop a scan on the window, or open one.")
         self.warnings = WrappedLabel()
@@ -67,9 +70,10 @@ class ScanPanel(QWidget):
             "napari's own reader also claims .h5 files and then fails; this saves the choice."
         )
         self.always.clicked.connect(self._on_always)
-        self.choose = QPushButton("Positions mirrored? Choose datasets…")
+        self.choose = QPushButton("Edit dataset mapping…")
         self.choose.setToolTip(
-            "Say which dataset is what, in which unit and which way round; see what it comes to."
+            "Choose which dataset holds frames, positions, probe and object, their units and "
+            "orientation; for example if the positions are mirrored."
         )
         self.choose.clicked.connect(self._on_choose)
         for widget in (
@@ -84,30 +88,32 @@ class ScanPanel(QWidget):
             self.always,
         ):
             layout.addWidget(widget)
-        self.refresh()
+        self.connections.add(session.scan_loaded, self._find_sidecars)
+        self.connections.add(session.mask_changed, self.refresh)
+        self.connect_refresh()
 
     def refresh(self) -> None:
-        """Say what is loaded now."""
+        """Show the scan, and what is doubtful about it."""
         scan = self._session.scan
         warnings = self._warnings()
         self.warnings.setVisible(bool(warnings))
-        self.warnings.setText("<br>".join(f"<b>⚠</b> {escape(w)}" for w in warnings))
+        self.warnings.set_html("<br>".join(f"<b>⚠</b> {escape(w)}" for w in warnings))
         self.mask_control.show_pixels(None if scan is None else scan.bad_pixels)
         self.mask_control.setEnabled(not self._session.running)
         self.reading_control.setVisible(scan is not None)
         self.reading_control.setEnabled(not self._session.running)
-        if (whole := self._session.whole) is not None:
+        if (full := self._session.full_scan) is not None:
             self.reading_control.show_reading(
-                whole.frame_shape, self._session.crop, self._session.bin
+                full.frame_shape, self._session.crop, self._session.bin
             )
         self.notes.setVisible(bool(scan and scan.notes))
         self.reconstructions.setVisible(scan is not None)
         self.choose.setVisible(scan is not None and scan.source is not None)
         if scan is None:
             return
-        self.recognised.setText(f"<b>{scan.name}</b><br>{self._facts()}")
-        self.notes.setText("<br>".join(scan.notes[:4]))
-        self.notes.setToolTip("\n".join(scan.notes))
+        self.recognised.set_html(f"<b>{escape(scan.name)}</b><br>{escape(self._facts())}")
+        self.notes.setText("\n".join(scan.notes[:4]))
+        self.notes.setToolTip(as_tooltip(scan.notes))
         self._fill_reconstructions()
 
     def ask_for_file(self, title: str = "Open a scan") -> str:
@@ -163,32 +169,86 @@ class ScanPanel(QWidget):
             self.reconstructions.addItem(OTHER)
             self.reconstructions.setCurrentIndex(names.index(current))
 
+    # -- requests --------------------------------------------------------------------------
+
+    def open(self, path: str) -> None:
+        """Open a file of any kind, in the background."""
+        self._tasks.start(LoadTask(path=path))
+
+    def choose_reconstruction(self, path: str) -> None:
+        """Read another reconstruction of the scan, in the background."""
+        session, file = self._session, Location.parse(path).file
+        same = session.scan is not None and session.scan.source == file
+        task = LoadReconstructionTask(
+            path=path,
+            layout=session.layout if same else None,
+            positions=session.positions_source if same else None,
+        )
+        self._tasks.start_background("reconstruction", task)
+
+    def use_positions(self, path: str) -> None:
+        """Open the scan again with the positions of another file."""
+        session = self._session
+        if session.path is not None:
+            self._tasks.start(
+                LoadTask(path=str(session.path), layout=session.layout, positions=path)
+            )
+
+    def crop_and_bin(self, crop: int | None, bin: int) -> None:
+        """Start over with more or less of each frame."""
+        try:
+            self._session.crop_and_bin(crop, bin)
+        except InputError as error:
+            show_error(str(error))
+
+    def _find_sidecars(self) -> None:
+        # The pixel of cropped frames is not that of what was made of uncropped ones.
+        scan = self._session.full_scan
+        self._tasks.abandon_background("sidecars")
+        self.offers.show_offers(())
+        if scan is not None and scan.source is not None:
+            self._tasks.start_background("sidecars", FindSidecarsTask(scan=scan), self._on_sidecars)
+
+    def _on_sidecars(self, event: SidecarsFound | Failed) -> None:
+        if isinstance(event, Failed):
+            log.warning("no files are suggested beside the scan: %s", event.reason)
+        else:
+            self.offers.show_offers(event.suggestions)
+
     def _on_always(self) -> None:
-        self.always_open_requested.emit()
+        from napari.settings import get_settings
+
+        plugins = get_settings().plugins
+        plugins.extension2reader = {
+            **plugins.extension2reader,
+            "*.h5": "napari-ptychonn",
+            "*.hdf5": "napari-ptychonn",
+        }
+        show_info("From now on napari opens .h5 and .hdf5 files with PtychoNN.")
 
     def _on_choose(self) -> None:
-        self.choose_requested.emit()
+        self.mapping_requested.emit()
 
     def _on_simulate(self) -> None:
-        self.simulation_requested.emit()
+        self._tasks.start(SimulateTask())
 
     def _on_offer(self, offer: SidecarSuggestion) -> None:
-        requested = {
-            "reconstruction": self.reconstruction_requested,
-            "positions": self.positions_requested,
-            "model": self.open_requested,
+        use = {
+            "reconstruction": self.choose_reconstruction,
+            "positions": self.use_positions,
+            "model": self.open,
         }
-        requested[offer.kind].emit(str(offer.file))
+        use[offer.kind](str(offer.file))
 
     def _on_mask(self, contrast: float | None) -> None:
-        self.mask_requested.emit(contrast)
+        self._session.mask_above(contrast)
 
     def _on_reading(self, crop: int | None, bin: int) -> None:
-        self.reading_requested.emit(crop, bin)
+        self.crop_and_bin(crop, bin)
 
     def _on_open(self) -> None:
         if path := self.ask_for_file():
-            self.open_requested.emit(path)
+            self.open(path)
 
     def _on_reconstruction(self, row: int) -> None:
         text = self.reconstructions.itemText(row)
@@ -196,8 +256,8 @@ class ScanPanel(QWidget):
             path = self.ask_for_file("Open a reconstruction")
             self._fill_reconstructions()
             if path:
-                self.reconstruction_requested.emit(path)
+                self.choose_reconstruction(path)
             return
         scan, name = self._session.scan, text.removeprefix("Reconstruction: ")
         if name in self._session.reconstruction_names and scan is not None and scan.source:
-            self.reconstruction_requested.emit(f"{scan.source}::{name}")
+            self.choose_reconstruction(f"{scan.source}::{name}")

@@ -36,7 +36,7 @@ class SidecarsLabel(QWidget):
         """Show these and no others."""
         self._offers = tuple(offers)
         self.setVisible(bool(offers))
-        self.text.setText("<br>".join(_line(k, offer) for k, offer in enumerate(offers)))
+        self.text.set_html("<br>".join(_line(k, offer) for k, offer in enumerate(offers)))
 
     def choose(self, number: str) -> None:
         """Use one, by its number; it is not offered any more."""

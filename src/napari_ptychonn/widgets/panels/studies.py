@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from psygnal import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -16,19 +15,20 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
-    QWidget,
 )
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
-from napari_ptychonn.studies.stage import Stage
+from napari_ptychonn.studies.events import StudyProgressed, StudyTask, StudyUpdated
+from napari_ptychonn.studies.writing import write_study
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels._panel import SessionPanel
+from napari_ptychonn.widgets.panels.reconstruct import ReconstructPanel
+from napari_ptychonn.widgets.panels.train import TrainPanel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
-    from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-    from napari_ptychonn.reconstruction.options import EngineOptions
     from napari_ptychonn.studies.stage import Study
 
 Kind = Literal["Sparse sampling", "Training size", "Warm start"]
@@ -51,23 +51,30 @@ NAMES: dict[Kind, str] = {
 FILES = "Figure (*.png *.pdf *.svg);;Numbers (*.csv *.json)"
 
 
-class StudiesPanel(QWidget):
-    """Signals say what the user asked for; `job` is what to run."""
+class StudiesPanel(SessionPanel):
+    """The paper's experiments on the present scan: one at a time, with its table."""
 
-    study_requested = Signal()
-    stop_requested = Signal()
-    save_requested = Signal(str)
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+    def __init__(
+        self,
+        session: Session,
+        tasks: TaskController,
+        reconstruct: ReconstructPanel,
+        train: TrainPanel,
+    ) -> None:
+        super().__init__(session, tasks)
+        self._reconstruct, self._train = reconstruct, train
         self.study: Study | None = None
         self._studied: Kind = KINDS[0]
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(4)
         self._build()
-        self.refresh()
+        for signal, slot in (
+            (session.scan_loaded, self.forget),
+            (session.region_chosen, self.refresh),
+            (session.model_changed, self._on_model),
+            (session.study_progressed, self.show_event),
+            (session.task_finished, self._on_task_finished),
+        ):
+            self.connections.add(signal, slot)
+        self.connect_refresh()
 
     @property
     def kind(self) -> Kind:
@@ -86,14 +93,12 @@ class StudiesPanel(QWidget):
         self.which.setEnabled(running != "studying")
         self.values.setEnabled(running != "studying")
 
-    def job(
-        self,
-        engine: EngineOptions,
-        recipe: TrainingOptions,
-        network: NetworkOptions,
-        device: str,
-    ) -> Callable[..., Iterator[Any]]:
-        """What to run in the background, but for the question whether to stop.
+    def start(self) -> None:
+        """Run the study, with the options of the other sections."""
+        self._tasks.try_start(lambda: StudyTask(study=self._study()))
+
+    def _study(self) -> Callable[..., Iterator[Any]]:
+        """Bind all arguments of the study but `should_stop`.
 
         Raises
         ------
@@ -103,6 +108,8 @@ class StudiesPanel(QWidget):
         if missing := self._what_is_missing():
             raise InputError(missing)
         session, values = self._session, self._values()
+        engine, recipe = self._reconstruct.options.value, self._train.options.value
+        network, device = self._train.network.value, session.device
         scan, model, reconstruction = session.scan, session.model, session.reconstruction
         region = session.region
         assert scan is not None and reconstruction is not None
@@ -140,25 +147,30 @@ class StudiesPanel(QWidget):
             device=device,
         )
 
-    def show_value(self, value: Any) -> None:
-        """Take what the study yields: how far it is, or all that is finished."""
-        if isinstance(value, Stage):
-            self.progress.setRange(0, value.total)
-            self.progress.setValue(value.done)
-            self.progress.setFormat(f"{value.what}: %v of %m")
+    def show_event(self, event: StudyProgressed | StudyUpdated) -> None:
+        """Show the progress, or all points that are finished."""
+        if isinstance(event, StudyProgressed):
+            stage = event.stage
+            self.progress.setRange(0, stage.total)
+            self.progress.setValue(stage.done)
+            self.progress.setFormat(f"{stage.what}: %v of %m")
             return
-        self.study = value
+        value = self.study = event.study
         head, lines = value.summary
-        self.table.setText(_table(head, lines))
+        self.table.set_html(_table(head, lines))
         self.say(value.sentence)
         self.save.setEnabled(True)
 
-    def show_failure(self, sentence: str) -> None:
-        """Say why the study ended; what was finished stays."""
-        self.say(sentence)
+    def _on_task_finished(self, activity: str, reason: str) -> None:
+        if activity == "studying" and reason:
+            self.say(reason)
+
+    def _on_model(self) -> None:
+        if not self._session.running:
+            self.refresh()
 
     def say(self, text: str) -> None:
-        """Tell what came out, or was written."""
+        """Show an outcome, or which file was written."""
         self.said.setVisible(bool(text))
         self.said.setText(text)
 
@@ -215,17 +227,23 @@ class StudiesPanel(QWidget):
         self.refresh()
 
     def _on_run(self) -> None:
-        self.study_requested.emit()
+        self.start()
 
     def _on_stop(self) -> None:
-        self.stop_requested.emit()
+        self._tasks.stop()
 
     def _on_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
             self, "Save the study", f"{NAMES[self._studied]}.png", FILES
         )
         if path:
-            self.save_requested.emit(path)
+            self.save_study(path)
+
+    def save_study(self, path: str) -> None:
+        """Write the study as a figure or a table, by extension, in the background."""
+        study = self.study
+        if study is not None:
+            self._tasks.save("study", path, lambda file: write_study(file, study), self.say)
 
     def _values(self) -> tuple[int, ...]:
         text = self.values.text().strip()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from psygnal import Signal
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
@@ -13,16 +14,18 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.network.options import PRESETS, NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.pretraining import Pretraining
+from napari_ptychonn.tasks.train import PretrainTask, TrainTask
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
+from napari_ptychonn.widgets.panels._panel import SessionPanel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
     from napari_ptychonn.network.training.epochs import Epoch
@@ -30,10 +33,10 @@ if TYPE_CHECKING:
 
 MAIN_FIELDS = ("steps", "epochs", "batch_size", "learning_rate")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
-Teacher = Literal["the reconstruction", "made-up samples"]
-"""What the network learns from."""
+Labels = Literal["reconstruction", "simulated samples"]
+"""Where the labels come from."""
 
-PRACTICE_FIELDS = ("phase", "amplitude", "points")
+PRETRAINING_FIELDS = ("phase", "amplitude", "points")
 
 Place = Literal["in napari", "in its own process", "in several processes"]
 """Where the training runs."""
@@ -45,18 +48,15 @@ REDRAW_MS = 150
 """The loss curve is drawn at most so often, however short the epochs are."""
 
 
-class TrainPanel(QWidget):
-    """Signals say what the user asked for; slots show what the session says."""
+class TrainPanel(SessionPanel):
+    """Options, progress and loss curve of a training."""
 
-    train_requested = Signal(bool)
-    stop_requested = Signal()
-
-    def __init__(self, session: Session, theme: str) -> None:
-        super().__init__()
-        self._session, self._theme = session, theme
+    def __init__(self, session: Session, tasks: TaskController, theme: str) -> None:
+        super().__init__(session, tasks)
+        self._theme = theme
         self.options = OptionsForm(TrainingOptions)
         self.network = OptionsForm(NetworkOptions)
-        self.practice = OptionsForm(Pretraining)
+        self.pretraining = OptionsForm(Pretraining)
         self.plot: LossPlot | None = None
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
@@ -65,11 +65,16 @@ class TrainPanel(QWidget):
         self._latest: Epoch | None = None
         self._messages: list[str] = []
         self._failure = ""
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(4)
         self._build()
-        self.refresh()
+        for signal, slot in (
+            (session.scan_loaded, self.forget),
+            (session.region_chosen, self.refresh),
+            (session.epoch_finished, self.show_epoch),
+            (session.model_changed, self._on_model),
+            (session.task_finished, self._on_task_finished),
+        ):
+            self.connections.add(signal, slot)
+        self.connect_refresh()
 
     def refresh(self) -> None:
         """Enable what can be pressed now."""
@@ -95,9 +100,9 @@ class TrainPanel(QWidget):
         self.device.setCurrentText(device)
 
     @property
-    def practises(self) -> bool:
-        """Whether made-up samples are to be learnt from."""
-        return self.teacher.currentText() == "made-up samples"
+    def pretrains(self) -> bool:
+        """True if the labels are simulated samples."""
+        return self.labels.currentText() == "simulated samples"
 
     def processes(self) -> int:
         """Processes of their own that are to train; 0 for none."""
@@ -137,25 +142,26 @@ class TrainPanel(QWidget):
         self.preset = QComboBox()
         self.preset.addItems(PRESETS)
         self.preset.setToolTip(
-            "default: learns from a few hundred frames. paper, paper-keras: as published in 2020."
+            "default: trains from a few hundred frames. paper, paper-keras: as published in 2020."
         )
         self.preset.currentTextChanged.connect(self._on_preset)
         self.device = QComboBox()
         self.device.addItems(DEVICES)
-        self.device.setToolTip("auto takes a GPU where there is one; the reason is said below.")
-        self.teacher = QComboBox()
-        self.teacher.addItems(get_args(Teacher))
-        self.teacher.setToolTip(
-            "made-up samples need only the probe: a network is ready before this sample is "
-            "reconstructed. Go on then trains it with the reconstruction."
+        self.device.currentTextChanged.connect(self._on_device)
+        self.device.setToolTip("auto takes a GPU where there is one; the reason is shown below.")
+        self.labels = QComboBox()
+        self.labels.addItems(get_args(Labels))
+        self.labels.setToolTip(
+            "Simulated samples need only the probe: a network is ready before this sample is "
+            "reconstructed. Continue then trains it with the reconstruction."
         )
-        self.made_up = self.practice.rows(PRACTICE_FIELDS)
+        self.made_up = self.pretraining.rows(PRETRAINING_FIELDS)
         self.made_up.setVisible(False)
-        self.teacher.currentTextChanged.connect(self._on_teacher)
+        self.labels.currentTextChanged.connect(self._on_labels)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(3)
-        form.addRow("Learn from", self.teacher)
+        form.addRow("Labels", self.labels)
         form.addRow("Preset", self.preset)
         form.addRow("Device", self.device)
         form.addRow("Run", self._places())
@@ -200,22 +206,72 @@ class TrainPanel(QWidget):
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         self.train = QPushButton("Train")
-        self.resume = QPushButton("Go on")
+        self.resume = QPushButton("Continue")
         self.resume.setToolTip("Train the present model further.")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("Stop after this batch and keep the best model so far.")
-        self.train.clicked.connect(lambda: self.train_requested.emit(False))
-        self.resume.clicked.connect(lambda: self.train_requested.emit(True))
+        self.train.clicked.connect(self._on_train)
+        self.resume.clicked.connect(self._on_continue)
         self.stop.clicked.connect(self._on_stop)
         for button in (self.train, self.resume, self.stop):
             row.addWidget(button)
         return row
 
-    def _on_stop(self) -> None:
-        self.stop_requested.emit()
+    def run(self, *, resume: bool = False) -> None:
+        """Start or continue a training; nothing happens while something runs already."""
+        if self._missing():
+            show_error(self.train.toolTip())
+            return
+        self._tasks.try_start(lambda: self.task(resume=resume))
 
-    def _on_teacher(self, _teacher: str) -> None:
-        self.made_up.setVisible(self.practises)
+    def task(self, *, resume: bool = False) -> TrainTask | PretrainTask:
+        """Make the task that the form describes.
+
+        Raises
+        ------
+        InputError
+            When the options do not go together.
+        """
+        session = self._session
+        assert session.scan is not None
+        common: dict[str, Any] = {
+            "scan": session.scan,
+            "reconstruction": session.reconstruction,
+            "training": self.options.value,
+            "network": None if resume else self.network.value,
+            "device": session.device,
+            "resume": session.model if resume else None,
+            "processes": self.processes(),
+            "shown_point": lambda: session.point,
+        }
+        if self.pretrains:
+            pretraining = replace(self.pretraining.value, seed=self.options.value.seed)
+            return PretrainTask(pretraining=pretraining, **common)
+        assert session.region is not None
+        return TrainTask(region=session.region, **common)
+
+    def _on_task_finished(self, activity: str, reason: str) -> None:
+        if activity == "training" and reason:
+            self.show_failure(reason)
+
+    def _on_model(self) -> None:
+        if not self._session.running:
+            self.refresh()
+
+    def _on_device(self, device: str) -> None:
+        self._session.device = device
+
+    def _on_train(self) -> None:
+        self.run()
+
+    def _on_continue(self) -> None:
+        self.run(resume=True)
+
+    def _on_stop(self) -> None:
+        self._tasks.stop()
+
+    def _on_labels(self, _labels: str) -> None:
+        self.made_up.setVisible(self.pretrains)
         if not self._session.running:
             self.refresh()
 
@@ -228,8 +284,8 @@ class TrainPanel(QWidget):
             self.network.value = NetworkOptions.preset(name)
 
     def _beginning(self) -> str:
-        """What happens until there is an epoch to tell of."""
-        first = "Making up samples" if self.practises else "Reading frames and cutting labels"
+        """The state until the first epoch has ended."""
+        first = "Simulating samples" if self.pretrains else "Reading frames and cutting labels"
         return f"{first}, for a process of its own…" if self.processes() else f"{first}…"
 
     def _missing(self) -> str:
@@ -237,15 +293,15 @@ class TrainPanel(QWidget):
         session = self._session
         if session.scan is None:
             return "Open a scan first."
-        if self.practises:
+        if self.pretrains:
             probes = [session.scan.probe]
             if session.reconstruction is not None:
                 probes.append(session.reconstruction.probe)
             if all(probe is None for probe in probes):
-                return "Open a file with a probe, or reconstruct a few frames: the beam is needed."
+                return "Open a file with a probe, or reconstruct a few frames: the probe is needed."
             return ""
         if session.reconstruction is None:
-            return "Choose a reconstruction, or make one above: the network learns from it."
+            return "Choose a reconstruction, or make one above: it gives the labels."
         if session.region is None:
             return "Choose a training region first."
         return ""
@@ -253,9 +309,9 @@ class TrainPanel(QWidget):
     def _what_is_missing(self) -> str:
         if missing := self._missing():
             return missing
-        if self.practises:
-            return "Learn from made-up samples in this beam, in the background."
-        return "Learn from the training region, in the background."
+        if self.pretrains:
+            return "Train on simulated samples with this probe, in the background."
+        return "Train on the training region, in the background."
 
     def _show_plot(self) -> None:
         if self.plot is None:
@@ -275,7 +331,7 @@ class TrainPanel(QWidget):
         if self._session.running == "training":
             self.progress.setRange(0, epoch.total)
             self.progress.setValue(epoch.number)
-        self.state.setText("<br>".join([self._failure or self._summary(epoch), *self._messages]))
+        self.state.setText("\n".join([self._failure or self._summary(epoch), *self._messages]))
 
     def _summary(self, epoch: Epoch) -> str:
         parts = [f"Epoch {epoch.number} of {epoch.total}"]

@@ -1,4 +1,4 @@
-"""Lengths as text."""
+"""Lengths and counts as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from napari_ptychonn.data.scan import Unit
 
 
 def format_length(length: float, unit: Unit) -> str:
-    """Format a length as '12 nm', '1.5 µm' or '2.3 px'.
+    """Write a length: '12 nm', '1.5 µm' or '2.3 px'.
 
     Parameters
     ----------
@@ -20,3 +20,8 @@ def format_length(length: float, unit: Unit) -> str:
     if abs(length) < 1e-6:
         return f"{length * 1e9:.3g} nm"
     return f"{length * 1e6:.3g} µm"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Write a number with its noun: '1 frame', '25,921 frames'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,211 @@
+"""Open files: scans, reconstructions, results and models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.tasks.events import (
+    Activity,
+    Loaded,
+    NotRecognised,
+    ReconstructionLoaded,
+    ShouldStop,
+    SidecarsFound,
+    never,
+)
+
+if TYPE_CHECKING:
+    from napari_ptychonn.data.scan import Scan
+    from napari_ptychonn.io.layouts.layout import Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadTask:
+    """Open a file of any kind that this plugin reads.
+
+    Attributes
+    ----------
+    path : str
+        FILE, or FILE::/group.
+    layout : Layout or None
+        How a scan is laid out, where that was chosen by hand.
+    positions : str or None
+        A file (or 'FILE::DATASET') whose positions replace the scan's own.
+    save_layout : bool
+        Save `layout` for files like this one, once it has been read with it.
+    """
+
+    activity: ClassVar[Activity] = "opening"
+
+    path: str
+    layout: Layout | None = None
+    positions: str | None = None
+    save_layout: bool = False
+
+    def run(self, should_stop: ShouldStop = never) -> Iterator[Loaded | NotRecognised]:
+        """Open the file; frames stay in it, so that there is nothing long to interrupt."""
+        del should_stop
+        if self.layout is not None or self.positions is not None:
+            loaded = load_scan_file(self.path, self.layout, self.positions)
+            if self.save_layout and self.layout is not None:
+                from napari_ptychonn.io.layouts.user import save_layout
+
+                save_layout(self.layout)
+            yield loaded
+            return
+        from napari_ptychonn.io.mapping.inspect import holds_datasets
+
+        try:
+            loaded = load_file(self.path)
+        except InputError as error:
+            if not holds_datasets(self.path):
+                raise
+            yield NotRecognised(path=Path(self.path), reason=str(error))
+            return
+        yield loaded
+        if (missing := _missing_frames(loaded)) is not None:
+            yield missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadReconstructionTask:
+    """Read a reconstruction; `layout` and `positions` are those that the scan was read with."""
+
+    activity: ClassVar[Activity] = "opening"
+
+    path: str
+    layout: Layout | None = None
+    positions: str | None = None
+
+    def run(self, should_stop: ShouldStop = never) -> Iterator[ReconstructionLoaded]:
+        """Read it."""
+        from napari_ptychonn.io import read_reconstruction
+
+        del should_stop
+        reconstruction = read_reconstruction(self.path, self.layout, positions=self.positions)
+        yield ReconstructionLoaded(reconstruction=reconstruction)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FindSidecarsTask:
+    """Look for files beside a scan that belong to it: reconstruction, positions, model."""
+
+    activity: ClassVar[Activity] = "opening"
+
+    scan: Scan
+
+    def run(self, should_stop: ShouldStop = never) -> Iterator[SidecarsFound]:
+        """Search the folder of the scan."""
+        from napari_ptychonn.io.sidecars import offers_beside
+
+        del should_stop
+        yield SidecarsFound(suggestions=offers_beside(self.scan))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateTask:
+    """Make the simulated sample scan.
+
+    Attributes
+    ----------
+    points : tuple of int
+        Scan points (ny, nx).
+    """
+
+    activity: ClassVar[Activity] = "opening"
+
+    points: tuple[int, int] = (32, 32)
+
+    def run(self, should_stop: ShouldStop = never) -> Iterator[Loaded]:
+        """Simulate; its degraded truth takes the place of an ePIE."""
+        del should_stop
+        yield simulate_sample(self.points)
+
+
+def simulate_sample(points: tuple[int, int] = (32, 32)) -> Loaded:
+    """The simulated scan with its degraded truth in the place of an ePIE."""
+    from napari_ptychonn.simulation.scan import simulate_scan
+
+    scan, reconstruction = simulate_scan(points)
+    return Loaded(path=Path(scan.name), scan=scan, reconstruction=reconstruction)
+
+
+def load_file(path: str | Path) -> Loaded:
+    """Open a scan, a reconstruction, a result or a model, whichever the file is.
+
+    Raises
+    ------
+    InputError
+        When it is none of them.
+    """
+    from napari_ptychonn.io import describe
+
+    kind = describe(path).kind
+    if kind == "model":
+        from napari_ptychonn.network.model import TrainedModel
+
+        return Loaded(path=Path(path), model=TrainedModel.load(path))
+    if kind == "result":
+        from napari_ptychonn.io import read_result
+
+        return Loaded(path=Path(path), result=read_result(path))
+    if kind == "reconstruction":
+        from napari_ptychonn.io import list_reconstructions, read_reconstruction
+
+        return Loaded(
+            path=Path(path),
+            reconstruction=read_reconstruction(path),
+            reconstruction_names=list_reconstructions(path),
+        )
+    return load_scan_file(path)
+
+
+def load_scan_file(
+    path: str | Path, layout: Layout | None = None, positions: str | None = None
+) -> Loaded:
+    """Open a scan and the reconstruction that comes with it.
+
+    Parameters
+    ----------
+    path, layout, positions
+        See `LoadTask`.  With a layout chosen by hand, an object that cannot be
+        placed is left out with a note instead of an error.
+    """
+    from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
+
+    scan = read_scan(path, layout, positions=positions)
+    try:
+        names = list_reconstructions(path, layout)
+    except InputError:
+        names = ()
+    reconstruction = None
+    try:
+        reconstruction = read_reconstruction(path, layout, positions=positions) if names else None
+    except InputError as error:
+        if layout is None:
+            raise
+        scan = replace(scan, notes=(f"The object is not used: {error}", *scan.notes))
+    return Loaded(
+        path=Path(path),
+        scan=scan,
+        reconstruction=reconstruction,
+        reconstruction_names=names,
+        layout=layout,
+        positions_source=positions,
+    )
+
+
+def _missing_frames(loaded: Loaded) -> NotRecognised | None:
+    """Why the scan of a file is missing where only its reconstruction was opened."""
+    from napari_ptychonn.io.mapping.inspect import missing_from_scan
+
+    if loaded.reconstruction is None or loaded.scan is not None:
+        return None
+    reason = missing_from_scan(loaded.path)
+    if reason is None:
+        return None
+    return NotRecognised(path=loaded.path, reason=reason, has_reconstruction=True)
