@@ -26,5 +26,5 @@ def test_what_is_not_there_is_one_sentence(name):
         choose_device(name)
 
 
-def test_cpu_can_always_be_asked_for():
-    assert choose_device("cpu").reason == "as asked"
+def test_the_cpu_can_always_be_chosen():
+    assert choose_device("cpu").reason == "as chosen"

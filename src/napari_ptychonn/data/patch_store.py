@@ -187,12 +187,12 @@ class LazyPatches:
 
     def __getitem__(self, rows: Any) -> Patches:
         """Read patches by row (slice, mask or integer array), not by scan index."""
-        wanted = np.arange(len(self))[rows]
+        numbers = np.arange(len(self))[rows]
         return Patches(
-            indices=self.indices[wanted],
-            amplitude=np.asarray(self.amplitude[wanted], np.float32),
-            phase=np.asarray(self.phase[wanted], np.float32),
-            residual=None if self.residual is None else self.residual[wanted],
+            indices=self.indices[numbers],
+            amplitude=np.asarray(self.amplitude[numbers], np.float32),
+            phase=np.asarray(self.phase[numbers], np.float32),
+            residual=None if self.residual is None else self.residual[numbers],
         )
 
 
@@ -305,6 +305,6 @@ def _allocate_patches(shape: tuple[int, int, int]) -> NDArray[np.float32] | Stor
 
 def _folder() -> str:
     """Folder for large temporary files."""
-    asked = os.environ.get("TMPDIR")
-    disk = asked or _ON_DISK
+    named = os.environ.get("TMPDIR")
+    disk = named or _ON_DISK
     return disk if os.path.isdir(disk) and os.access(disk, os.W_OK) else tempfile.gettempdir()

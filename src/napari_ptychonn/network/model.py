@@ -156,11 +156,11 @@ class TrainedModel:
         Predictions
             In the order of `indices`.
         """
-        wanted = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
-        predictor = self.predictor(choose_device(device).name, scan, wanted)
+        points = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
+        predictor = self.predictor(choose_device(device).name, scan, points)
         if batch_size is None:
             batch_size = BATCH_ON_CPU if predictor.device == "cpu" else BATCH_ON_GPU
-        yield from predictor.predict_scan(scan, self.preprocessing, wanted, batch_size, should_stop)
+        yield from predictor.predict_scan(scan, self.preprocessing, points, batch_size, should_stop)
 
     def predictor(self, device: str, scan: Scan, indices: NDArray[np.int64]) -> Predictor:
         """Prepare the network for predictions on a device; it is kept for the next call.
