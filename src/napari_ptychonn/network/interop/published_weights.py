@@ -148,15 +148,10 @@ def _preprocessing(scan: Scan, size: int, crop: int | None) -> Preprocessing:
             f"{crop}: expected a multiple of {size}."
         )
     top, left = (n // 2 - crop // 2 for n in scan.frame_shape)
-    valid = scan.valid
-    if valid is not None:
-        valid = valid[top : top + crop, left : left + crop].copy()
-        valid = None if valid.all() else valid
     return Preprocessing(
         frame_shape=scan.frame_shape,
         window=(top, left, crop, crop),
         bin=crop // size,
         size=size,
         scaling="raw",
-        valid=valid,
-    )
+    ).masked_as(scan)
