@@ -231,12 +231,12 @@ def test_ctrl_c_keeps_the_best_model(folder, tmp_path, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         return ""
 
-    monkeypatch.setattr("napari_ptychonn.cli.train._told_epoch", interrupted)
+    monkeypatch.setattr("napari_ptychonn.cli.train._format_epoch", interrupted)
     handler = signal.getsignal(signal.SIGINT)
     model = tmp_path / "model"
     # One epoch, the interrupt, one last epoch: a second signal would be final.
     monkeypatch.setattr(
-        "napari_ptychonn.cli.train._told_epoch",
+        "napari_ptychonn.cli.train._format_epoch",
         lambda epoch: interrupted(epoch) if epoch.number == 1 else "",
     )
     ended = run("train", folder / "scan.h5", "--frames", TRAINED, "-o", model, "--steps", "100000")
@@ -248,11 +248,11 @@ def test_ctrl_c_keeps_the_best_model(folder, tmp_path, monkeypatch):
 
 def test_practice_needs_no_reconstruction_of_the_sample_and_training_goes_on(folder, tmp_path):
     few = ("--points", "16", "--steps", "2", "--seed", "3")
-    ended = run("practise", folder / "scan.h5", "-o", tmp_path / "m", *few, "--phase", "-2")
+    ended = run("pretrain", folder / "scan.h5", "-o", tmp_path / "m", *few, "--phase", "-2")
     assert ended.code == 0, ended.err
     assert ended.out.startswith(f"{tmp_path / 'm'}: 1 epochs")
-    assert "made-up samples" in ended.err
-    assert "beam: the probe of degraded truth" in ended.err
+    assert "simulated samples" in ended.err
+    assert "probe: the one of degraded truth" in ended.err
     practised = TrainedModel.load(tmp_path / "m")
     assert practised.provenance["training"]["steps"] == 2
     assert practised.provenance["training"]["seed"] == 3
@@ -267,7 +267,7 @@ def test_practice_needs_no_reconstruction_of_the_sample_and_training_goes_on(fol
 
 def test_practice_takes_its_beam_from_a_reconstruction_too(folder, tmp_path):
     few = ("-o", tmp_path / "m", "--points", "16", "--steps", "1")
-    ended = run("practise", folder / "model", *few)
+    ended = run("pretrain", folder / "model", *few)
     assert (ended.code, ended.out) == (1, "")
     assert "model" in ended.err
     from napari_ptychonn.io import read_reconstruction, write_reconstruction
@@ -278,11 +278,11 @@ def test_practice_takes_its_beam_from_a_reconstruction_too(folder, tmp_path):
     model = TrainedModel.load(tmp_path / "m")
     assert model.probe.shape == made.probe.shape
     write_reconstruction(tmp_path / "bare.h5", replace(made, probe=None))
-    ended = run("practise", tmp_path / "bare.h5", *few)
+    ended = run("pretrain", tmp_path / "bare.h5", *few)
     assert ended.code == 1
     assert "needs a probe" in ended.err
     for wrong in (("--amplitude", "0"), ("--points", "1")):
-        assert run("practise", folder / "scan.h5", *few, *wrong).code == 2
+        assert run("pretrain", folder / "scan.h5", *few, *wrong).code == 2
 
 
 def test_two_processes_train_one_model(folder, tmp_path):
@@ -332,7 +332,7 @@ def test_a_failure_in_mid_training_keeps_the_model(folder, tmp_path, monkeypatch
     def fail(epoch):
         raise RuntimeError("the GPU fell off the bus\nand more")
 
-    monkeypatch.setattr("napari_ptychonn.cli.train._told_epoch", fail)
+    monkeypatch.setattr("napari_ptychonn.cli.train._format_epoch", fail)
     monkeypatch.setattr("platformdirs.user_log_path", lambda *a, **k: tmp_path / "logs")
     ended = run("train", folder / "scan.h5", "--frames", TRAINED, "-o", tmp_path / "m")
     assert ended.code == 1
@@ -353,7 +353,10 @@ def in_small_batches(monkeypatch):
 
 def test_ctrl_c_writes_what_is_predicted(folder, tmp_path, monkeypatch):
     in_small_batches(monkeypatch)
-    monkeypatch.setattr(cli, "tracker", lambda _: lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        "napari_ptychonn.cli.predict.tracker",
+        lambda _: lambda *_: signal.raise_signal(signal.SIGINT),
+    )
     handler = signal.getsignal(signal.SIGINT)
     ended = run("predict", folder / "scan.h5", "--model", folder / "model", "-o", tmp_path / "R")
     assert ended.code == 130

@@ -93,7 +93,7 @@ def test_reconstruct_writes_what_it_says_and_ctrl_c_keeps_what_is_there(
 
         return track
 
-    monkeypatch.setattr(cli, "tracker", interrupting)
+    monkeypatch.setattr("napari_ptychonn.cli.reconstruct.tracker", interrupting)
     common = ("reconstruct", scan, "-o", second, "--frames", "0:64", "--device", "cpu")
     ended = run(*common, "--start", first, "--iterations", 100_000)
     assert ended.code == 0, ended.err

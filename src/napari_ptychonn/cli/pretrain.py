@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -110,8 +109,7 @@ def pretrain(
 @functools.wraps(pretrain)
 def practise(*arguments: Any, **options: Any) -> None:
     """Former name of `pretrain`."""
-    print_status("warning: 'practise' is deprecated; the command is called 'pretrain' now.")
-    warnings.warn("'practise' is called 'pretrain' now", DeprecationWarning, stacklevel=2)
+    print_status("'practise' is called 'pretrain' now")
     pretrain(*arguments, **options)
 
 

@@ -15,9 +15,17 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_result, write_reconstruction, write_result
 from napari_ptychonn.io.readers import results
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.network.training.epochs import Epoch
 from napari_ptychonn.simulation.scan import Simulation
-from napari_ptychonn.tasks import jobs
+from napari_ptychonn.tasks import predict, preview
+from napari_ptychonn.tasks.events import (
+    EpochEnded,
+    PredictionEnded,
+    PredictionProgress,
+    TrainingPreview,
+)
+from napari_ptychonn.tasks.load import LoadTask, load_file
+from napari_ptychonn.tasks.predict import PredictTask
+from napari_ptychonn.tasks.train import TrainTask
 
 NETWORK = NetworkOptions(size=32, width=4)
 
@@ -37,29 +45,40 @@ def region(small):
 
 
 def training(small, region, should_stop=never, **options):
-    return jobs.training_job(
-        small.scan,
-        small.reconstruction,
-        region,
-        TrainingOptions(rescans=0.0, batch_size=16, **options),
-        NETWORK,
-        "cpu",
-        should_stop,
-        looked_at=lambda: 5,
-    )
+    return TrainTask(
+        scan=small.scan,
+        reconstruction=small.reconstruction,
+        region=region,
+        training=TrainingOptions(rescans=0.0, batch_size=16, **options),
+        network=NETWORK,
+        device="cpu",
+        shown_point=lambda: 5,
+    ).run(should_stop)
+
+
+def predicting(small, model, reconstruction=None, indices=None, should_stop=never):
+    return PredictTask(
+        scan=small.scan,
+        model=model,
+        reconstruction=reconstruction,
+        indices=indices,
+        device="cpu",
+    ).run(should_stop)
 
 
 @pytest.fixture(scope="module")
 def model(small, region):
-    return [v for v in training(small, region, steps=40) if isinstance(v, Epoch)][-1].best
+    return [v for v in training(small, region, steps=40) if isinstance(v, EpochEnded)][
+        -1
+    ].epoch.best
 
 
 def test_training_yields_epochs_and_previews(small, region, monkeypatch):
-    monkeypatch.setattr(jobs, "PREVIEW_PAUSE", 0.0)
-    monkeypatch.setattr(jobs, "PREVIEW_SHARE", 0.9)
+    monkeypatch.setattr(preview, "PREVIEW_PAUSE", 0.0)
+    monkeypatch.setattr(preview, "PREVIEW_SHARE", 0.9)
     values = list(training(small, region, steps=100))
-    previews = [v for v in values if isinstance(v, jobs.Preview)]
-    assert isinstance(values[0], Epoch)
+    previews = [v for v in values if isinstance(v, TrainingPreview)]
+    assert isinstance(values[0], EpochEnded)
     assert previews
     whole = next(p for p in previews if p.mosaic is not None)
     assert len(whole.predictions) == len(small.scan)
@@ -68,9 +87,9 @@ def test_training_yields_epochs_and_previews(small, region, monkeypatch):
 
 def test_previews_stay_within_their_share(monkeypatch):
     now = itertools.count(step=0.01)
-    monkeypatch.setattr(jobs.time, "monotonic", lambda: next(now))
-    monkeypatch.setattr(jobs, "PREVIEW_PAUSE", 0.0)
-    allowance, dear = jobs._Allowance(), 0  # noqa: SLF001
+    monkeypatch.setattr(preview.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(preview, "PREVIEW_PAUSE", 0.0)
+    allowance, dear = preview.PreviewBudget(), 0
 
     def make():
         for _ in range(100):
@@ -79,17 +98,17 @@ def test_previews_stay_within_their_share(monkeypatch):
 
     for _ in range(4000):
         if allowance.affords_mosaic():
-            allowance.spend(make)
+            allowance.make_mosaic(make)
             dear += 1
     assert dear > 1
-    assert dear * 1.0 <= jobs.PREVIEW_SHARE * next(now) + 1.0
+    assert dear * 1.0 <= preview.PREVIEW_SHARE * next(now) + 1.0
 
 
 def test_a_glance_predicts_the_point_that_is_looked_at(small, region, monkeypatch):
-    monkeypatch.setattr(jobs, "PREVIEW_PAUSE", 0.0)
-    monkeypatch.setattr(jobs._Allowance, "affords_mosaic", lambda _: False)  # noqa: SLF001
-    monkeypatch.setattr(jobs._Allowance, "affords_glance", lambda _: True)  # noqa: SLF001
-    previews = [v for v in training(small, region, steps=50) if isinstance(v, jobs.Preview)]
+    monkeypatch.setattr(preview, "PREVIEW_PAUSE", 0.0)
+    monkeypatch.setattr(preview.PreviewBudget, "affords_mosaic", lambda _: False)
+    monkeypatch.setattr(preview.PreviewBudget, "affords_point", lambda _: True)
+    previews = [v for v in training(small, region, steps=50) if isinstance(v, TrainingPreview)]
     assert previews
     assert all(p.predictions.indices.tolist() == [5] for p in previews)
     assert all(p.mosaic is None for p in previews)
@@ -98,14 +117,14 @@ def test_a_glance_predicts_the_point_that_is_looked_at(small, region, monkeypatc
 def test_stopping_ends_with_the_best_model(small, region):
     asked = itertools.count()
     values = list(training(small, region, lambda: next(asked) > 30, epochs=10_000))
-    assert isinstance(values[-1], Epoch)
-    assert values[-1].best is not None
+    assert isinstance(values[-1], EpochEnded)
+    assert values[-1].epoch.best is not None
 
 
 def test_prediction_ends_with_result_and_numbers(small, model, region):
-    values = list(jobs.predict_job(small.scan, model, small.reconstruction, None, "cpu", never))
+    values = list(predicting(small, model, small.reconstruction))
     last = values[-1]
-    assert isinstance(last, jobs.Predicted)
+    assert isinstance(last, PredictionEnded)
     assert len(last.result.predictions) == len(small.scan)
     np.testing.assert_array_equal(last.result.held_out, region.held_out)
     assert last.comparison.frames == len(region.held_out)
@@ -113,8 +132,8 @@ def test_prediction_ends_with_result_and_numbers(small, model, region):
 
 def test_the_seconds_of_a_prediction_are_not_those_of_showing_it(small, model, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(jobs.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(jobs, "PROGRESS_PAUSE", 0.0)
+    monkeypatch.setattr(predict.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(predict, "PROGRESS_PAUSE", 0.0)
     whole = next(model.predict(small.scan, np.arange(20), device="cpu"))
 
     class Slow:
@@ -126,21 +145,21 @@ def test_the_seconds_of_a_prediction_are_not_those_of_showing_it(small, model, m
                 now[0] += 1.0
                 yield whole[k : k + 5]
 
-    for step in jobs.predict_job(small.scan, Slow(), None, np.arange(20), "cpu", never):
-        if isinstance(step, jobs.Progress):
+    for step in predicting(small, Slow(), indices=np.arange(20)):
+        if isinstance(step, PredictionProgress):
             now[0] += 100.0
     assert step.result.seconds == pytest.approx(4.0)
 
 
 def test_prediction_needs_no_reconstruction(small, model):
-    *_, last = jobs.predict_job(small.scan, model, None, np.arange(20), "cpu", never)
+    *_, last = predicting(small, model, indices=np.arange(20))
     assert last.comparison is None
     assert len(last.result.predictions) == 20
 
 
 def test_many_predictions_are_the_same_from_a_file(small, model, tmp_path, monkeypatch):
     """Kept in a file, compared, written and read again: nothing changes but where they are."""
-    job = partial(jobs.predict_job, small.scan, model, small.reconstruction, None, "cpu", never)
+    job = partial(predicting, small, model, small.reconstruction)
     *_, few = job()
     monkeypatch.setattr(stored, "IN_MEMORY", 0)
     monkeypatch.setattr(stored, "TOGETHER", 50)
@@ -169,34 +188,34 @@ def test_many_predictions_are_the_same_from_a_file(small, model, tmp_path, monke
 
 
 def test_a_prediction_stopped_at_once_has_no_result(small, model):
-    assert not list(jobs.predict_job(small.scan, model, None, None, "cpu", lambda: True))
+    assert not list(predicting(small, model, should_stop=lambda: True))
 
 
 def test_comparison_of_a_foreign_result_takes_all_frames(small, model):
     from dataclasses import replace
 
-    *_, last = jobs.predict_job(small.scan, model, small.reconstruction, None, "cpu", never)
+    *_, last = predicting(small, model, small.reconstruction)
     foreign = replace(last.result, held_out=None)
     compared = compare_result(foreign, small.reconstruction)
     assert compared.frames == len(small.scan)
 
 
 def test_each_kind_of_file_is_opened_as_what_it_is(small, model, tmp_path):
-    *_, last = jobs.predict_job(small.scan, model, small.reconstruction, None, "cpu", never)
+    *_, last = predicting(small, model, small.reconstruction)
     scan = write_scan(tmp_path / "scan.h5", small.scan, small.reconstruction)
     model.save(tmp_path / "model.safetensors")
     write_result(tmp_path / "result.h5", last.result)
     write_reconstruction(tmp_path / "object.h5", small.reconstruction)
-    (opened,) = jobs.load_job(scan)
+    (opened,) = LoadTask(path=str(scan)).run()
     assert len(opened.scan) == len(small.scan)
     assert opened.reconstruction is not None
-    assert len(opened.names) == 1
-    assert jobs.open_path(tmp_path / "model.safetensors").model is not None
-    assert jobs.open_path(tmp_path / "result.h5").result is not None
-    assert jobs.open_path(tmp_path / "object.h5").reconstruction is not None
+    assert len(opened.reconstruction_names) == 1
+    assert load_file(tmp_path / "model.safetensors").model is not None
+    assert load_file(tmp_path / "result.h5").result is not None
+    assert load_file(tmp_path / "object.h5").reconstruction is not None
 
 
 def test_a_file_of_no_known_kind_is_an_input_error(tmp_path):
     (tmp_path / "notes.h5").write_text("not HDF5")
     with pytest.raises(InputError, match=r"notes\.h5"):
-        jobs.open_path(tmp_path / "notes.h5")
+        load_file(tmp_path / "notes.h5")
