@@ -294,7 +294,7 @@ def test_two_processes_train_one_model(folder, tmp_path):
     assert ended.stderr.splitlines()[-1].startswith(f"{tmp_path / 'm'}: 1 epochs, best validation")
     assert ended.stderr.count("reconstruction:") == 1, "one of them speaks"
     (epoch,) = map(json.loads, ended.stdout.splitlines())
-    assert epoch["messages"][0] == "training on cpu: as asked, 2 processes together"
+    assert epoch["messages"][0] == "training on cpu: as chosen, 2 processes together"
     assert (epoch["step"], epoch["steps"], epoch["remaining"], epoch["saved"]) == (2, 2, 0, True)
     together, alone = TrainedModel.load(tmp_path / "m"), TrainedModel.load(folder / "model")
     losses = [model.history[0]["train_loss"] for model in (together, alone)]
