@@ -285,7 +285,9 @@ def through_window(folder: Path, frames: int, *, small: bool) -> None:
     step("train, predict, stitch", train, lambda: idle() and dock.session.result is not None)
     step("browse the result", browse, idle)
     result = folder / "RESULT.h5"
-    step("save", lambda: dock.save_panel.save_result(str(result)), lambda: idle() and result.exists())
+    step(
+        "save", lambda: dock.save_panel.save_result(str(result)), lambda: idle() and result.exists()
+    )
     result.unlink()
     memory.peak()
     viewer.screenshot(folder / "window.png", canvas_only=False, flash=False)

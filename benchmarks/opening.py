@@ -67,7 +67,7 @@ def ways(stack: LazyFrames) -> dict[str, Callable[[], int]]:
     def singly() -> int:
         return len([stack[int(i)] for i in one_by_one])
 
-    def in_batches() -> int:
+    def iterate_batches() -> int:
         return sum(len(stack[i : i + BATCH]) for i in range(0, n, BATCH))
 
     def some() -> int:
@@ -75,7 +75,7 @@ def ways(stack: LazyFrames) -> dict[str, Callable[[], int]]:
 
     return {
         "one at a time": singly,
-        f"batches of {BATCH}": in_batches,
+        f"batches of {BATCH}": iterate_batches,
         "a quarter, scattered": some,
     }
 

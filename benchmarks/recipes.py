@@ -63,7 +63,7 @@ def main() -> None:
     chosen = parse_frames(options.frames) if options.frames else chosen
     measured = scan
     if options.practice:
-        scan, labels = Pretraining(seed=options.seed).on(scan, labels.probe)
+        scan, labels = Pretraining(seed=options.seed).simulate_for_scan(scan, labels.probe)
         chosen = slice(None)
     split = Split(kind="blocks" if options.preset == "default" else "random", seed=options.seed)
     region = TrainingRegion.from_indices(scan, chosen, split)
@@ -85,7 +85,7 @@ def main() -> None:
     changed = [options.preset, *options.network, *options.training]
     changed += [f"frames {options.frames}"] * bool(options.frames)
     changed += ["practice only"] * options.practice
-    whole, lit, mosaic = found.single_shot, found.lit, found.mosaic
+    whole, lit, mosaic = found.single_shot, found.illuminated, found.mosaic
     cells = [
         f"{Path(options.scan).stem}, {' '.join(changed)}, seed {options.seed}",
         f"{last.step}",

@@ -60,11 +60,11 @@ def run(seed: int, steps: int) -> dict[str, Any]:
     assert held_out is not None
     predictions = Patches.join(list(model.predict(simulated.scan, held_out)))
     result = make_result(simulated.scan, model, simulated.reconstruction, predictions)
-    assert result.trust is not None
-    assert result.trust.residual is not None
+    assert result.uncertainty is not None
+    assert result.uncertainty.diffraction_residual is not None
     errors = true_errors(result, simulated)
     within = in_defect(result)
-    disagreeing = np.isin(result.predictions.indices, result.trust.disagreeing)
+    disagreeing = np.isin(result.predictions.indices, result.uncertainty.disagreeing)
     return {
         "seed": seed,
         "frames": len(errors),
@@ -76,7 +76,7 @@ def run(seed: int, steps: int) -> dict[str, Any]:
             for name, part in zip(PARTS, (within, ~within, disagreeing, ~disagreeing), strict=True)
         },
         **{
-            name: float(spearmanr(getattr(result.trust, name), errors).statistic)
+            name: float(spearmanr(getattr(result.uncertainty, name), errors).statistic)
             for name in ("spread", "residual", "doubt")
         },
     }

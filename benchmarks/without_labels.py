@@ -31,7 +31,7 @@ def main() -> None:
     """Go on from one model in each way; print a table."""
     options = _arguments()
     scan, model = read_scan(options.scan), TrainedModel.load(options.model)
-    frames = model.preparation.read(scan, np.arange(len(scan)))
+    frames = model.preprocessing.read(scan, np.arange(len(scan)))
     print("| labels beside | rate | steps | phase MAE, rad / corr. | amplitude corr. | residual |")
     print("|---|---|---|---|---|---|")
     for labelled in (False, True):

@@ -40,7 +40,7 @@ def result():
         amplitude=image,
         phase=image,
         weight=image,
-        spread=image,
+        overlap_std=image,
         pixel_size=(1e-8, 1e-8),
         origin=(0.0, 0.0),
     )

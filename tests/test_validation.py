@@ -8,13 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ptychonn.data.region import Split
+from napari_ptychonn.data.scan import Optics
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.pretraining import Pretraining
+from napari_ptychonn.optics.probe import ZonePlate
 from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.simulation.scan import Simulation
 
-CLASSES = (NetworkOptions, TrainingOptions, EngineOptions, Pretraining, Split, Simulation)
+CLASSES = (
+    NetworkOptions,
+    TrainingOptions,
+    EngineOptions,
+    Pretraining,
+    Split,
+    Simulation,
+    ZonePlate,
+)
 
 
 def described(cls):
@@ -85,3 +95,44 @@ def test_the_ends_of_a_range_belong_to_it(row):
 def test_flags_are_no_numbers():
     with pytest.raises(InputError):
         EngineOptions(position_correction=1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"wavelength": 0.0},
+        {"wavelength": float("nan")},
+        {"detector_distance": -1.0},
+        {"detector_pitch": (55e-6,)},
+        {"detector_pitch": (55e-6, float("inf"))},
+        {"detector_pitch": 55e-6},
+    ],
+)
+def test_optics_are_positive_or_unknown(wrong):
+    with pytest.raises(InputError) as error:
+        Optics(**wrong)
+    ((name, value),) = wrong.items()
+    assert name in str(error.value)
+    assert error.value.got is value
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"points": (0, 4)}, {"points": (4,)}, {"points": (4, 4.5)}, {"pattern": "wood"}]
+)
+def test_a_simulation_needs_points_and_a_known_pattern(wrong):
+    with pytest.raises(InputError) as error:
+        Simulation(**wrong)
+    assert error.value.got == next(iter(wrong.values()))
+
+
+@given(draw=st.data())
+@pytest.mark.parametrize("row", NUMBERS, ids=named)
+def test_a_number_within_its_range_is_accepted(row, draw):
+    cls, name, kind, limits = row
+    low, high = limits.get("min"), limits.get("max")
+    numbers = st.integers if kind is int else st.floats
+    more = {} if kind is int else {"allow_nan": False, "allow_infinity": False}
+    value = draw.draw(numbers(low, high, **more))
+    if name in ("size", "frame_size"):  # multiples only
+        value = value // 8 * 8
+    assert getattr(replace(cls(), **{name: value}), name) == value

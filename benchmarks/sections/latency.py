@@ -24,7 +24,7 @@ def measure(setting: Setting) -> Table:
 
     def usually(k: int) -> None:
         with torch.inference_mode():
-            frame = paper.preparation.read(scan, np.array([k]))
+            frame = paper.preprocessing.read(scan, np.array([k]))
             for part in usual(frame.to(setting.device)):
                 part.cpu()
 

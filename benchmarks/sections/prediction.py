@@ -26,10 +26,10 @@ def measure(setting: Setting) -> Table:
     indices = np.arange(len(scan))
     shape = scan.frame_shape
     paper, default = model("paper"), model("default")
-    frames = paper.preparation.read(scan, indices)
-    amplitudes = default.preparation.read(scan, indices)
+    frames = paper.preprocessing.read(scan, indices)
+    amplitudes = default.preprocessing.read(scan, indices)
     usual = paper.network().to(setting.device)
-    plain = default.network().on(setting.device)
+    plain = default.network().to_device(setting.device)
 
     def ours(trained: TrainedModel) -> Patches:
         return Patches.join(list(trained.predict(scan, indices, device=setting.device)))

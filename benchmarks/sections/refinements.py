@@ -92,7 +92,9 @@ def _curve(case: Case, setting: Setting) -> dict[int, tuple[float, Comparison, f
         predictor.options = replace(predictor.options, refinements=count)
 
         def predict(predictor: Predictor = predictor) -> Patches:
-            batches = predictor.over(case.scan, last.best.preparation, case.held_out, BATCH)
+            batches = predictor.predict_scan(
+                case.scan, last.best.preprocessing, case.held_out, BATCH
+            )
             return Patches.join(list(batches))
 
         ways[str(count)], found[count] = predict, predict()

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from napari_ptychonn import NetworkOptions, TrainingOptions, TrainingRegion
 from napari_ptychonn.network.inference.precision import Precision
 from napari_ptychonn.network.options import Preset
-from napari_ptychonn.network.training.data import TrainingData
+from napari_ptychonn.network.training.data import TrainingData, TrainingSource
 from napari_ptychonn.network.training.trainer import Trainer
 from sections.limits import matmul_rate, of_the_limit, step_flops
 from sections.measuring import Setting, Table, in_turns
@@ -75,14 +75,15 @@ def _stepping(preset: Preset, steps: int, device: str) -> tuple[Callable[[], Non
     options, network = TrainingOptions.preset(preset), NetworkOptions.preset(preset)
     options = replace(options, epochs=0, steps=10**6)
     region = TrainingRegion.from_indices(scan.scan, slice(0, 224))
-    data = TrainingData.load(scan.scan, scan.reconstruction, region, options, network, device)
-    fit = Trainer(options, data.network, data, device, options.steps)
+    source = TrainingSource(scan=scan.scan, reconstruction=scan.reconstruction, region=region)
+    data = TrainingData.load(source, options, network, device)
+    trainer = Trainer(options, data.network, data, device, options.steps)
     batches = data.batches(options)
 
     def go() -> None:
         for number in range(steps):
             batch, share = next(batches)
-            loss = fit.step(batch, number, share)
+            loss = trainer.step(batch, number, share)
         float(loss)
 
     return go, options.batch_size

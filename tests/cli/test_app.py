@@ -386,7 +386,7 @@ def test_predict_some_frames(folder, tmp_path):
     assert ended.code == 0
     assert ended.out.startswith(f"{tmp_path / 'R'}: 3 frames")
     assert "predicting on" in ended.err
-    assert read_result(tmp_path / "R").trust.sentence in ended.err
+    assert read_result(tmp_path / "R").uncertainty.sentence in ended.err
     np.testing.assert_array_equal(read_result(tmp_path / "R").predictions.indices, [84, 86, 88])
 
 

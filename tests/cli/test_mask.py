@@ -62,7 +62,7 @@ def test_info_tells_what_is_wrong(folder):
     assert "warning" not in run("info", folder / "good.h5").out
     told = run("info", folder / "faulty.h5")
     assert (
-        "warning: 8 detector pixels are faulty in 32 of 64 frames looked at and masked: "
+        "warning: 8 bad detector pixels in 32 of 64 frames examined, masked: "
         "5 hot, 3 dead." in told.out
     )
     assert told.err == ""
@@ -76,14 +76,14 @@ def test_training_and_predicting_warn(folder, tmp_path):
         "train", folder / "faulty.h5", "--frames", "0:48", "-o", tmp_path / "m", "--steps", "1"
     )
     assert ended.code == 0
-    assert "8 detector pixels are faulty" in ended.err
+    assert "8 bad detector pixels" in ended.err
     assert ended.out.count("\n") == 1
     quiet = run(
         "train", folder / "faulty.h5", "--frames", "0:48", "-o", tmp_path / "m", "--steps", "1",
         "--no-mask",
     )  # fmt: skip
     assert quiet.code == 0
-    assert "pixels are faulty" not in quiet.err
+    assert "bad detector pixel" not in quiet.err
 
 
 def test_masked_pixels_hardly_change_the_predictions(folder, tmp_path):
@@ -107,7 +107,7 @@ def test_masked_pixels_hardly_change_the_predictions(folder, tmp_path):
 def test_the_contrast_can_be_chosen(folder, tmp_path):
     common = ("predict", folder / "faulty.h5", "--model", folder / "model", "-o", tmp_path / "R")
     assert "5 hot, 3 dead" in run(*common, "--frames", "0:2").err
-    assert "pixels are faulty" not in run(*common, "--frames", "0:2", "--mask-contrast", "1e6").err
+    assert "bad detector pixel" not in run(*common, "--frames", "0:2", "--mask-contrast", "1e6").err
     assert run(*common, "--mask-contrast", "1").code == 2
 
 

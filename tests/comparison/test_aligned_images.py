@@ -14,9 +14,9 @@ def pair(toy):
     """The truth and the truth plus 0.2 rad on its right half."""
     placed, positions = toy.truth.align_to(toy.scan)
     patches = cut_patches(placed, positions, np.arange(len(toy.scan)))
-    made = AlignedImages.of(patches, positions, placed, window_weight(patches.shape))
+    made = AlignedImages.from_patches(patches, positions, placed, window_weight(patches.shape))
     right = np.arange(made.mask.shape[1]) >= made.mask.shape[1] // 2
-    changed = made.wanted * np.where(right, np.exp(0.2j), 1)
+    changed = made.reference * np.where(right, np.exp(0.2j), 1)
     return replace(made, predicted=changed.astype(np.complex64))
 
 
@@ -25,7 +25,7 @@ def wrapped(count=60):
     phase = np.broadcast_to(np.linspace(0, 10 * np.pi, count), (count, count))
     return AlignedImages(
         predicted=(1.1 * np.exp(1j * (phase + 0.5))).astype(np.complex64),
-        wanted=np.exp(1j * phase).astype(np.complex64),
+        reference=np.exp(1j * phase).astype(np.complex64),
         mask=np.ones((count, count), np.bool_),
         alignment=Alignment(shift=(0.0, 0.0), scale=1.0, offset=0.0, ramp=(0.0, 0.0)),
         pixel_size=(2e-9, 1e-9),
@@ -37,7 +37,7 @@ def wrapped(count=60):
 def test_the_stitched_truth_is_the_truth(toy, pair):
     placed, positions = toy.truth.align_to(toy.scan)
     patches = cut_patches(placed, positions, np.arange(len(toy.scan)))
-    made = AlignedImages.of(patches, positions, placed, window_weight(patches.shape))
+    made = AlignedImages.from_patches(patches, positions, placed, window_weight(patches.shape))
     for channel in ("amplitude", "phase"):
         assert np.nanmax(np.abs(made.difference(channel))) < 2e-3
         np.testing.assert_array_equal(np.isfinite(made.difference(channel)), made.mask)
@@ -71,10 +71,10 @@ def test_a_profile_reads_both_images_at_physical_places():
     np.testing.assert_allclose(np.diff(profile.distance), 1e-9)
     _, wanted = pair.images("phase")
     np.testing.assert_allclose(
-        np.exp(1j * profile.wanted), np.exp(1j * wanted[10, 5:26]), atol=1e-4
+        np.exp(1j * profile.reference), np.exp(1j * wanted[10, 5:26]), atol=1e-4
     )
-    np.testing.assert_allclose(profile.predicted - profile.wanted, 0.5, atol=1e-3)
-    np.testing.assert_allclose(pair.profile(line, "amplitude").wanted, 1, atol=1e-5)
+    np.testing.assert_allclose(profile.predicted - profile.reference, 0.5, atol=1e-3)
+    np.testing.assert_allclose(pair.profile(line, "amplitude").reference, 1, atol=1e-5)
 
 
 def test_a_slanting_line_is_as_long_as_it_is():
@@ -91,8 +91,8 @@ def test_a_profile_has_gaps_where_nothing_is_compared():
     row = 1e-6 + 20e-9
     profile = replace(pair, mask=mask).profile(((row, 2e-6 - 5e-9), (row, 2e-6 + 59e-9)), "phase")
     assert np.isnan(profile.predicted[:5]).all()
-    assert np.isnan(profile.wanted[25:35]).all()
-    assert np.isfinite(profile.wanted[6:24]).all()
+    assert np.isnan(profile.reference[25:35]).all()
+    assert np.isfinite(profile.reference[6:24]).all()
 
 
 def test_a_line_of_no_length_is_one_value():
@@ -104,7 +104,7 @@ def test_the_offered_line_goes_through_the_middle_the_long_way(pair):
     (y0, x0), (y1, x1) = pair.middle_line
     assert y0 == y1 or x0 == x1
     profile = pair.profile(pair.middle_line, "phase")
-    assert np.isfinite(profile.wanted).all()
+    assert np.isfinite(profile.reference).all()
     flat = wrapped()
     (y0, x0), (y1, x1) = flat.middle_line
     assert x0 == x1, "60 rows of 2 nm are longer than 60 columns of 1 nm"

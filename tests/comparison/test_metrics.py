@@ -62,7 +62,7 @@ def test_only_errors_in_the_beam_count_for_the_lit_numbers(labels):
     phase = patches.phase.copy()
     phase[:, :8] += 0.5  # a rim that this probe hardly reaches
     result = compare(replace(patches, phase=phase), positions, placed)
-    assert result.lit.phase_mae < 0.4 * result.single_shot.phase_mae
+    assert result.illuminated.phase_mae < 0.4 * result.single_shot.phase_mae
 
 
 def test_ramp_scale_and_shift_of_the_mosaic_are_taken_away(labels):

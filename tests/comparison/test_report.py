@@ -31,43 +31,43 @@ def result(toy):
 
 
 def test_held_out_frames_give_the_numbers_and_all_the_maps(toy, result):
-    report = Report.of(result, toy.truth)
+    report = Report.from_result(result, toy.truth)
     assert (report.selection, report.comparison.frames) == ("held out", 72)
-    assert report.whole.mask.sum() > 1.5 * report.comparison.pair.mask.sum()
+    assert report.full_mosaic.mask.sum() > 1.5 * report.comparison.aligned.mask.sum()
     assert report.comparison.mosaic.phase_resolution.reached == "grid"
     assert report.reference == toy.truth.title
 
 
 def test_without_held_out_frames_all_give_both(toy, result):
-    report = Report.of(replace(result, held_out=None), toy.truth)
+    report = Report.from_result(replace(result, held_out=None), toy.truth)
     assert (report.selection, report.comparison.frames) == ("all", 144)
-    assert report.whole is report.comparison.pair, "aligned once"
+    assert report.full_mosaic is report.comparison.aligned, "aligned once"
 
 
 def test_frames_that_were_asked_for_are_compared(toy, result):
-    report = Report.of(result, toy.truth, np.arange(10, 30))
+    report = Report.from_result(result, toy.truth, np.arange(10, 30))
     assert (report.selection, report.comparison.frames) == ("frames", 20)
 
 
 def test_the_offered_line_lies_in_what_is_compared(toy, result):
-    report = Report.of(result, toy.truth)
+    report = Report.from_result(result, toy.truth)
     (y, _), _ = report.line
     held_out = result.positions[72:, 0]
     assert held_out.min() < y < held_out.max()
 
 
 def test_the_speed_is_told_only_when_both_times_are_known(toy, result):
-    assert Report.of(result, toy.truth).speed is None
+    assert Report.from_result(result, toy.truth).speed is None
     timed = replace(toy.truth, seconds=20.0, iterations=40)
-    speed = Report.of(result, timed).speed
+    speed = Report.from_result(result, timed).speed
     assert speed.factor == pytest.approx(20 * 10 / 0.5)
     assert speed.reconstruction_frames == 144
-    assert Report.of(replace(result, seconds=None), timed).speed is None
-    assert Report.of(result, replace(timed, iterations=None)).speed is None
+    assert Report.from_result(replace(result, seconds=None), timed).speed is None
+    assert Report.from_result(result, replace(timed, iterations=None)).speed is None
 
 
 def test_everything_is_plain_json(toy, result):
-    report = Report.of(result, replace(toy.truth, seconds=20.0, iterations=40))
+    report = Report.from_result(result, replace(toy.truth, seconds=20.0, iterations=40))
     numbers = json.loads(json.dumps(report.numbers(), allow_nan=False))
     assert numbers["unit"] == "m"
     assert numbers["mosaic"]["phase_resolution"] == {

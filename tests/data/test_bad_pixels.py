@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -23,7 +24,7 @@ FRAMES = 32
 def measured() -> NDArray[Any]:
     """32 frames of a simulated scan with a Poisson background of half a count."""
     scan, _ = simulate_scan((12, 12), photons=1e6)
-    sample = FrameSample.of_stack(scan.frames).frames.astype(np.uint32)
+    sample = FrameSample.from_stack(scan.frames).frames.astype(np.uint32)
     return sample + np.random.default_rng(1).poisson(0.5, sample.shape).astype(np.uint32)
 
 
@@ -66,7 +67,7 @@ def test_nothing_is_found_in_what_diffraction_does(frames: NDArray[Any]) -> None
 @pytest.mark.parametrize("size", [32, 64])
 def test_no_false_alarm_at_any_dose(photons: float, size: int) -> None:
     scan, _ = simulate_scan((8, 8), photons=photons, frame_size=size)
-    assert not BadPixels.find(FrameSample.of_stack(scan.frames).frames).bad.any()
+    assert not BadPixels.find(FrameSample.from_stack(scan.frames).frames).bad.any()
 
 
 def test_no_false_alarm_without_noise_or_in_other_units(jittered: SimulatedScan) -> None:
@@ -157,10 +158,8 @@ def test_more_or_fewer_can_be_masked(frames: NDArray[Any]) -> None:
     broken = frames.copy()
     broken[:, 5, 5] = 10
     broken[:, 50, 50] = 10_000
-    found = BadPixels.find(broken, of=1000)
-    assert found.sentence == (
-        "2 detector pixels are faulty in 32 of 1000 frames looked at and masked: 2 hot."
-    )
+    found = BadPixels.find(broken, total=1000)
+    assert re.findall(r"\d+ ?\w*", found.sentence) == ["2 bad", "32 of", "1000 frames", "2 hot"]
     assert found.masked_above(100.0).hot.sum() == 1
     assert found.masked_above(None).valid is None
     assert found.masked_above(None).sentence == ""
@@ -190,12 +189,15 @@ def test_frames_of_real_scans(real_data: Any) -> None:
         "cnm-26id/test235_truncated.npz",
     ):
         scan = read_scan(real_data / file)
-        assert scan.faulty is not None
-        assert scan.findings == ()
-        counts[file.split("/")[0]] = (int(scan.faulty.hot.sum()), int(scan.faulty.dead.sum()))
+        assert scan.bad_pixels is not None
+        assert scan.check_warnings == ()
+        counts[file.split("/")[0]] = (
+            int(scan.bad_pixels.hot.sum()),
+            int(scan.bad_pixels.dead.sum()),
+        )
     assert counts == {"siemens-star": (0, 0), "petra-p25": (0, 0), "cnm-26id": (1, 23)}
 
 
 def test_frames_of_the_simulated_scan_raise_no_doubt() -> None:
     made = Simulation(points=(6, 6)).run()
-    assert made.scan.findings == ()
+    assert made.scan.check_warnings == ()

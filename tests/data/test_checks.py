@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
-from napari_ptychonn.data.checks import findings, gap_between_beams
+from napari_ptychonn.data.checks import check_overlap, run_checks
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.scan import PLANCK_TIMES_C, Optics, Scan
 from napari_ptychonn.optics.illumination import illumination_width
@@ -23,7 +23,7 @@ from napari_ptychonn.simulation.scan import SimulatedScan, Simulation
 def found(scan: Scan, frames: NDArray[Any] | None = None) -> tuple[str, ...]:
     if frames is not None:
         scan = replace(scan, frames=frames)
-    return findings(scan, FrameSample.of_stack(scan.frames))
+    return run_checks(scan, FrameSample.from_stack(scan.frames))
 
 
 def one(sentences: tuple[str, ...]) -> str:
@@ -58,7 +58,7 @@ def test_a_sparse_scan_is_no_mistake(toy: SimulatedScan) -> None:
     width = illumination_width(toy.scan.probe) * toy.scan.pixel_size[0]
     sparse = replace(toy.scan, positions=toy.scan.positions * (1.5 * width / toy.scan.step))
     assert found(sparse) == ()
-    assert gap_between_beams(sparse, None, sparse.pixel_size) is None
+    assert check_overlap(sparse, None, sparse.pixel_size) is None
 
 
 def test_width_of_a_disc() -> None:

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
-from napari_ptychonn.data.crop_bin import CroppedBinnedFrames, crop_and_bin_reconstruction, reduced
+from napari_ptychonn.data.crop_bin import (
+    CroppedBinnedFrames,
+    crop_and_bin,
+    crop_and_bin_reconstruction,
+)
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
@@ -61,7 +65,7 @@ def test_reading_a_part_is_part_of_reading_all(
 
 
 def test_cropping_makes_the_object_pixel_larger(toy: SimulatedScan) -> None:
-    cropped = reduced(toy.scan, crop=32)
+    cropped = crop_and_bin(toy.scan, crop=32)
     assert cropped.frame_shape == (32, 32)
     assert cropped.pixel_size == pytest.approx((20e-9, 20e-9))
     assert cropped.optics.object_pixel(cropped.frame_shape) == pytest.approx(cropped.pixel_size)
@@ -71,7 +75,7 @@ def test_cropping_makes_the_object_pixel_larger(toy: SimulatedScan) -> None:
 
 
 def test_binning_keeps_the_object_pixel(toy: SimulatedScan) -> None:
-    binned = reduced(toy.scan, bin=2)
+    binned = crop_and_bin(toy.scan, bin=2)
     assert binned.frame_shape == (32, 32)
     assert binned.pixel_size == pytest.approx((10e-9, 10e-9))
     assert binned.optics.object_pixel(binned.frame_shape) == pytest.approx(binned.pixel_size)
@@ -79,7 +83,7 @@ def test_binning_keeps_the_object_pixel(toy: SimulatedScan) -> None:
 
 
 def test_the_probe_has_the_cropped_far_field(toy: SimulatedScan) -> None:
-    cropped = reduced(toy.scan, crop=48)
+    cropped = crop_and_bin(toy.scan, crop=48)
     assert cropped.probe is not None
     assert toy.scan.probe is not None
 
@@ -89,7 +93,7 @@ def test_the_probe_has_the_cropped_far_field(toy: SimulatedScan) -> None:
 
     wanted = far(toy.scan.probe)[8:56, 8:56]
     np.testing.assert_allclose(far(cropped.probe), wanted, atol=1e-3 * wanted.max())
-    binned = reduced(toy.scan, bin=2)
+    binned = crop_and_bin(toy.scan, bin=2)
     assert binned.probe is not None
     np.testing.assert_allclose(binned.probe, toy.scan.probe[:, 16:48, 16:48], atol=1e-2)
 
@@ -126,7 +130,7 @@ def test_a_reconstruction_of_the_whole_frames_follows(
         made = made.align_to(replace(scan, positions=scan.positions / 10e-9, unit="pixel",
                                   pixel_size=(1.0, 1.0)))[0]  # fmt: skip
         scan = replace(scan, positions=scan.positions / 10e-9, unit="pixel", pixel_size=(1.0, 1.0))
-    small = reduced(scan, crop, bin)
+    small = crop_and_bin(scan, crop, bin)
     fitting = crop_and_bin_reconstruction(made, scan, crop, bin)
     assert fitting.probe is not None
     assert fitting.probe.shape[-2:] == small.frame_shape
@@ -147,7 +151,7 @@ def test_a_reconstruction_of_reduced_frames_stays(toy: SimulatedScan) -> None:
 
 def test_positions_in_object_pixels_follow(toy: SimulatedScan) -> None:
     scan = replace(toy.scan, unit="pixel", pixel_size=(1.0, 1.0))
-    cropped = reduced(scan, crop=32)
+    cropped = crop_and_bin(scan, crop=32)
     assert cropped.pixel_size == (1.0, 1.0)
     np.testing.assert_allclose(cropped.positions, scan.positions / 2)
 
@@ -156,12 +160,12 @@ def test_masks_follow(toy: SimulatedScan) -> None:
     frames = np.asarray(toy.scan.frames).copy()
     frames[:, 20, 21] = np.random.default_rng(0).poisson(9000, len(frames))
     faulty = BadPixels.find(frames[:32])
-    scan = replace(toy.scan, frames=frames, faulty=faulty, valid=faulty.valid)
-    cropped = reduced(scan, crop=32)
+    scan = replace(toy.scan, frames=frames, bad_pixels=faulty, valid=faulty.valid)
+    cropped = crop_and_bin(scan, crop=32)
     assert cropped.valid is not None
     assert np.argwhere(~cropped.valid).tolist() == [[4, 5]]
     assert cropped.masked_above(None).valid is None
-    binned = reduced(scan, crop=32, bin=2)
+    binned = crop_and_bin(scan, crop=32, bin=2)
     assert binned.valid is not None
     assert np.argwhere(~binned.valid).tolist() == [[2, 2]]
 
@@ -169,9 +173,9 @@ def test_masks_follow(toy: SimulatedScan) -> None:
 @pytest.mark.parametrize(("crop", "bin"), [(128, 1), (4, 1), (None, 16), (0, 1), (None, 0)])
 def test_what_cannot_be_done_is_said(toy: SimulatedScan, crop: int | None, bin: int) -> None:
     with pytest.raises(InputError, match="expected"):
-        reduced(toy.scan, crop=crop, bin=bin)
+        crop_and_bin(toy.scan, crop=crop, bin=bin)
 
 
 def test_nothing_to_do_changes_nothing(toy: SimulatedScan) -> None:
-    assert reduced(toy.scan) is toy.scan
-    assert reduced(toy.scan, crop=64) is toy.scan
+    assert crop_and_bin(toy.scan) is toy.scan
+    assert crop_and_bin(toy.scan, crop=64) is toy.scan

@@ -14,7 +14,7 @@ from napari_ptychonn.io.frames.source import ArraySource
 
 
 def sample(frames: NDArray[Any]) -> FrameSample:
-    return FrameSample.of_stack(LazyFrames(ArraySource(frames)))
+    return FrameSample.from_stack(LazyFrames(ArraySource(frames)))
 
 
 def donut(n: int = 64) -> NDArray[np.float32]:

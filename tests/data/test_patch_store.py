@@ -12,8 +12,8 @@ from napari_ptychonn.data.patch_store import (
     LazyPatches,
     PatchBuffer,
     StoredImages,
-    chosen,
-    in_batches,
+    iterate_batches,
+    select_patches,
 )
 from napari_ptychonn.data.patches import Patches, cut_patches
 from napari_ptychonn.errors import InputError
@@ -117,8 +117,8 @@ def test_many_patches_are_the_same_from_a_file(patches):
     same(kept[:], patches)
     same(buffer.patches(90)[:], patches[90:])
     rows = np.array([60, 2, 99])
-    same(chosen(kept, rows)[1:], patches[rows][1:])
-    for part, batch in in_batches(kept):
+    same(select_patches(kept, rows)[1:], patches[rows][1:])
+    for part, batch in iterate_batches(kept):
         assert len(batch) <= 7
         same(batch, patches[part])
 
@@ -152,6 +152,6 @@ def test_a_comparison_of_many_is_that_of_few(toy, monkeypatch):
     monkeypatch.setattr(stored, "TOGETHER", 7)
     parts = compare(many, positions, placed)
     assert 0 < whole.left_out == parts.left_out
-    for a, b in ((whole.single_shot, parts.single_shot), (whole.lit, parts.lit)):
+    for a, b in ((whole.single_shot, parts.single_shot), (whole.illuminated, parts.illuminated)):
         assert vars(a) == pytest.approx(vars(b), rel=1e-5)
-    np.testing.assert_allclose(whole.pair.predicted, parts.pair.predicted, atol=1e-5)
+    np.testing.assert_allclose(whole.aligned.predicted, parts.aligned.predicted, atol=1e-5)

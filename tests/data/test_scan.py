@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy import constants
 
-from napari_ptychonn.data.scan import Optics, Scan
+from napari_ptychonn.data.scan import ELECTRONVOLT, PLANCK_TIMES_C, Optics, Scan
 from napari_ptychonn.errors import InputError
 
 
@@ -77,3 +78,14 @@ def test_calibration_turns_pixels_into_metres():
     metres = scan_of().in_metres((10e-9, 20e-9))
     assert metres.unit == "m"
     np.testing.assert_allclose(metres.positions, scan_of().positions * [10e-9, 20e-9])
+
+
+def test_constants_are_those_of_scipy():
+    assert pytest.approx(constants.h * constants.c, rel=1e-15) == PLANCK_TIMES_C
+    assert constants.eV == ELECTRONVOLT
+    # A photon of the rest energy has the Compton wavelength.
+    compton = Optics(wavelength=constants.physical_constants["Compton wavelength"][0])
+    rest = constants.m_e * constants.c**2 / constants.eV / 1e3
+    assert compton.energy_kev == pytest.approx(rest, rel=1e-8)
+    # sqrt(2) - 1 of it is the kinetic energy of an electron of that wavelength.
+    assert compton.electron_kev == pytest.approx((2**0.5 - 1) * 510.99895, rel=1e-6)

@@ -170,7 +170,9 @@ def _npy(path: Path) -> None:
 
 
 def _result(path: Path) -> None:
-    images = {c: np.ones((31, 40), np.float32) for c in ("amplitude", "phase", "weight", "spread")}
+    images = {
+        c: np.ones((31, 40), np.float32) for c in ("amplitude", "phase", "weight", "overlap_std")
+    }
     patches = np.ones((POINTS, 8, 8), np.float32)
     write_result(
         path,
@@ -191,7 +193,7 @@ def _model(path: Path) -> None:
     options = NetworkOptions(size=16, width=2, scaling="sqrt", refinements=0)
     TrainedModel(
         options=options,
-        preparation=Preprocessing(
+        preprocessing=Preprocessing(
             frame_shape=(SIZE, SIZE), window=(0, 0, SIZE, SIZE), bin=1, size=16
         ),
         state=dict(PtychoNN(options).state_dict()),

@@ -51,9 +51,9 @@ def test_saved_and_loaded_predicts_the_same_bits(model, toy, tmp_path):
 def test_masks_survive_saving(model, tmp_path):
     valid = np.ones((64, 64), bool)
     valid[3, 4] = False
-    masked = replace(model, preparation=replace(model.preparation, valid=valid))
+    masked = replace(model, preprocessing=replace(model.preprocessing, valid=valid))
     masked.save(tmp_path / "model")
-    np.testing.assert_array_equal(TrainedModel.load(tmp_path / "model").preparation.valid, valid)
+    np.testing.assert_array_equal(TrainedModel.load(tmp_path / "model").preprocessing.valid, valid)
 
 
 def test_batches_carry_the_indices_asked_for(model, toy):
@@ -71,7 +71,7 @@ def test_a_precision_once_chosen_for_many_frames_is_that_of_few(model, toy, monk
         Trial(precision="bfloat16", error=4e-3, seconds=1e-4),
     )
     monkeypatch.setattr(model_module, "native", lambda device: ("float32", "bfloat16"))
-    monkeypatch.setattr(model_module, "try_out", lambda *_: trials)
+    monkeypatch.setattr(model_module, "compare_precisions", lambda *_: trials)
     monkeypatch.setattr(model_module, "TRIED_FROM", 20)
     fresh = replace(model)
     assert fresh.predictor("cpu", toy.scan, np.arange(3)).precision == "float32"
@@ -116,15 +116,18 @@ def test_a_file_is_replaced_whole_or_not_at_all(model, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("napari_ptychonn.network.model.save_file", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(InputError) as error:
         model.save(path)
+    assert str(path) in str(error.value)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(model, tmp_path):
-    with pytest.raises(InputError, match="could not be written"):
-        model.save(tmp_path / "nowhere" / "model")
+    path = tmp_path / "nowhere" / "model"
+    with pytest.raises(InputError) as error:
+        model.save(path)
+    assert str(path) in str(error.value)
 
 
 def rewritten(trained, path, **metadata):

@@ -57,6 +57,9 @@ def test_held_out_errors_are_at_most_0_6_of_the_published_recipes_in_the_same_ti
 ) -> None:
     ours, spent = _errors(simulated, "default")
     published, _ = _errors(simulated, "paper", spent)
-    for mine, theirs in ((ours.lit, published.lit), (ours.mosaic, published.mosaic)):
+    for mine, theirs in (
+        (ours.illuminated, published.illuminated),
+        (ours.mosaic, published.mosaic),
+    ):
         assert mine.phase_mae <= 0.6 * theirs.phase_mae
         assert mine.amplitude_mae <= 0.6 * theirs.amplitude_mae

@@ -32,24 +32,24 @@ def fitted(shape, size=16, **options):
     ],
 )
 def test_crop_keeps_the_zero_frequency_in_the_middle(shape, window, factor):
-    _, preparation = fitted(shape, scaling="raw")
-    assert (preparation.window, preparation.bin) == (window, factor)
+    _, preprocessing = fitted(shape, scaling="raw")
+    assert (preprocessing.window, preprocessing.bin) == (window, factor)
     spot = np.zeros((1, *shape))
     spot[0, shape[0] // 2, shape[1] // 2] = 1.0
-    prepared = preparation.read(scan_of(spot), np.arange(1))[0, 0].numpy()
+    prepared = preprocessing.read(scan_of(spot), np.arange(1))[0, 0].numpy()
     assert np.unravel_index(prepared.argmax(), prepared.shape) == (8, 8)
     assert prepared.sum() == pytest.approx(1.0 / factor**2)
 
 
 def test_raw_counts_are_averaged_as_published():
-    scan, preparation = fitted((64, 64), scaling="raw")
+    scan, preprocessing = fitted((64, 64), scaling="raw")
     expected = scan.frames.reshape(4, 16, 4, 16, 4).mean(axis=(2, 4))
-    np.testing.assert_allclose(preparation.read(scan, np.arange(4))[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(preprocessing.read(scan, np.arange(4))[:, 0], expected, rtol=1e-6)
 
 
 def test_square_roots_are_scaled_to_their_spread():
-    scan, preparation = fitted((64, 64))
-    prepared = preparation.read(scan, np.arange(4)).numpy()
+    scan, preprocessing = fitted((64, 64))
+    prepared = preprocessing.read(scan, np.arange(4)).numpy()
     assert prepared.std() == pytest.approx(1.0, rel=1e-3)
 
 
@@ -59,8 +59,8 @@ def test_bad_pixels_take_no_part_in_the_average():
     valid[5, 6] = valid[20:22, 20:22] = False
     frames[:, ~valid] = 1e9
     scan = scan_of(frames, valid=valid)
-    preparation = Preprocessing.fit(scan, np.arange(2), size=16, scaling="raw")
-    prepared = preparation.read(scan, np.arange(2))[:, 0].numpy()
+    preprocessing = Preprocessing.fit(scan, np.arange(2), size=16, scaling="raw")
+    prepared = preprocessing.read(scan, np.arange(2))[:, 0].numpy()
     assert prepared[0, 2, 3] == pytest.approx(9.0)
     assert prepared[0, 10, 10] == 0  # a bin without any good pixel
     assert prepared.max() == pytest.approx(9.0)
@@ -74,14 +74,14 @@ def test_bad_pixels_take_no_part_in_the_average():
     )
 )
 def test_whatever_the_detector_says_the_input_is_finite(counts):
-    preparation = Preprocessing(frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16)
-    assert torch.isfinite(preparation.apply(torch.from_numpy(counts))).all()
+    preprocessing = Preprocessing(frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16)
+    assert torch.isfinite(preprocessing.apply(torch.from_numpy(counts))).all()
 
 
 def test_frames_of_another_shape_are_refused():
-    _, preparation = fitted((64, 64))
+    _, preprocessing = fitted((64, 64))
     with pytest.raises(InputError, match="64x64 pixels, scan has 32x32"):
-        preparation.read(scan_of(np.zeros((1, 32, 32))), np.arange(1))
+        preprocessing.read(scan_of(np.zeros((1, 32, 32))), np.arange(1))
 
 
 def test_frames_without_any_contrast_are_refused():
@@ -97,7 +97,7 @@ def test_only_the_window_is_read():
             self.windows.append(key[1:])
             return np.ones(self.shape)[key]
 
-    scan, preparation = fitted((70, 70), scaling="raw")
+    scan, preprocessing = fitted((70, 70), scaling="raw")
     recorder = Recorder()
-    preparation.read(replace(scan, frames=recorder, positions=np.zeros((1, 2))), np.arange(1))
+    preprocessing.read(replace(scan, frames=recorder, positions=np.zeros((1, 2))), np.arange(1))
     assert recorder.windows == [(slice(3, 67), slice(3, 67))]

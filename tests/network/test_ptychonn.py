@@ -30,7 +30,7 @@ def test_published_outputs_keep_their_range():
 
 
 def test_standardised_heads_start_at_the_labels_mean_and_spread():
-    network = PtychoNN(NetworkOptions(width=4).without_beam()).eval()
+    network = PtychoNN(NetworkOptions(width=4).without_probe()).eval()
     frames = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
         plain, _ = network(frames)

@@ -29,7 +29,7 @@ def report(toy):
         held_out=np.arange(72, 144),
         name="toy",
     )
-    return Report.of(result, toy.truth)
+    return Report.from_result(result, toy.truth)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_page_shows_what_the_report_says(report):
     assert rings.get_title("left") == "Fourier ring correlation"
     legend = [text.get_text() for text in rings.get_legend().get_texts()]
     assert legend[0] == f"phase: {report.comparison.mosaic.phase_resolution}"
-    phase = report.comparison.pair.rings("phase")
+    phase = report.comparison.aligned.rings("phase")
     np.testing.assert_allclose(rings.lines[0].get_ydata(), phase.correlation)
     profile = figure.axes[7]
     assert profile.lines[0].get_xdata()[-1] == pytest.approx(0.2)  # µm

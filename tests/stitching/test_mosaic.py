@@ -54,7 +54,7 @@ def test_true_patches_at_whole_positions_give_the_object_back(positions):
     np.testing.assert_allclose(image.amplitude[lit], np.abs(target[lit]), rtol=1e-5)
     error = np.angle(np.exp(1j * image.phase[lit]) * np.conj(target[lit]))
     np.testing.assert_allclose(error, 0, atol=1e-5)
-    np.testing.assert_allclose(image.spread[lit], 0, atol=2e-3)
+    np.testing.assert_allclose(image.overlap_std[lit], 0, atol=2e-3)
 
 
 @given(ANYWHERE)
@@ -128,7 +128,7 @@ def test_patches_move_as_they_would_one_by_one():
     np.testing.assert_allclose((image.amplitude * image.weight)[lit], amplitude[lit], atol=1e-5)
     # Cubic convolution may overshoot; what is longer than 1 has no spread.
     resultant = np.minimum(np.abs(phasor[lit]) / weight[lit], 1.0)
-    found = np.exp(-(image.spread[lit] ** 2) / 2 + 1j * image.phase[lit])
+    found = np.exp(-(image.overlap_std[lit] ** 2) / 2 + 1j * image.phase[lit])
     expected = resultant * np.exp(1j * np.angle(phasor[lit]))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -156,7 +156,7 @@ def test_nothing_predicted_is_nan():
     mosaic = Mosaic.covering(positions, (16, 16), (1.0, 1.0))
     mosaic.add(patches, positions[:1])
     image = mosaic.image()
-    for values in (image.amplitude, image.phase, image.weight, image.spread):
+    for values in (image.amplitude, image.phase, image.weight, image.overlap_std):
         np.testing.assert_array_equal(np.isfinite(values), image.weight > 0)
         assert np.isfinite(values).sum() == 256
 
@@ -180,7 +180,7 @@ def test_spread_is_the_circular_deviation_of_overlapping_phases():
     image = mosaic.image()
     lit = image.weight > 0
     np.testing.assert_allclose(image.phase[lit], 0, atol=1e-6)
-    np.testing.assert_allclose(image.spread[lit], np.sqrt(-2 * np.log(np.cos(0.3))), rtol=1e-5)
+    np.testing.assert_allclose(image.overlap_std[lit], np.sqrt(-2 * np.log(np.cos(0.3))), rtol=1e-5)
 
 
 def test_grid_falls_on_the_reconstruction(jittered):

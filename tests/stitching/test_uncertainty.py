@@ -28,15 +28,15 @@ def judged():
 
 
 def test_the_odd_one_out_is_doubted_most(judged):
-    trust = Uncertainty.of(*judged, limit=3.0)
-    assert trust.spread.argmax() == trust.doubt.argmax() == 4
+    trust = Uncertainty.from_predictions(*judged, residual_limit=3.0)
+    assert trust.overlap_std.argmax() == trust.score.argmax() == 4
     np.testing.assert_array_equal(trust.disagreeing, [4])
-    assert "at 1 of 9 points disagree" in trust.sentence
+    assert "1 of 9 " in trust.sentence
 
 
 def test_the_residual_map_lies_on_the_mosaic(judged):
     mosaic = judged[2]
-    trust = Uncertainty.of(*judged)
+    trust = Uncertainty.from_predictions(*judged)
     assert trust.residual_map.shape == mosaic.phase.shape
     np.testing.assert_array_equal(np.isnan(trust.residual_map), np.isnan(mosaic.phase))
     assert np.nanmin(trust.residual_map) == pytest.approx(1.0)
@@ -52,7 +52,7 @@ def test_the_residual_map_averages_as_patch_by_patch_would(judged):
     residual = np.arange(1.0, 10.0, dtype=np.float32)
     residual[7] = np.nan  # has no say
     told = replace(predictions, residual=residual)
-    found = Uncertainty.of(told, positions, mosaic.image(), weight).residual_map
+    found = Uncertainty.from_predictions(told, positions, mosaic.image(), weight).residual_map
     painted = Mosaic.covering(positions, SHAPE, (1.0, 1.0), weight)
     constant = np.zeros_like(predictions.phase) + residual[:, None, None]
     painted.add(replace(predictions, amplitude=constant), positions)
@@ -64,16 +64,17 @@ def test_the_residual_map_averages_as_patch_by_patch_would(judged):
 
 def test_the_spread_under_a_patch_is_its_weighted_mean(judged):
     predictions, positions, mosaic, weight = judged
-    found = Uncertainty.of(predictions, positions, mosaic, weight).spread
+    found = Uncertainty.from_predictions(predictions, positions, mosaic, weight).overlap_std
     for k, (y, x) in enumerate((positions - mosaic.origin).astype(int) - 8):
-        cell = mosaic.spread[y : y + 16, x : x + 16]
+        cell = mosaic.overlap_std[y : y + 16, x : x + 16]
         known = weight * np.isfinite(cell)
         expected = np.nansum(cell * known) / known.sum()
         assert found[k] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_agreement_is_said(judged):
-    assert "all 9 points agree" in Uncertainty.of(*judged, limit=10.0).sentence
+def test_agreement_of_all_is_one_sentence(judged):
+    sentence = Uncertainty.from_predictions(*judged, residual_limit=10.0).sentence
+    assert "all 9 " in sentence
 
 
 def test_without_a_beam_only_the_spread_counts(judged):
@@ -81,8 +82,8 @@ def test_without_a_beam_only_the_spread_counts(judged):
     blind = Patches(
         indices=predictions.indices, amplitude=predictions.amplitude, phase=predictions.phase
     )
-    trust = Uncertainty.of(blind, *rest)
+    trust = Uncertainty.from_predictions(blind, *rest)
     assert trust.residual_map is None
-    np.testing.assert_array_equal(trust.doubt, trust.spread)
+    np.testing.assert_array_equal(trust.score, trust.overlap_std)
     assert "no probe" in trust.sentence
     assert not len(trust.disagreeing)

@@ -38,7 +38,7 @@ def test_the_amplitude_scale_of_a_reference_is_free(small, steps):
     bright = replace(small.truth, object=3 * small.truth.object)
     *_, found = run(small, reference=bright)
     for point, expected in zip(found.points, steps[-1].points, strict=True):
-        for errors in ("single_shot", "lit", "mosaic"):
+        for errors in ("single_shot", "illuminated", "mosaic"):
             one, other = (getattr(p.comparison, errors).amplitude_mae for p in (point, expected))
             assert one == pytest.approx(other, rel=1e-3)
 

@@ -33,7 +33,7 @@ def test_both_methods_get_the_same_thinned_frames(small, model, engine):
 
 def test_only_what_was_held_out_is_judged(small, model, engine):
     *_, study = run(small, model, every=(1,))
-    pair = study.points[0].epie.pair
+    pair = study.points[0].epie.aligned
     held_out = small.scan.positions[TRAINED:, 0]
     rows = np.flatnonzero(pair.mask.any(axis=1)) * pair.pixel_size[0] + pair.origin[0]
     assert held_out.min() < rows.min() and rows.max() < held_out.max()

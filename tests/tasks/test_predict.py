@@ -77,8 +77,10 @@ def test_predictions_in_a_file_equal_those_in_memory(task, tmp_path, monkeypatch
                 getattr(found.predictions[:], name), getattr(expected.predictions[:], name)
             )
         np.testing.assert_array_equal(found.mosaic.phase, expected.mosaic.phase)
-        np.testing.assert_array_equal(found.trust.spread, expected.trust.spread)
-        np.testing.assert_allclose(found.trust.residual_map, expected.trust.residual_map, rtol=1e-6)
+        np.testing.assert_array_equal(found.uncertainty.spread, expected.uncertainty.spread)
+        np.testing.assert_allclose(
+            found.uncertainty.residual_map, expected.uncertainty.residual_map, rtol=1e-6
+        )
     assert asdict(many.comparison.single_shot) == pytest.approx(
         asdict(few.comparison.single_shot), rel=1e-4
     )

@@ -209,7 +209,7 @@ def result():
         amplitude=image,
         phase=image,
         weight=image,
-        spread=spread,
+        overlap_std=spread,
         pixel_size=(1e-8, 2e-8),
         origin=(-1e-7, 0.0),
     )
@@ -220,10 +220,10 @@ def result():
 def trust():
     return Uncertainty(
         indices=np.array([4, 1]),
-        spread=np.array([0.2, 0.1], np.float32),
-        residual=np.array([1.1, 3.0], np.float32),
+        overlap_std=np.array([0.2, 0.1], np.float32),
+        diffraction_residual=np.array([1.1, 3.0], np.float32),
         residual_map=np.full((6, 8), 2, np.float32),
-        limit=1.5,
+        residual_limit=1.5,
     )
 
 
@@ -236,9 +236,9 @@ def test_the_mosaics_of_a_result_lie_where_they_should(result):
 
 
 def test_where_not_to_trust_a_result_lies_under_its_mosaics(result, trust):
-    layers = by_name(result_layers(replace(result, trust=trust)))
+    layers = by_name(result_layers(replace(result, uncertainty=trust)))
     for name, image in (
-        ("PtychoNN spread", result.mosaic.spread),
+        ("PtychoNN spread", result.mosaic.overlap_std),
         ("PtychoNN residual", trust.residual_map),
     ):
         data, options, _ = layers[name]
@@ -251,8 +251,8 @@ def test_where_not_to_trust_a_result_lies_under_its_mosaics(result, trust):
 
 
 def test_the_residual_is_not_shown_where_there_is_none(result, trust):
-    blind = replace(trust, residual=None, residual_map=None)
-    for each in (result, replace(result, trust=blind)):
+    blind = replace(trust, diffraction_residual=None, residual_map=None)
+    for each in (result, replace(result, uncertainty=blind)):
         assert list(by_name(result_layers(each))) == [
             "PtychoNN amplitude",
             "PtychoNN phase",
@@ -264,6 +264,6 @@ def test_scan_points_know_how_far_to_trust_them(trust):
     features = point_features(5, trust)
     np.testing.assert_array_equal(features["disagrees"], [0, 1, 0, 0, 0, 0])
     np.testing.assert_allclose(features["residual"][[1, 4]], [3.0, 1.1], rtol=1e-6)
-    np.testing.assert_allclose(features["doubt"][trust.indices], trust.doubt, rtol=1e-6)
+    np.testing.assert_allclose(features["doubt"][trust.indices], trust.score, rtol=1e-6)
     assert np.isnan(features["spread"][[0, 2, 3, 5]]).all()
     assert np.isnan(point_features(5, None)["residual"]).all()

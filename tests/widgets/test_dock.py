@@ -151,11 +151,11 @@ def test_trust_is_shown_in_a_column_when_asked_for(window, dock, small_file, ope
     grid, layers = window.canvas.grid, window.layers
     dock.train_panel.run()
     finish(dock)
-    trust = session.result.trust
+    trust = session.result.uncertainty
     panel = dock.compare_panel
     assert panel.trust.text() == trust.sentence
     features = by_role(window, "scan points").features
-    np.testing.assert_array_equal(features["spread"][trust.indices], trust.spread)
+    np.testing.assert_array_equal(features["spread"][trust.indices], trust.overlap_std)
     assert names(window) == NAMES
 
     window.layers.selection.active = by_role(window, "PtychoNN phase")
@@ -163,7 +163,7 @@ def test_trust_is_shown_in_a_column_when_asked_for(window, dock, small_file, ope
     assert [name for name in names(window) if name not in TRUST] == NAMES
     assert window.layers.selection.active is by_role(window, "PtychoNN phase")
     spread, residual = (by_role(window, role) for role in TRUST_IMAGES)
-    np.testing.assert_array_equal(spread.data, session.result.mosaic.spread)
+    np.testing.assert_array_equal(spread.data, session.result.mosaic.overlap_std)
     np.testing.assert_array_equal(residual.data, trust.residual_map)
     np.testing.assert_allclose(residual.scale, by_role(window, "PtychoNN phase").scale)
     assert residual.metadata[RESULT] is session.result
@@ -251,7 +251,7 @@ def test_a_network_is_ready_before_anything_is_reconstructed(
     panel.train.click()
     qtbot.waitUntil(lambda: session.result is not None, timeout=60_000)
     qtbot.waitUntil(lambda: not session.running, timeout=60_000)
-    assert session.model.provenance["scan"] == f"practice for {small.scan.name}"
+    assert session.model.provenance["scan"] == f"pretraining for {small.scan.name}"
     assert len(session.result.predictions) == len(small.scan)
     assert session.result.held_out is None or len(session.result.held_out) == len(small.scan)
     window.screenshot(str(screenshots / "practice.png"), canvas_only=False, flash=False)

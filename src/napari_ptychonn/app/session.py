@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, matches_uncropped, reduced
+from napari_ptychonn.data.crop_bin import (
+    crop_and_bin,
+    crop_and_bin_reconstruction,
+    matches_uncropped,
+)
 from napari_ptychonn.data.patch_store import PatchSet
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
@@ -205,7 +209,7 @@ class Session:
         """
         if self.full_scan is None or self.running:
             return
-        scan = reduced(self.full_scan, crop, bin)
+        scan = crop_and_bin(self.full_scan, crop, bin)
         made = self._full_reconstruction
         self.crop, self.bin = crop, bin
         self._start_over(scan)
@@ -223,7 +227,7 @@ class Session:
 
     def mask_above(self, contrast: float | None) -> None:
         """Leave more or fewer faulty detector pixels out; ignored while something uses the scan."""
-        if self.scan is None or self.scan.faulty is None or self.running:
+        if self.scan is None or self.scan.bad_pixels is None or self.running:
             return
         self.scan = self.scan.masked_above(contrast)
         if self.full_scan is not None:

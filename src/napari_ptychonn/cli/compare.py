@@ -86,7 +86,7 @@ def compare(
     predicted = read_result(result)
     reference = load_reconstruction(reconstruction)
     chosen = None if frames is None else _compared(predicted, frames)
-    report = Report.of(predicted, reference, chosen)
+    report = Report.from_result(predicted, reference, chosen)
     if left_out := report.comparison.left_out:
         print_status(
             f"{left_out} of {report.comparison.frames + left_out} frames are left out: "

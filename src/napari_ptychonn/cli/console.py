@@ -62,16 +62,16 @@ def load_scan(
     positions : str, optional
         See `read_scan`.
     crop, bin : int
-        See `reduced`.
+        See `crop_and_bin`.
     """
-    from napari_ptychonn.data.crop_bin import reduced
+    from napari_ptychonn.data.crop_bin import crop_and_bin
     from napari_ptychonn.io import read_scan
 
     # Pixels are summed after the faulty ones are left out.
     scan = read_scan(path, positions=positions).masked_above(contrast)
     for sentence in scan.warnings:
         (say or logger.warning)(f"{scan.name}: {sentence}")
-    return reduced(scan, crop, bin)
+    return crop_and_bin(scan, crop, bin)
 
 
 def load_reconstruction(

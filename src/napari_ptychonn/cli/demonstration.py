@@ -210,7 +210,7 @@ def write_scan(path: str | Path, scan: Scan, reconstruction: Reconstruction | No
     """
     import h5py
 
-    from napari_ptychonn.io.atomic import replacing
+    from napari_ptychonn.atomic_file import replacing
 
     path = Path(path)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:

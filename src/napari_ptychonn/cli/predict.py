@@ -90,8 +90,8 @@ def predict(
         print_status("stopped before anything was predicted; nothing is written")
         raise typer.Exit(STOPPED)
     written = write_result(output, result)
-    if result.trust is not None:
-        print_status(result.trust.sentence)
+    if result.uncertainty is not None:
+        print_status(result.uncertainty.sentence)
     height, width = result.mosaic.phase.shape
     files = ", ".join(map(str, written))
     print(f"{files}: {len(result.predictions)} frames, mosaic {height} x {width} pixels")

@@ -131,7 +131,7 @@ def _simulate_scan(
 
     about = describe(beam)
     if about.kind in ("reconstruction", "result"):
-        return pretraining.under(read_reconstruction(beam), counts)
+        return pretraining.simulate_for_reconstruction(read_reconstruction(beam), counts)
     scan = read()
     found: Reconstruction | None = None
     if reconstruction is not None or list_reconstructions(beam):
@@ -139,6 +139,6 @@ def _simulate_scan(
     # A probe that merely came with the scan may be what a reconstruction began with.
     if found is None or found.probe is None:
         say(f"probe: the one that came with {scan.name}; a reconstructed one would be better")
-        return pretraining.on(scan, scan.probe, counts)
+        return pretraining.simulate_for_scan(scan, scan.probe, counts)
     say(f"probe: the one of {found.name}")
-    return pretraining.on(scan, found.probe, counts)
+    return pretraining.simulate_for_scan(scan, found.probe, counts)

@@ -87,10 +87,10 @@ def reconstruct(
     if missing := why_not():
         raise InputError(missing)
     must_be_writable(output, scan, positions, None if _is_reconstruction(start) else start)
-    from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, reduced
+    from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
 
     whole = load_scan(scan, mask_contrast if mask else None, positions=positions)
-    measured = reduced(whole, crop, bin)
+    measured = crop_and_bin(whole, crop, bin)
     indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
     before = None
     if start is not None:

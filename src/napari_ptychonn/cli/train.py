@@ -108,13 +108,13 @@ def train(
     if epochs is not None and steps is not None:
         raise typer.BadParameter("give --epochs or --steps, not both.")
     must_be_writable(output, scan, reconstruction, positions)
-    from napari_ptychonn.data.crop_bin import crop_and_bin_reconstruction, reduced
+    from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
     from napari_ptychonn.data.region import TrainingRegion
 
     say = progress_printer(processes)
     contrast = mask_contrast if mask else None
     whole = load_scan(scan, contrast, None if say is print_status else say, positions=positions)
-    measured = reduced(whole, crop, bin)
+    measured = crop_and_bin(whole, crop, bin)
     made = load_reconstruction(reconstruction or scan, say, scan=scan, positions=positions)
     labels = crop_and_bin_reconstruction(made, whole, crop, bin)
     region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))

@@ -1,4 +1,4 @@
-"""A mosaic and a reconstruction on one grid, aligned: what all comparisons of images start from."""
+"""Aligned images: a mosaic and a reconstruction on one grid."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from numpy.typing import NDArray
 from napari_ptychonn.comparison.profile import Line, LineProfile
 from napari_ptychonn.comparison.registration import Alignment, align, phase_offset, wrap
 from napari_ptychonn.comparison.ring_correlation import RingCorrelation, correlate_rings
-from napari_ptychonn.data.patch_store import PatchSet, in_batches
+from napari_ptychonn.data.patch_store import PatchSet, iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Unit
-from napari_ptychonn.optics.illumination import illumination_weight
-from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage, window_weight
+from napari_ptychonn.deprecation import RenamedAttribute
+from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage, patch_weight
 
 Channel = Literal["amplitude", "phase"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 MOST_VALUES = 20_000
-"""Along a line, which may by mistake reach from here to the moon."""
+"""Values along a line, which may have any length."""
 
 FloatImage = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AlignedImages:
-    """A mosaic of predictions and the object under it.
+    """A mosaic of predictions and the reconstructed object.
 
     Attributes
     ----------
     predicted : ndarray of complex64
         (ny, nx) the mosaic after shift, scale, phase offset and ramp.
-    wanted : ndarray of complex64
-        (ny, nx) the object, untouched.
+    reference : ndarray of complex64
+        (ny, nx) the object.
     mask : ndarray of bool
-        (ny, nx) what is compared: where the beam went and the object is.
+        (ny, nx) compared pixels: illuminated, and on the object.
     alignment : Alignment
-        What was done to the mosaic.
+        Transformation of the mosaic.
     pixel_size, origin : tuple of float
         (y, x); `origin` is the position of the centre of pixel (0, 0).
     unit : {'m', 'pixel'}
@@ -48,50 +48,53 @@ class AlignedImages:
     """
 
     predicted: NDArray[np.complex64]
-    wanted: NDArray[np.complex64]
+    reference: NDArray[np.complex64]
     mask: NDArray[np.bool_]
     alignment: Alignment
     pixel_size: tuple[float, float]
     origin: tuple[float, float]
     unit: Unit
 
+    wanted = RenamedAttribute("reference")
+    of = RenamedAttribute("from_patches")
+
     @classmethod
-    def of(
+    def from_patches(
         cls,
         patches: PatchSet,
         positions: NDArray[np.float64],
         reconstruction: Reconstruction,
         weight: NDArray[np.float32] | None = None,
     ) -> AlignedImages:
-        """Stitch patches on the grid of an object, and align them to it.
+        """Stitch patches on the grid of an object and align the mosaic to it.
 
         Parameters
         ----------
         patches : Patches or LazyPatches
             m patches (py, px).
         positions : ndarray of float64
-            (m, 2) where they lie, in the reconstruction's unit.
+            (m, 2) of their centres, in the reconstruction's unit.
         reconstruction : Reconstruction
-            Placed under the scan.
+            Aligned to the scan.
         weight : ndarray of float32, optional
-            (py, px) weight of each pixel of a patch in the mosaic; by default
-            where the reconstruction's probe lights it.
+            (py, px) weight of each pixel of a patch in the mosaic; by default its
+            illumination by the reconstruction's probe.
         """
         if weight is None:
             weight = patch_weight(reconstruction.probe, patches.shape)
         mosaic = Mosaic.covering(
             positions, patches.shape, reconstruction.pixel_size, weight, reconstruction.origin
         )
-        for rows, batch in in_batches(patches):
+        for rows, batch in iterate_batches(patches):
             mosaic.add(batch, positions[rows])
         image = mosaic.image()
-        wanted, inside = _under(reconstruction, image.amplitude.shape, image.origin)
+        reference, inside = _object_on_grid(reconstruction, image.amplitude.shape, image.origin)
         mask = inside & _well_covered(image, positions)
         values = np.where(mask, image.amplitude * np.exp(1j * image.phase), 0)
-        predicted, alignment = align(values, wanted, mask)
+        predicted, alignment = align(values, reference, mask)
         return cls(
             predicted=predicted.astype(np.complex64),
-            wanted=wanted,
+            reference=reference,
             mask=mask,
             alignment=alignment,
             pixel_size=image.pixel_size,
@@ -100,20 +103,22 @@ class AlignedImages:
         )
 
     def images(self, channel: Channel) -> tuple[FloatImage, FloatImage]:
-        """One channel of mosaic and object, (ny, nx) float64 and meaningless outside `mask`.
+        """One channel of mosaic and object, (ny, nx) float64, undefined outside `mask`.
 
-        The phases are about one zero, the object's median, and wrapped there;
-        the mosaic's follows the object's, so that they do not tear apart at ±π.
+        Phases are relative to the median of the object and wrapped; the mosaic's follows
+        the object's, so that they do not differ by a wrap.
         """
         if channel == "amplitude":
-            return np.abs(self.predicted).astype(np.float64), np.abs(self.wanted).astype(np.float64)
-        return _phases(self.predicted, self.wanted, self._zero)
+            return np.abs(self.predicted).astype(np.float64), np.abs(self.reference).astype(
+                np.float64
+            )
+        return _phases(self.predicted, self.reference, self._zero)
 
     def difference(self, channel: Channel) -> NDArray[np.float32]:
         """Mosaic minus object, (ny, nx) and NaN outside `mask`; phases in [−π, π), rad."""
         if channel not in self._differences:
-            predicted, wanted = self.images(channel)
-            found = np.where(self.mask, predicted - wanted, np.nan).astype(np.float32)
+            predicted, reference = self.images(channel)
+            found = np.where(self.mask, predicted - reference, np.nan).astype(np.float32)
             self._differences[channel] = found
         return self._differences[channel]
 
@@ -125,23 +130,23 @@ class AlignedImages:
         return self._rings[channel]
 
     def profile(self, line: Line, channel: Channel) -> LineProfile:
-        """Both images along a line, linear between pixels, about one value to a pixel.
+        """Both images along a line, interpolated linearly, about one value per pixel.
 
         Parameters
         ----------
         line : tuple
-            ((y, x), (y, x)) in `unit`; it may reach beyond what is compared.
+            ((y, x), (y, x)) in `unit`; it may extend beyond the compared pixels.
         channel : {'amplitude', 'phase'}
-            What to read.
+            Of both images.
         """
         from scipy.ndimage import map_coordinates
 
-        # Metres do not divide into whole pixels exactly, and a line that ends on the rim has to.
+        # Rounded, as metres do not divide into whole pixels exactly at the edge of the images.
         ends = np.round((np.asarray(line) - self.origin) / np.asarray(self.pixel_size), 6)
         count = min(int(np.ceil(np.hypot(*(ends[1] - ends[0])))) + 1, MOST_VALUES)
         where = np.linspace(ends[0], ends[1], count).T
         compared = map_coordinates(self.mask.astype(np.float64), where, order=1) > 1 - 1e-6
-        predicted, wanted = (
+        predicted, reference = (
             np.where(compared, map_coordinates(image, where, order=1), np.nan)
             for image in (
                 np.where(self.mask, np.abs(image) if channel == "amplitude" else image, 0)
@@ -149,19 +154,19 @@ class AlignedImages:
             )
         )
         if channel == "phase":
-            predicted, wanted = _phases(predicted, wanted, self._zero)
+            predicted, reference = _phases(predicted, reference, self._zero)
         length = float(np.hypot(*np.subtract(*np.asarray(line))))
         return LineProfile(
             line=line,
             distance=np.linspace(0.0, length, count),
             predicted=predicted.astype(np.float64),
-            wanted=wanted.astype(np.float64),
+            reference=reference.astype(np.float64),
             unit=self.unit,
         )
 
     @property
     def middle_line(self) -> Line:
-        """The longest horizontal or vertical line through the middle of what is compared."""
+        """The longest horizontal or vertical line through the middle of the compared pixels."""
         rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
         middle = int(rows[len(rows) // 2]), int(columns[len(columns) // 2])
         across, down = np.flatnonzero(self.mask[middle[0]]), np.flatnonzero(self.mask[:, middle[1]])
@@ -171,7 +176,7 @@ class AlignedImages:
 
     @property
     def _images(self) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
-        return self.predicted, self.wanted
+        return self.predicted, self.reference
 
     @cached_property
     def _differences(self) -> dict[Channel, NDArray[np.float32]]:
@@ -183,19 +188,12 @@ class AlignedImages:
 
     @cached_property
     def _zero(self) -> float:
-        """The phase that is shown as 0, rad."""
-        return phase_offset(np.angle(self.wanted[self.mask]).astype(np.float64))
+        """The phase shown as 0, rad."""
+        return phase_offset(np.angle(self.reference[self.mask]).astype(np.float64))
 
     def _position(self, row: float, column: float) -> tuple[float, float]:
         (y, x), (height, width) = self.origin, self.pixel_size
         return float(y + row * height), float(x + column * width)
-
-
-def patch_weight(
-    probe: NDArray[np.complex64] | None, shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Weight (py, px) of the pixels of a patch in a mosaic: where the beam was, where known."""
-    return window_weight(shape) if probe is None else illumination_weight(probe, shape)
 
 
 def _phasor(image: NDArray[Any]) -> NDArray[Any]:
@@ -203,17 +201,18 @@ def _phasor(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def _phases(
-    predicted: NDArray[Any], wanted: NDArray[Any], zero: float
+    predicted: NDArray[Any], reference: NDArray[Any], zero: float
 ) -> tuple[FloatImage, FloatImage]:
-    """Phases about one zero; that of `predicted` less than half a turn from that of `wanted`."""
-    target = wrap(np.angle(wanted).astype(np.float64) - zero)
+    """Phases relative to `zero`; that of `predicted` within ±π of that of `reference`."""
+    target = wrap(np.angle(reference).astype(np.float64) - zero)
     return target + wrap(np.angle(predicted).astype(np.float64) - zero - target), target
 
 
 def _well_covered(image: MosaicImage, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Pixels with at least a third of the weight that is typical where the beam was centred.
+    """Pixels with at least a third of the typical weight at the scan points.
 
-    Farther out lies what only the tails of the beam reached: noise in any reconstruction.
+    Pixels further out are illuminated by the tails of the probe only, and noise in any
+    reconstruction.
     """
     index = (positions - np.asarray(image.origin)) / np.asarray(image.pixel_size)
     rows, columns = np.round(index).astype(int).T
@@ -221,10 +220,10 @@ def _well_covered(image: MosaicImage, positions: NDArray[np.float64]) -> NDArray
     return np.asarray(weight > np.median(weight[rows, columns]) / 3)
 
 
-def _under(
+def _object_on_grid(
     reconstruction: Reconstruction, shape: tuple[int, ...], origin: tuple[float, float]
 ) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
-    """The object on the grid of a mosaic that was anchored to it, and where it is."""
+    """The object on the grid of a mosaic anchored to it, and the pixels that it covers."""
     first = np.round(reconstruction.pixel_index(np.asarray([origin]))[0]).astype(int)
     ny, nx = reconstruction.object.shape
     rows, columns = (start + np.arange(n) for start, n in zip(first, shape, strict=True))

@@ -1,4 +1,4 @@
-"""How far predictions are from a reconstruction, always beside the error of a constant."""
+"""Errors of predictions against a reconstruction, with the errors of a constant."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.comparison.aligned_images import AlignedImages, patch_weight
+from napari_ptychonn.comparison.aligned_images import AlignedImages
 from napari_ptychonn.comparison.registration import Alignment, phase_offset, wrap
 from napari_ptychonn.comparison.ring_correlation import Resolution
-from napari_ptychonn.data.patch_store import PatchSet, chosen, in_batches
+from napari_ptychonn.data.patch_store import PatchSet, iterate_batches, select_patches
 from napari_ptychonn.data.patches import Patches, cut_patches, on_object
 from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.stitching.mosaic import patch_weight
 
 FloatArray = NDArray[np.floating[Any]]
 
 SAMPLE = 2048
-"""Medians are those of at most so many patches, evenly chosen; every patch counts in the means."""
+"""Patches used for medians, evenly chosen; means are over all patches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class PatchErrors:
     amplitude_mae, amplitude_correlation : float
         The same for the amplitude, in the label's units, without offset.
     constant_phase_mae, constant_amplitude_mae : float
-        What predicting one constant (the labels' median) would give.
+        Errors of a constant, the median of the labels.
     """
 
     phase_mae: float
@@ -49,12 +51,12 @@ class PatchErrors:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageErrors:
-    """Errors of the mosaic of the compared frames, where the beam went and the object is.
+    """Errors of the mosaic of the compared frames, over illuminated pixels of the object.
 
     Attributes
     ----------
     pixels : int
-        Compared.
+        Number of compared pixels.
     phase_mae, amplitude_mae : float
         After the alignment, rad and label units.
     phase_correlation, amplitude_correlation : float
@@ -66,9 +68,9 @@ class ImageErrors:
     phase_resolution, amplitude_resolution : Resolution
         Where the Fourier ring correlation falls below the 1/2-bit curve.
     constant_phase_mae, constant_amplitude_mae : float
-        What one constant would give.
+        Errors of a constant.
     alignment : Alignment
-        Shift, scale, phase offset and ramp that were taken away.
+        Shift, scale, phase offset and ramp that were removed.
     """
 
     pixels: int
@@ -94,34 +96,40 @@ class Comparison:
     Attributes
     ----------
     frames : int
-        Compared.
+        Number of compared frames.
     left_out : int
-        Asked for, but with a patch that is not on the object.
+        Frames skipped because their patch extends beyond the object.
     single_shot : PatchErrors
-        Every pixel of the patch counts the same.
-    lit : PatchErrors
-        Pixels count as the beam lit them (the probe's blurred intensity).
+        Every pixel of a patch has the same weight.
+    illuminated : PatchErrors
+        Pixels are weighted by the probe's blurred intensity.
     mosaic : ImageErrors
         Overlap average of the compared frames alone.
-    pair : AlignedPair
+    aligned : AlignedImages
         The images behind `mosaic`; no part of `as_dict`.
     """
 
     frames: int
     left_out: int
     single_shot: PatchErrors
-    lit: PatchErrors
+    illuminated: PatchErrors
     mosaic: ImageErrors
-    pair: AlignedImages = field(repr=False, compare=False)
+    aligned: AlignedImages = field(repr=False, compare=False)
+
+    lit = RenamedAttribute("illuminated")
+    pair = RenamedAttribute("aligned")
 
     def as_dict(self) -> dict[str, Any]:
-        """Nested plain values; what is not a finite number is None."""
+        """Nested plain values; numbers that are not finite are None.
+
+        `illuminated` keeps its old key 'lit', on which scripts rely.
+        """
         plain: dict[str, Any] = _plain(
             {
                 "frames": self.frames,
                 "left_out": self.left_out,
                 "single_shot": asdict(self.single_shot),
-                "lit": asdict(self.lit),
+                "lit": asdict(self.illuminated),
                 "mosaic": asdict(self.mosaic),
             }
         )
@@ -144,48 +152,50 @@ def compare(
     reconstruction: Reconstruction,
     probe: NDArray[np.complex64] | None = None,
 ) -> Comparison:
-    """Compare single-shot predictions, and their mosaic, with a reconstruction.
+    """Compare single-shot predictions and their mosaic with a reconstruction.
 
     Parameters
     ----------
     predictions : Patches or LazyPatches
         m patches (py, px).
     positions : ndarray of float64
-        (m, 2) where they lie, in the reconstruction's unit.
+        (m, 2) of their centres, in the reconstruction's unit.
     reconstruction : Reconstruction
-        Placed under the scan.
+        Aligned to the scan.
     probe : ndarray of complex64, optional
-        (modes, y, x) that lit the patches; the reconstruction's own by default.
+        (modes, y, x) for the illumination; the reconstruction's own by default.
 
     Returns
     -------
     Comparison
-        The single-shot numbers are those of the design: mean correlation per
-        patch, and mean absolute error after one global phase offset.
+        Single-shot errors are the mean correlation per patch, and the mean absolute error
+        after one global phase offset.
 
     Raises
     ------
     InputError
         When no patch lies on the object.
     """
-    there = on_object(reconstruction, positions, predictions.shape)
-    if not there.any():
+    covered = on_object(reconstruction, positions, predictions.shape)
+    if not covered.any():
         raise InputError(
             f"none of the {len(predictions)} predicted patches lies on the object of "
             f"{reconstruction.name}."
         )
-    predicted, where = chosen(predictions, np.flatnonzero(there)), positions[there]
+    predicted, where = select_patches(predictions, np.flatnonzero(covered)), positions[covered]
     shape = predictions.shape
     weight = patch_weight(reconstruction.probe if probe is None else probe, shape)
-    pair = AlignedImages.of(predicted, where, reconstruction, weight)
-    single_shot, lit = patch_errors(predicted, where, reconstruction, (np.ones(shape), weight))
+    aligned = AlignedImages.from_patches(predicted, where, reconstruction, weight)
+    single_shot, illuminated = patch_errors(
+        predicted, where, reconstruction, (np.ones(shape), weight)
+    )
     return Comparison(
         frames=len(predicted),
-        left_out=int((~there).sum()),
+        left_out=int((~covered).sum()),
         single_shot=single_shot,
-        lit=lit,
-        mosaic=mosaic_errors(pair),
-        pair=pair,
+        illuminated=illuminated,
+        mosaic=mosaic_errors(aligned),
+        aligned=aligned,
     )
 
 
@@ -195,7 +205,7 @@ def patch_errors(
     reconstruction: Reconstruction,
     weights: tuple[FloatArray, ...],
 ) -> list[PatchErrors]:
-    """Errors of any number of patches, for each way to weigh their pixels."""
+    """Errors of patches in memory-bounded batches, for each of the pixel weights (py, px)."""
     weights = tuple(weight / weight.mean() for weight in weights)
 
     def labels(rows: slice | NDArray[np.int64]) -> Patches:
@@ -203,11 +213,11 @@ def patch_errors(
         return cut_patches(reconstruction, where, np.arange(len(where)), predicted.shape)
 
     few = np.unique(np.linspace(0, len(predicted) - 1, SAMPLE).astype(np.int64))
-    some, wanted = predicted[few], labels(few)
-    constants = [_Constants.of(some, wanted, weight) for weight in weights]
+    sample, reference = predicted[few], labels(few)
+    constants = [_Constants.from_patches(sample, reference, weight) for weight in weights]
     parts: list[list[PatchErrors]] = [[] for _ in weights]
     counts = []
-    for rows, batch in in_batches(predicted):
+    for rows, batch in iterate_batches(predicted):
         cut = labels(rows)
         counts.append(len(batch))
         for found, weight, constant in zip(parts, weights, constants, strict=True):
@@ -217,14 +227,14 @@ def patch_errors(
 
 @dataclass(frozen=True, kw_only=True)
 class _Constants:
-    """What the errors of patches are counted from.
+    """Medians that the errors of patches are relative to.
 
     Attributes
     ----------
     phase, amplitude : float
-        Of the labels: what predicting one constant would give.
+        Medians of the labels.
     offset : float
-        Of the predicted phase over the labels', rad.
+        Median of predicted minus label phase, rad.
     """
 
     phase: float
@@ -232,7 +242,7 @@ class _Constants:
     offset: float
 
     @classmethod
-    def of(cls, predicted: Patches, labels: Patches, weight: FloatArray) -> _Constants:
+    def from_patches(cls, predicted: Patches, labels: Patches, weight: FloatArray) -> _Constants:
         everywhere = np.broadcast_to(weight, labels.phase.shape)
         phase = labels.phase.astype(np.float64)
         return cls(
@@ -243,7 +253,7 @@ class _Constants:
 
 
 def _mean(parts: list[PatchErrors], counts: list[int]) -> PatchErrors:
-    """Errors of all patches from those of parts of them."""
+    """Mean of the errors of batches."""
     names = [each.name for each in fields(PatchErrors)]
     values = np.average([[getattr(p, name) for name in names] for p in parts], 0, counts)
     return PatchErrors(**dict(zip(names, values.tolist(), strict=True)))
@@ -257,8 +267,7 @@ def _errors(
         for p in (predicted, labels)
     )
     difference = predicted.phase - labels.phase
-    # The label's phase is unwrapped around its own constant, so that a patch that
-    # crosses ±π is not torn in the correlation.
+    # Labels are wrapped around their median, so that a patch across ±π has no jump.
     label_phase = wrap(labels.phase - constants.phase)
     predicted_phase = label_phase + wrap(difference - constants.offset)
     return PatchErrors(
@@ -271,27 +280,27 @@ def _errors(
     )
 
 
-def mosaic_errors(pair: AlignedImages) -> ImageErrors:
-    """Errors of a mosaic that was aligned to the object under it."""
-    mask = pair.mask
-    phase, wanted_phase = pair.images("phase")
-    amplitude, wanted_amplitude = pair.images("amplitude")
-    median = float(np.median(wanted_amplitude[mask]))
+def mosaic_errors(aligned: AlignedImages) -> ImageErrors:
+    """Errors of aligned images."""
+    mask = aligned.mask
+    phase, reference_phase = aligned.images("phase")
+    amplitude, reference_amplitude = aligned.images("amplitude")
+    median = float(np.median(reference_amplitude[mask]))
     return ImageErrors(
         pixels=int(mask.sum()),
-        phase_mae=float(np.mean(np.abs(phase - wanted_phase)[mask])),
-        amplitude_mae=float(np.mean(np.abs(amplitude - wanted_amplitude)[mask])),
-        phase_correlation=_correlation(phase[mask], wanted_phase[mask]),
-        amplitude_correlation=_correlation(amplitude[mask], wanted_amplitude[mask]),
-        phase_psnr=_psnr(phase, wanted_phase, mask),
-        amplitude_psnr=_psnr(amplitude, wanted_amplitude, mask),
-        phase_ssim=_ssim(phase, wanted_phase, mask),
-        amplitude_ssim=_ssim(amplitude, wanted_amplitude, mask),
-        phase_resolution=pair.rings("phase").resolution,
-        amplitude_resolution=pair.rings("amplitude").resolution,
-        constant_phase_mae=float(np.mean(np.abs(wanted_phase[mask]))),
-        constant_amplitude_mae=float(np.mean(np.abs(wanted_amplitude[mask] - median))),
-        alignment=pair.alignment,
+        phase_mae=float(np.mean(np.abs(phase - reference_phase)[mask])),
+        amplitude_mae=float(np.mean(np.abs(amplitude - reference_amplitude)[mask])),
+        phase_correlation=_correlation(phase[mask], reference_phase[mask]),
+        amplitude_correlation=_correlation(amplitude[mask], reference_amplitude[mask]),
+        phase_psnr=_psnr(phase, reference_phase, mask),
+        amplitude_psnr=_psnr(amplitude, reference_amplitude, mask),
+        phase_ssim=_ssim(phase, reference_phase, mask),
+        amplitude_ssim=_ssim(amplitude, reference_amplitude, mask),
+        phase_resolution=aligned.rings("phase").resolution,
+        amplitude_resolution=aligned.rings("amplitude").resolution,
+        constant_phase_mae=float(np.mean(np.abs(reference_phase[mask]))),
+        constant_amplitude_mae=float(np.mean(np.abs(reference_amplitude[mask] - median))),
+        alignment=aligned.alignment,
     )
 
 

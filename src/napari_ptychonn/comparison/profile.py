@@ -1,4 +1,4 @@
-"""A line across two images, read at the same places."""
+"""Profile of two images along one line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.scan import Unit
+from napari_ptychonn.deprecation import RenamedAttribute
 
 Point = tuple[float, float]
 Line = tuple[Point, Point]
@@ -21,11 +22,11 @@ class LineProfile:
     Attributes
     ----------
     line : tuple
-        Its ends ((y, x), (y, x)), in `unit`.
+        Ends ((y, x), (y, x)), in `unit`.
     distance : ndarray of float64
         (m,) from the first end, in `unit`.
-    predicted, wanted : ndarray of float64
-        (m,) of the mosaic and of the reconstruction; NaN off what was compared.
+    predicted, reference : ndarray of float64
+        (m,) of the mosaic and of the reconstruction; NaN outside the compared pixels.
     unit : {'m', 'pixel'}
         Of lengths.
     """
@@ -33,10 +34,12 @@ class LineProfile:
     line: Line
     distance: NDArray[np.float64]
     predicted: NDArray[np.float64]
-    wanted: NDArray[np.float64]
+    reference: NDArray[np.float64]
     unit: Unit
+
+    wanted = RenamedAttribute("reference")
 
     @property
     def is_empty(self) -> bool:
-        """Whether the line does not touch what was compared."""
-        return not np.isfinite(self.wanted).any()
+        """Whether the line touches no compared pixel."""
+        return not np.isfinite(self.reference).any()

@@ -1,4 +1,4 @@
-"""What two images of one object may differ in without being wrong, found and taken away."""
+"""Register two images of one object: remove shift, scale, global phase and phase ramp."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STEPS = 6
 """Gauss-Newton steps of the shift."""
 
 MAX_SHIFT = 5.0
-"""Farther apart than this, in pixels, two placements are wrong, not misaligned."""
+"""Largest shift, pixels; more is a wrong position, not a misalignment."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alignment:
-    """How an image lies on its reference.
+    """Transformation of an image to its reference.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ def wrap(phase: FloatImage) -> FloatImage:
 
 
 def phase_offset(difference: FloatImage, weight: FloatImage | None = None) -> float:
-    """The one angle whose removal leaves the least mean absolute phase difference.
+    """Angle whose removal minimises the mean absolute phase difference.
 
     Parameters
     ----------
@@ -72,28 +72,27 @@ def phase_offset(difference: FloatImage, weight: FloatImage | None = None) -> fl
 def align(
     image: ComplexImage, reference: ComplexImage, mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.complex128], Alignment]:
-    """Move, scale and rotate the phase of an image to its reference.
+    """Align an image to its reference by shift, scale, phase offset and phase ramp.
 
     Parameters
     ----------
     image, reference : ndarray of complex
         (ny, nx), finite inside `mask`.
     mask : ndarray of bool
-        (ny, nx), the pixels that decide.
+        (ny, nx), pixels to align by.
 
     Returns
     -------
     aligned : ndarray of complex128
-        `image` after shift, scale, offset and ramp; what lies outside `mask` is meaningless.
+        `image` after shift, scale, offset and ramp; undefined outside `mask`.
     alignment : Alignment
-        What was done.
+        The transformation.
 
     Notes
     -----
-    The shift is found by Gauss-Newton steps on the difference inside the mask,
-    not by correlation, which a common outline draws to zero; it is kept only
-    where it brings the phases nearer.  The ramp is a plane fitted to the
-    wrapped phase difference.
+    The shift is found by Gauss-Newton steps on the difference inside the mask, as a common
+    outline biases a correlation to zero; it is kept only if it reduces the phase
+    difference.  The ramp is a plane fitted to the wrapped phase difference.
     """
     filled, target = (np.where(mask, a, a[mask].mean()) for a in (image, reference))
     best, plane = _without_plane(filled, target, mask)
@@ -104,8 +103,8 @@ def align(
         moved, moved_plane = _without_plane(_shifted(filled, tried), target, mask)
         if _misfit(moved, target, mask) < _misfit(best, target, mask):
             best, plane, shift = moved, moved_plane, tried
-    amplitude, wanted = np.abs(best[mask]), np.abs(target[mask])
-    scale = float(np.sum(amplitude * wanted) / max(np.sum(amplitude**2), 1e-30))
+    amplitude, expected = np.abs(best[mask]), np.abs(target[mask])
+    scale = float(np.sum(amplitude * expected) / max(np.sum(amplitude**2), 1e-30))
     offset, slope_y, slope_x = plane
     found = Alignment(
         shift=(float(shift[0]), float(shift[1])),
@@ -142,18 +141,18 @@ def _shift_step(
 def _without_plane(
     image: ComplexImage, target: ComplexImage, mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.complex128], tuple[float, float, float]]:
-    """Take away the phase plane between two images: offset at pixel (0, 0), slopes (y, x)."""
+    """Remove the phase plane between two images: offset at pixel (0, 0), slopes (y, x)."""
     rows, columns = np.meshgrid(*map(np.arange, image.shape), indexing="ij")
     basis = np.stack([np.ones(mask.sum()), rows[mask], columns[mask]], axis=1)
     plane = np.zeros(3)
     for _ in range(2):
-        turned = image * np.exp(1j * (plane[0] + plane[1] * rows + plane[2] * columns))
-        difference = np.angle(target[mask] * np.conj(turned[mask]))
+        rotated = image * np.exp(1j * (plane[0] + plane[1] * rows + plane[2] * columns))
+        difference = np.angle(target[mask] * np.conj(rotated[mask]))
         centre = float(np.angle(np.mean(np.exp(1j * difference))))
         fitted, *_ = np.linalg.lstsq(basis, wrap(difference - centre), rcond=None)
         plane = plane + fitted + [centre, 0.0, 0.0]
-    turned = image * np.exp(1j * (plane[0] + plane[1] * rows + plane[2] * columns))
-    return turned, (float(plane[0]), float(plane[1]), float(plane[2]))
+    rotated = image * np.exp(1j * (plane[0] + plane[1] * rows + plane[2] * columns))
+    return rotated, (float(plane[0]), float(plane[1]), float(plane[2]))
 
 
 def _misfit(image: ComplexImage, target: ComplexImage, mask: NDArray[np.bool_]) -> float:

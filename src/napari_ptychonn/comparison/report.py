@@ -1,4 +1,4 @@
-"""All that is shown and written of a result beside a reconstruction."""
+"""Report: comparison of a result with a reconstruction, to show and to write."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedImages
 from napari_ptychonn.comparison.metrics import Comparison, compare
 from napari_ptychonn.comparison.profile import Line
 from napari_ptychonn.comparison.speed_up import SpeedUp
-from napari_ptychonn.data.patch_store import chosen
+from napari_ptychonn.data.patch_store import select_patches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
+from napari_ptychonn.deprecation import RenamedAttribute
 
 Selection = Literal["held out", "frames", "all"]
 
@@ -30,23 +31,22 @@ def compare_result(
     result : Result
         Predictions and where they lie.
     reconstruction : Reconstruction
-        Of the same scan; it is placed under the result's positions.
+        Of the same scan; it is aligned to the result.
     indices : ndarray of int64, optional
-        (m,) scan points; by default those that were held out from training,
-        and all where none were.
+        (m,) scan points; by default those held out from training, else all.
 
     Raises
     ------
     InputError
-        When the reconstruction lists none of the predicted frames, or none of
-        the frames to compare has its patch on the object.
+        When the reconstruction lists none of the predicted frames, or no patch of the
+        compared frames lies on the object.
     """
     predicted = result.predictions.indices
     if indices is None:
         indices, _ = _selected(result, None)
     placed, positions = result.place(reconstruction)
     rows = np.flatnonzero(np.isin(predicted, indices))
-    return compare(chosen(result.predictions, rows), positions[rows], placed)
+    return compare(select_patches(result.predictions, rows), positions[rows], placed)
 
 
 def align_result(result: Result, reconstruction: Reconstruction) -> AlignedImages:
@@ -58,7 +58,7 @@ def align_result(result: Result, reconstruction: Reconstruction) -> AlignedImage
         When the reconstruction lists none of the predicted frames.
     """
     placed, positions = result.place(reconstruction)
-    return AlignedImages.of(result.predictions, positions, placed)
+    return AlignedImages.from_patches(result.predictions, positions, placed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,28 +68,31 @@ class Report:
     Attributes
     ----------
     comparison : Comparison
-        Of the frames that were selected.
+        Of the selected frames.
     selection : {'held out', 'frames', 'all'}
-        Which these are: held out from training, asked for, or all.
-    whole : AlignedPair
-        The mosaic of all predicted frames: for maps and profiles.
+        The frames: held out from training, given, or all.
+    full_mosaic : AlignedImages
+        The mosaic of all predicted frames, for maps and profiles.
     speed : SpeedUp or None
         Where both times are known.
     reference : str
-        What the reconstruction is called.
+        Title of the reconstruction.
     name : str
         Of the scan.
     """
 
     comparison: Comparison
     selection: Selection
-    whole: AlignedImages
+    full_mosaic: AlignedImages
     speed: SpeedUp | None
     reference: str
     name: str
 
+    whole = RenamedAttribute("full_mosaic")
+    of = RenamedAttribute("from_result")
+
     @classmethod
-    def of(
+    def from_result(
         cls,
         result: Result,
         reconstruction: Reconstruction,
@@ -114,7 +117,7 @@ class Report:
         return cls(
             comparison=comparison,
             selection=selection,
-            whole=comparison.pair if alone else align_result(result, reconstruction),
+            full_mosaic=comparison.aligned if alone else align_result(result, reconstruction),
             speed=_speed(result, reconstruction),
             reference=reconstruction.title,
             name=result.name,
@@ -122,33 +125,36 @@ class Report:
 
     @property
     def line(self) -> Line:
-        """The line that is offered: through the middle of what is compared."""
-        return self.comparison.pair.middle_line
+        """Default line, through the middle of the compared pixels."""
+        return self.comparison.aligned.middle_line
 
     def numbers(self) -> dict[str, Any]:
         """Everything but images and curves, as plain values."""
         speed = self.speed
-        told = None
+        speed_up = None
         if speed is not None:
-            told = asdict(speed) | {"scaled_seconds": speed.scaled_seconds, "factor": speed.factor}
+            speed_up = asdict(speed) | {
+                "scaled_seconds": speed.scaled_seconds,
+                "factor": speed.factor,
+            }
         return {
             "selection": self.selection,
-            "unit": self.whole.unit,
+            "unit": self.full_mosaic.unit,
             **self.comparison.as_dict(),
-            "speed_up": told,
+            "speed_up": speed_up,
         }
 
     def curves(self, line: Line | None = None) -> dict[str, Any]:
-        """The rings and the values along a line, as plain values; None is what is not known.
+        """Fourier ring correlations and profiles along a line, as plain values or None.
 
         Parameters
         ----------
         line : tuple, optional
             ((y, x), (y, x)) in the scan's unit; `Report.line` by default.
         """
-        pair = self.comparison.pair
+        pair = self.comparison.aligned
         rings = {channel: pair.rings(channel) for channel in CHANNELS}
-        profiles = {c: self.whole.profile(line or self.line, c) for c in CHANNELS}
+        profiles = {c: self.full_mosaic.profile(line or self.line, c) for c in CHANNELS}
         some = profiles["phase"]
         return {
             "ring_correlation": {
@@ -162,7 +168,7 @@ class Report:
                 **{
                     channel: {
                         "predicted": _list(profile.predicted),
-                        "reconstructed": _list(profile.wanted),
+                        "reconstructed": _list(profile.reference),
                     }
                     for channel, profile in profiles.items()
                 },
@@ -173,7 +179,7 @@ class Report:
 def _selected(
     result: Result, indices: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], Selection]:
-    """Scan points to compare, and what they are."""
+    """Scan points to compare, and their kind."""
     predicted = result.predictions.indices
     if indices is not None:
         return indices, "frames"
@@ -183,7 +189,7 @@ def _selected(
 
 
 def _speed(result: Result, reconstruction: Reconstruction) -> SpeedUp | None:
-    """Only what was measured, on both sides."""
+    """Speed-up, if both times were measured."""
     if not result.seconds or not reconstruction.seconds or not reconstruction.iterations:
         return None
     predicted = len(result.predictions)

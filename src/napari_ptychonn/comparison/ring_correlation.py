@@ -14,26 +14,26 @@ from napari_ptychonn.data.scan import Unit
 Image = NDArray[np.floating[Any]] | NDArray[np.complexfloating[Any]]
 
 TAPER = 0.5
-"""Share of the largest distance from the rim over which the window rises: a Tukey window."""
+"""Part of the largest distance from the rim over which the Tukey window rises."""
 
 MIN_SAMPLES = 10.0
-"""Rings of fewer independent numbers decide nothing: the threshold is near 1 there anyway."""
+"""Least number of independent values of a ring; the threshold of smaller ones is near 1."""
 
 Reached = Literal["crossing", "grid", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
-    """The finest detail in which two images agree.
+    """Resolution to which two images agree.
 
     Attributes
     ----------
     half_period : float or None
         In `unit`; the pixel itself where `reached` is 'grid', None for 'nothing'.
     reached : {'crossing', 'grid', 'nothing'}
-        'crossing': the correlation falls below the threshold there.  'grid':
-        it never does, so the true value is the pixel or finer.  'nothing': it
-        is below from the start, or there are too few pixels to tell.
+        'crossing': the correlation falls below the threshold there.  'grid': it never
+        does, and the true value is the pixel or finer.  'nothing': it starts below, or
+        there are too few pixels.
     unit : {'m', 'pixel'}
         Of `half_period`.
     """
@@ -51,7 +51,7 @@ class Resolution:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RingCorrelation:
-    """Correlation of two images, ring by ring of their Fourier transforms.
+    """Fourier ring correlation of two images.
 
     Attributes
     ----------
@@ -60,9 +60,9 @@ class RingCorrelation:
     correlation : ndarray of float64
         (k,) −1 … 1; NaN where one of the images has nothing.
     threshold : ndarray of float64
-        (k,) the 1/2-bit curve for as many independent numbers as the ring has.
+        (k,) the 1/2-bit curve for the independent values of the ring.
     samples : ndarray of float64
-        (k,) how many these are.
+        (k,) number of independent values.
     pixel : float
         The larger side of a pixel: half the finest period of the grid.
     unit : {'m', 'pixel'}
@@ -100,7 +100,7 @@ def correlate_rings(
     pixel_size: tuple[float, float] = (1.0, 1.0),
     unit: Unit = "pixel",
 ) -> RingCorrelation:
-    """Correlate two aligned images of one object, ring by ring.
+    """Compute the Fourier ring correlation of two aligned images.
 
     Parameters
     ----------
@@ -126,19 +126,16 @@ def correlate_rings(
 
     Notes
     -----
-    The mean of each image is removed and a window is laid over what is left
-    that falls to zero at the rim of `mask`: without both, the common outline
-    would correlate at every frequency (Penczek 2020,
-    doi:10.1107/S2052252520011574).  So a factor on either image or a constant added
-    to it changes nothing; for complex images a common phase does not either,
-    but a phase between them does.
+    The mean of each image is removed, and a window falls to zero at the rim of `mask`:
+    otherwise the common outline correlates at every frequency (Penczek 2020,
+    doi:10.1107/S2052252520011574).  The result does not depend on factors, on added
+    constants, or on a common phase of complex images, but on a phase between them.
 
     The 1/2-bit curve is that of van Heel & Schatz 2005
-    (doi:10.1016/j.jsb.2005.05.009).  It needs the number n of independent numbers
-    in a ring, which under a window w is smaller than its pixels by a factor
-    (Σw²)² / (N Σw⁴), and a little less than that in a thin ring: the threshold
-    is on the safe side.  It is meant for two independent images; what two images
-    share besides the object is counted as agreement.
+    (doi:10.1016/j.jsb.2005.05.009).  The number of independent values of a ring is its
+    number of pixels times (Σw²)² / (N Σw⁴) for the window w, and a little less in a thin
+    ring, which makes the threshold conservative.  The curve is meant for two independent
+    images; everything that they share counts as agreement.
     """
     if not mask.any():
         raise ValueError("there is nothing to correlate: the mask is empty")
@@ -179,7 +176,7 @@ def half_bit(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cropped(a: Image, b: Image, mask: NDArray[np.bool_]) -> tuple[Image, Image, NDArray[np.bool_]]:
-    """What lies around the mask: an empty rim would only make for rings that say the same."""
+    """Crop to the mask: an empty rim would only add redundant rings."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     around = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return a[around], b[around], mask[around]

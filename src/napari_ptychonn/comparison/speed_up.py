@@ -1,25 +1,25 @@
-"""How much sooner a prediction is there than an iterative reconstruction, both measured."""
+"""Speed-up of a prediction over an iterative reconstruction, both measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 PAPER_ITERATIONS = 400
-"""What Cherukara et al. 2020 compare with."""
+"""Iterations of the reconstruction in Cherukara et al. 2020."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedUp:
-    """Seconds of a prediction and of a reconstruction, as measured.
+    """Measured times of a prediction and of a reconstruction.
 
     Attributes
     ----------
     prediction_seconds : float
-        Predicting and stitching, imports not counted.
+        Predicting and stitching, without imports.
     prediction_frames : int
         Predicted in that time.
     reconstruction_seconds : float
-        Computing the iterations, imports and set-up not counted.
+        Iterations, without imports and set-up.
     reconstruction_frames : int
         Reconstructed in that time.
     measured_iterations : int
@@ -37,33 +37,33 @@ class SpeedUp:
 
     @property
     def scaled_seconds(self) -> float:
-        """What `PAPER_ITERATIONS` iterations on as many frames as were predicted would take."""
+        """Time of `PAPER_ITERATIONS` iterations on the predicted number of frames."""
         one = self.reconstruction_seconds / (self.measured_iterations * self.reconstruction_frames)
         return one * PAPER_ITERATIONS * self.prediction_frames
 
     @property
     def factor(self) -> float:
-        """How many times sooner."""
+        """Ratio of the scaled time to that of the prediction."""
         return self.scaled_seconds / self.prediction_seconds
 
     @property
     def sentence(self) -> str:
-        """One line for a person, which says what was scaled."""
+        """Summary with the scaling, as one line."""
         scaled = []
         if self.measured_iterations != PAPER_ITERATIONS:
             scaled.append(f"{self.measured_iterations} iterations")
         if self.reconstruction_frames != self.prediction_frames:
             scaled.append(f"{self.reconstruction_frames} frames")
         took = "would take" if scaled else "took"
-        told = (
+        summary = (
             f"Prediction of {self.prediction_frames} frames took "
             f"{_seconds(self.prediction_seconds)}; {PAPER_ITERATIONS} iterations of "
             f"{self.algorithm} {took} {_seconds(self.scaled_seconds)}: {_round(self.factor)}×"
         )
         if not scaled:
-            return f"{told}."
+            return f"{summary}."
         measured = f"{' of '.join(scaled)} measured in {_seconds(self.reconstruction_seconds)}"
-        return f"{told} (scaled from {measured})."
+        return f"{summary} (scaled from {measured})."
 
 
 def _seconds(value: float) -> str:

@@ -49,7 +49,7 @@ def choose_device(name: str = "auto") -> Device:
     return Device(name="cpu", reason="torch found no GPU on this machine")
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
+def move_async(values: Tensor, device: torch.device) -> Tensor:
     """Put values on a device without waiting for what it still has to do."""
     if device.type == "cuda":
         values = values.pin_memory()

@@ -1,4 +1,4 @@
-"""Detector pixels that cannot be believed: hot, dead, saturated."""
+"""Bad detector pixels: hot, dead, saturated."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONTRAST = 5.0
-"""Real peaks stay below 2.5 times their surroundings, where the beam is sampled finely enough."""
+"""Excess or lack of a bad pixel; real peaks have at most 2.5 times their surroundings."""
 
 LEAST_CONTRAST = 1.5
-"""Below this, noise alone makes pixels look faulty."""
+"""Below this, noise alone flags pixels."""
 
 _REACH = 2
 _OFFSETS = tuple(
@@ -23,10 +23,10 @@ _OFFSETS = tuple(
     if (y, x) != (0, 0)
 )
 _HIGH = len(_OFFSETS) - 2
-"""Second largest neighbour: where a streak ends there are two like it, beside a hot pixel one."""
+"""Second largest neighbour: two are bright at the end of a streak, one beside a hot pixel."""
 
 _LOW = 6
-"""Seventh smallest neighbour: beside a gap or in the shadow of a beam stop it is dark as well."""
+"""Seventh smallest neighbour: beside a gap or behind a beam stop it is dark as well."""
 
 _PARTS = 4
 _FEWEST_FRAMES = 3
@@ -40,24 +40,24 @@ _BEAM = 64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BadPixels:
-    """Which pixels are faulty, and whether they are masked.
+    """Bad pixels of a scan, and the threshold above which they are masked.
 
     Attributes
     ----------
     excess : ndarray of float32
-        (ky, kx), counts over those of the neighbourhood and its noise, in the
-        part of the scan where the pixel counts least.
+        (ky, kx), counts over those of the neighbours and their noise, in the part
+        of the scan where the pixel counts least.
     lack : ndarray of float32
-        (ky, kx), 0 for a pixel that has counted; for others how many standard
-        deviations of its neighbours' counts that is away from them.
+        (ky, kx), counts of the neighbours of a pixel without any count, in standard
+        deviations; 0 for other pixels.
     saturated : ndarray of bool
-        (ky, kx), True where a frame reaches the ceiling.
+        (ky, kx), True where a frame reaches the largest count.
     usable : ndarray of bool
-        (ky, kx), what is left without this: the mask of the file.
+        (ky, kx), the mask of the file.
     looked_at, frames : int
-        Frames that were looked at, of so many.
+        Number of frames examined, and of all.
     contrast : float or None
-        Pixels whose excess or lack is larger than this are masked; None masks nothing.
+        Threshold of excess and lack above which pixels are masked; None masks none.
     """
 
     excess: NDArray[np.float32]
@@ -74,10 +74,10 @@ class BadPixels:
         frames: NDArray[Any],
         usable: NDArray[np.bool_] | None = None,
         *,
-        of: int | None = None,
+        total: int | None = None,
         ceiling: float | None = None,
     ) -> BadPixels:
-        """Look for faulty pixels in some frames of a scan.
+        """Find bad pixels in some frames of a scan.
 
         Parameters
         ----------
@@ -85,26 +85,25 @@ class BadPixels:
             (m, ky, kx) counts, zero frequency at element (ky // 2, kx // 2),
             spread over the scan.
         usable : ndarray of bool, optional
-            (ky, kx), False for pixels that are known to be bad.
-        of : int, optional
+            (ky, kx), False for pixels known to be bad.
+        total : int, optional
             Frames of the scan; m by default.
         ceiling : float, optional
-            Largest count that the detector can give, where the file says so.
+            Largest count of the detector, where the file has it.
 
         Notes
         -----
-        A pixel is hot when it counts far more than its neighbours *in every
-        quarter of the scan*: a ray of stray light or a speckle does not stay.
-        Nor is a single pixel ever far above all of its surroundings in a far
-        field that is sampled as ptychography needs it.  The direct beam may
-        be: nothing next to the zero frequency is taken for hot.
+        A hot pixel counts far more than its neighbours *in every quarter of the scan*,
+        unlike stray light or a speckle.  In a far field sampled for ptychography, no
+        single pixel is far above all of its neighbours, except in the direct beam: pixels
+        next to the zero frequency are never flagged.
         """
         m, ky, kx = frames.shape
         good = np.ones((ky, kx), bool) if usable is None else usable
         counts = frames if frames.dtype.kind in "biu" else np.nan_to_num(frames, posinf=0, neginf=0)
         excess, lack = np.zeros((2, ky, kx), np.float32)
         if m >= _FEWEST_FRAMES:
-            with np.errstate(over="ignore", invalid="ignore"):  # a damaged file holds any number
+            with np.errstate(over="ignore", invalid="ignore"):  # any number in a damaged file
                 excess, lack = _compared_with_neighbours(counts, good)
         return cls(
             excess=excess,
@@ -112,33 +111,33 @@ class BadPixels:
             saturated=_at_ceiling(counts, good, ceiling),
             usable=good,
             looked_at=m,
-            frames=m if of is None else of,
+            frames=m if total is None else total,
         )
 
     def masked_above(self, contrast: float | None) -> BadPixels:
-        """Mask more, fewer or (None) no pixels."""
+        """Return it with another threshold; None masks no pixels."""
         return replace(self, contrast=contrast)
 
     @property
     def hot(self) -> NDArray[np.bool_]:
-        """Pixels (ky, kx) that count far too much."""
+        """(ky, kx), True for hot pixels."""
         return self._beyond(self.excess) & ~self._saturated
 
     @property
     def dead(self) -> NDArray[np.bool_]:
-        """Pixels (ky, kx) that never count."""
+        """(ky, kx), True for dead pixels."""
         return self._beyond(self.lack)
 
     @property
     def bad(self) -> NDArray[np.bool_]:
-        """Pixels (ky, kx) that are masked for what was found."""
+        """(ky, kx), True for hot, dead and saturated pixels."""
         return self.hot | self.dead | self._saturated
 
     @property
     def valid(self) -> NDArray[np.bool_] | None:
-        """Pixels (ky, kx) that are left; None where that is all, as in `Scan.valid`.
+        """(ky, kx), False for masked pixels, as `Scan.valid`; None without a mask.
 
-        A mask that would leave nothing is not used.
+        A mask of all pixels is not used.
         """
         left = self.usable & ~self.bad
         left = left if left.any() else self.usable
@@ -146,18 +145,15 @@ class BadPixels:
 
     @property
     def sentence(self) -> str:
-        """What was found, for a person; '' for nothing."""
+        """Summary for the user; '' without bad pixels."""
         kinds = (("hot", self.hot), ("dead", self.dead), ("saturated", self._saturated))
         counts = [(name, int(pixels.sum())) for name, pixels in kinds]
-        told = ", ".join(f"{count} {name}" for name, count in counts if count)
-        if not told:
+        listed = ", ".join(f"{count} {name}" for name, count in counts if count)
+        if not listed:
             return ""
         total = int(self.bad.sum())
-        pixels = "1 detector pixel is" if total == 1 else f"{total} detector pixels are"
-        return (
-            f"{pixels} faulty in {self.looked_at} of {self.frames} frames looked at and masked: "
-            f"{told}."
-        )
+        pixels = "1 bad detector pixel" if total == 1 else f"{total} bad detector pixels"
+        return f"{pixels} in {self.looked_at} of {self.frames} frames examined, masked: {listed}."
 
     @property
     def _saturated(self) -> NDArray[np.bool_]:
@@ -180,7 +176,7 @@ def _compared_with_neighbours(
     mean = np.average(means, axis=0, weights=[len(part) for part in parts]) / _one_count(counts)
     least = means.min(axis=0) / _one_count(counts)
     frames, frames_in_part = len(counts), min(map(len, parts))
-    # Pixels without a count worth its name are as bright as can be: nobody is hot beside them.
+    # Treat masked pixels as infinitely bright so that their neighbours are never flagged as hot.
     known = np.where(good, mean, np.inf)
     excess, lack = np.zeros((2, *mean.shape), np.float32)
 
@@ -190,17 +186,17 @@ def _compared_with_neighbours(
         excess[y, x] = least[y, x] * frames_in_part / (expected + np.sqrt(expected + 1))
 
     never = good & (counts == 0).all(axis=0)
-    lit = ndimage.uniform_filter(np.where(good, mean, 0.0), 2 * _REACH + 1) * frames
-    # Nothing is known outside of the detector: dark there would hide the dead at its edge.
+    nearby = ndimage.uniform_filter(np.where(good, mean, 0.0), 2 * _REACH + 1) * frames
+    # Infinitely bright outside of the detector: dark would hide dead pixels at its edge.
     around = np.pad(known, _REACH, constant_values=np.inf)
-    for y, x, ranked in _neighbours(around, np.argwhere(never & (lit > 0))):
+    for y, x, ranked in _neighbours(around, np.argwhere(never & (nearby > 0))):
         expected = np.where(np.isfinite(ranked[_LOW]), ranked[_LOW], 0.0) * frames
         lack[y, x] = np.sqrt(expected)
     return excess, lack
 
 
 def _one_count(counts: NDArray[Any]) -> float:
-    """What one count looks like in these numbers: frames may have been scaled."""
+    """Value of one count: frames may be scaled."""
     if counts.dtype.kind != "f":
         return 1.0
     return float(counts.min(where=counts > 0, initial=np.inf, axis=None)) if counts.any() else 1.0
@@ -227,10 +223,10 @@ def _neighbours(
 def _at_ceiling(
     counts: NDArray[Any], good: NDArray[np.bool_], ceiling: float | None
 ) -> NDArray[np.bool_]:
-    """Pixels (ky, kx) that reach the ceiling, which is seen where nobody says it.
+    """(ky, kx), True for pixels that reach the largest count, given or estimated.
 
-    What noise makes of bright pixels is spread out; a ceiling is one value
-    that many of them share, with hardly any just below.
+    Noise spreads the counts of bright pixels; saturated pixels share one value, with
+    hardly any just below.
     """
     if ceiling is not None:
         return np.asarray((counts >= ceiling).any(axis=0) & good)
@@ -244,7 +240,7 @@ def _at_ceiling(
     at_top = int((seen == top).sum())
     below = int((seen > _CLOSE_TO_CEILING * top).sum()) - at_top
     reaching = np.asarray((counts == top).any(axis=0) & good)
-    # One or two pixels that are stuck at a value are hot.
+    # One or two pixels that always have the largest value are hot, not saturated.
     if at_top < _LEAST_AT_CEILING or at_top <= below or reaching.sum() < _FEWEST_AT_CEILING:
         return nowhere
     return reaching

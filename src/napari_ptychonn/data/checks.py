@@ -1,4 +1,4 @@
-"""What is doubtful about a scan, in words: units, energy, where the beam is, lost frames."""
+"""Checks of a scan: units, energy, beam centre, lost frames."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from napari_ptychonn.optics.illumination import illumination_width
 _PHOTONS_KEV = (0.1, 200.0)
 _STEPS = (1e-12, 1e-3)
 _PIXELS = (1e-13, 1e-4)
-_FAR = 2.0
-"""A scan may be sparse on purpose; its steps are then hardly wider than the beam."""
+_MOST_WIDTHS = 2.0
+"""Probe widths between neighbouring points above which they do not overlap."""
 
 _OFF_CENTRE = 1 / 8
 
 
-def findings(scan: Scan, sample: FrameSample) -> tuple[str, ...]:
-    """Look at a scan and some of its frames for what cannot be right.
+def run_checks(scan: Scan, sample: FrameSample) -> tuple[str, ...]:
+    """Check a scan and some of its frames for implausible values.
 
     Parameters
     ----------
     scan : Scan
-        As it is to be used.
+        Scan to check.
     sample : FrameSample
         Some of its frames, zero frequency at element (ky // 2, kx // 2).
 
     Returns
     -------
     tuple of str
-        One sentence each, with numbers; empty for a scan without any doubt.
+        One sentence with numbers for each problem.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # a damaged file holds any number
+    with np.errstate(over="ignore", invalid="ignore"):  # any number in a damaged file
         return (*_values(sample), *_beam(scan, sample), *_geometry(scan))
 
 
-def gap_between_beams(
+def check_overlap(
     scan: Scan, probe: NDArray[np.complex64] | None, pixel_size: tuple[float, float] | None
 ) -> str | None:
-    """Say that scan points are much further apart than the beam is wide; None where they are not.
+    """Return a warning if scan points are much further apart than the probe is wide.
 
     Parameters
     ----------
@@ -53,11 +53,16 @@ def gap_between_beams(
         (modes, py, px).
     pixel_size : tuple of float or None
         Of the probe, (y, x), in the unit of the scan.
+
+    Returns
+    -------
+    str or None
+        The sentence, or None where neighbouring points overlap.
     """
     if probe is None or pixel_size is None or len(scan) < 2 or not probe.any():
         return None
     width = illumination_width(probe) * float(np.mean(pixel_size))
-    if scan.step <= _FAR * width:
+    if scan.step <= _MOST_WIDTHS * width:
         return None
     return (
         f"Neighbouring points are {format_length(scan.step, scan.unit)} apart, "
@@ -78,7 +83,7 @@ def _values(sample: FrameSample) -> Iterator[str]:
         )
     if sample.frames.dtype.kind != "f":
         return
-    # Pixels that are never finite, or never change from a negative number, are markers: masked.
+    # Pixels that are never finite, or always the same negative number, are masked markers.
     usable = ~sample.invalid_pixels().ravel()
     broken = ~np.isfinite(flat) & usable
     if bad := int(broken.any(axis=1).sum()):
@@ -86,7 +91,7 @@ def _values(sample: FrameSample) -> Iterator[str]:
     negative = (flat < 0) & usable & np.isfinite(flat)
     if negative.any():
         yield (
-            f"{negative.mean():.2%} of the values looked at are negative, down to "
+            f"{negative.mean():.2%} of the values examined are negative, down to "
             f"{flat[negative].min():.3g}; they count as 0."
         )
 
@@ -127,8 +132,8 @@ def _geometry(scan: Scan) -> Iterator[str]:
     pixel = scan.pixel_size
     if scan.unit == "m" and pixel is not None and not _within(max(pixel), _PIXELS):
         yield (
-            f"An object pixel of {max(pixel):.3g} m cannot be: is the energy, the distance or the "
-            "detector's pixel in another unit?"
+            f"An object pixel of {max(pixel):.3g} m is impossible: is the energy, the distance or "
+            "the detector pixel in another unit?"
         )
     if len(scan) < 2:
         return
@@ -136,8 +141,8 @@ def _geometry(scan: Scan) -> Iterator[str]:
         yield "All positions lie within one object pixel: is their unit right?"
     elif scan.unit == "m" and scan.step and not _within(scan.step, _STEPS):
         yield f"Neighbouring points are {scan.step:.3g} m apart: is the unit of positions right?"
-    elif (told := gap_between_beams(scan, scan.probe, pixel)) is not None:
-        yield told
+    elif (warning := check_overlap(scan, scan.probe, pixel)) is not None:
+        yield warning
 
 
 def _within(value: float, bounds: tuple[float, float]) -> bool:

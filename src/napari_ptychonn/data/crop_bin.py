@@ -1,4 +1,4 @@
-"""Scans with less of each frame: cropped around the zero frequency, detector pixels summed."""
+"""Cropping frames around the zero frequency, and binning detector pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOLERANCE = 0.02
 
 
 class CroppedBinnedFrames:
-    """A window of every frame, its pixels summed in squares; nothing else is read.
+    """Frames cropped to a window and binned on access.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class CroppedBinnedFrames:
         return self.shape[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read everything; only for stacks that fit in memory."""
+        """Read all frames."""
         return np.asarray(self[:], dtype=dtype)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Read the selected frames, of them the rows and columns asked for."""
+        """Read the selected frames, rows and columns."""
         first, *rest = key if isinstance(key, tuple) else (key,)
         rows, columns = (*rest, slice(None), slice(None))[:2]
         top, left, _, _ = self._window
@@ -60,7 +60,7 @@ class CroppedBinnedFrames:
         return np.asarray(summed[..., spans[0][1], :][..., spans[1][1]])
 
     def _span(self, part: Any, start: int, length: int) -> tuple[slice, Any]:
-        """What to read of the stored rows or columns, and what of that was asked for."""
+        """Stored rows or columns to read, and the selection among them."""
         if isinstance(part, slice) and part.step in (None, 1):
             low, high, _ = part.indices(length)
             high = max(low, high)
@@ -68,36 +68,36 @@ class CroppedBinnedFrames:
         return slice(start, start + length * self._bin), part
 
     def close(self) -> None:
-        """Let go of the file; the next read opens it again."""
+        """Close the file; the next read opens it again."""
         close = getattr(self._frames, "close", None)
         if close is not None:
             close()
 
 
-def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
-    """Take less of each frame: the middle of it, with neighbouring pixels summed.
+def crop_and_bin(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
+    """Crop each frame around the zero frequency and bin it.
 
     Parameters
     ----------
     scan : Scan
         Whole frames.
     crop : int, optional
-        Detector pixels along each axis that are kept around the zero
-        frequency.  The object pixel becomes larger by as much.
+        Detector pixels along each axis that are kept.  The object pixel becomes larger
+        by the same factor.
     bin : int
-        Detector pixels along each axis that are summed.  The object pixel
-        stays, and a frame covers less of the object.
+        Detector pixels along each axis that are summed.  The object pixel stays,
+        and a frame covers less of the object.
 
     Returns
     -------
     Scan
-        Frames are read and reduced when they are looked at.  A summed pixel is
-        valid where all of its pixels are.
+        Frames are cropped and binned on access.  A binned pixel is valid where all of
+        its pixels are.
 
     Raises
     ------
     InputError
-        When too little of the frames would be left, or there is not so much.
+        When fewer than 8 pixels would be left, or `crop` is larger than the frames.
     """
     if bin < 1 or (crop is not None and crop < 1):
         raise InputError(f"expected to crop and bin to 1 pixel or more, got {crop} and {bin}.")
@@ -108,18 +108,18 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     if any(s > n or s // bin < SMALLEST for s, n in zip(size, (ky, kx), strict=True)):
         raise InputError(
             f"{scan.name}: frames of {ky} x {kx} pixels cannot be cropped to "
-            f"{'themselves' if crop is None else crop} and binned by {bin}: expected at least "
-            f"{SMALLEST} pixels that are there."
+            f"{'themselves' if crop is None else crop} and binned by {bin}: expected a result of "
+            f"at least {SMALLEST} pixels."
         )
     height, width = size
     window = _window((ky, kx), size)
     top, left = window[0].start, window[1].start
     share = (height / ky, width / kx)
-    faulty = None if scan.faulty is None else _cropped_faults(scan.faulty, window)
+    bad_pixels = None if scan.bad_pixels is None else _cropped_bad_pixels(scan.bad_pixels, window)
     valid = None if scan.valid is None else scan.valid[window]
     if valid is not None and bin > 1:
         valid = _summed(valid, bin, np.dtype(np.int64)) == bin**2
-        faulty = None
+        bad_pixels = None
     if valid is not None and not valid.any():
         raise InputError(f"{scan.name}: no good detector pixel is left after cropping and binning.")
     pitch = scan.optics.detector_pitch
@@ -129,7 +129,7 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
         positions=scan.positions * np.asarray(share) if scan.unit == "pixel" else scan.positions,
         pixel_size=_pixel_of(scan, (height, width), share),
         valid=None if valid is None or valid.all() else valid,
-        faulty=faulty,
+        bad_pixels=bad_pixels,
         probe=None if scan.probe is None else _reduced_probe(scan.probe, window, bin),
         optics=replace(
             scan.optics,
@@ -144,31 +144,30 @@ def reduced(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
 
 
 def crop_and_bin_reconstruction(
-    made: Reconstruction, whole: Scan, crop: int | None = None, bin: int = 1
+    made: Reconstruction, full_scan: Scan, crop: int | None = None, bin: int = 1
 ) -> Reconstruction:
-    """Bring a reconstruction from whole frames to what `reduced` leaves of them.
+    """Crop and bin a reconstruction as `crop_and_bin` does the frames.
 
     Parameters
     ----------
     made : Reconstruction
-        Of the whole frames; one whose probe has another size than these (that of the
-        reduced ones, say) or whose pixel is another stays as it is.
-    whole : Scan
-        Before it was reduced.
+        Of the full frames; one with another probe size or pixel size is returned
+        unchanged.
+    full_scan : Scan
+        Before it was cropped and binned.
     crop, bin : int
-        As given to `reduced`.
+        As given to `crop_and_bin`.
 
     Returns
     -------
     Reconstruction
-        Probe and object without what only the pixels that were cropped off can tell, at the
-        larger pixel; of the probe the middle where pixels are summed.  The far field of
-        their product is that of the whole ones as far as detail that was cropped off
-        scatters little into what was kept.
+        Probe and object without the spatial frequencies that were cropped, at the larger
+        pixel; the middle of the probe where pixels are binned.  The far field of their
+        product is the cropped one, as far as the cropped frequencies do not scatter into it.
     """
-    ky, kx = whole.frame_shape
+    ky, kx = full_scan.frame_shape
     size = tuple((n if crop is None else crop) // bin * bin for n in (ky, kx))
-    if (size == (ky, kx) and bin == 1) or not matches_uncropped(made, whole):
+    if (size == (ky, kx) and bin == 1) or not matches_uncropped(made, full_scan):
         return made
     window = _window((ky, kx), size)
     share = np.array([size[0] / ky, size[1] / kx])
@@ -186,13 +185,13 @@ def crop_and_bin_reconstruction(
     )
 
 
-def matches_uncropped(made: Reconstruction, whole: Scan) -> bool:
-    """Whether a reconstruction has the probe, else the pixel, that belongs to whole frames."""
-    if made.probe is not None and made.probe.shape[-2:] != whole.frame_shape:
+def matches_uncropped(made: Reconstruction, full_scan: Scan) -> bool:
+    """Whether the probe size, else the pixel size, of a reconstruction is that of full frames."""
+    if made.probe is not None and made.probe.shape[-2:] != full_scan.frame_shape:
         return False
-    if made.unit == "pixel" or whole.unit == "pixel" or whole.pixel_size is None:
+    if made.unit == "pixel" or full_scan.unit == "pixel" or full_scan.pixel_size is None:
         return True
-    return np.allclose(made.pixel_size, whole.pixel_size, rtol=_TOLERANCE, atol=0)
+    return np.allclose(made.pixel_size, full_scan.pixel_size, rtol=_TOLERANCE, atol=0)
 
 
 def _coarser(
@@ -205,7 +204,7 @@ def _coarser(
             continue
         values = np.moveaxis(values, axis, 0)
         length = len(values)
-        # A length of which the share is whole, and a seam that is not the image's.
+        # Pad to a length that divides without rest, and to keep the seam off the image.
         unit = n // math.gcd(n, m)
         longer = -(-(length + length // 4) // unit) * unit
         padded = np.pad(values, ((0, longer - length), (0, 0)), mode="edge")
@@ -226,7 +225,7 @@ def _window(whole: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice
 def _pixel_of(
     scan: Scan, size: tuple[int, ...], share: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Object pixel (y, x) of cropped frames; a product of as many pixels tells it already."""
+    """Object pixel (y, x) of cropped frames; unchanged if it fits the cropped frames already."""
     pixel = scan.pixel_size
     if pixel is None or scan.unit == "pixel":
         return pixel
@@ -252,13 +251,13 @@ def _summed(image: NDArray[Any], bin: int, dtype: np.dtype[Any]) -> NDArray[Any]
     return np.asarray(blocks.sum(axis=(-3, -1), dtype=dtype))
 
 
-def _cropped_faults(faulty: BadPixels, window: tuple[slice, slice]) -> BadPixels:
+def _cropped_bad_pixels(bad_pixels: BadPixels, window: tuple[slice, slice]) -> BadPixels:
     return replace(
-        faulty,
-        excess=faulty.excess[window],
-        lack=faulty.lack[window],
-        saturated=faulty.saturated[window],
-        usable=faulty.usable[window],
+        bad_pixels,
+        excess=bad_pixels.excess[window],
+        lack=bad_pixels.lack[window],
+        saturated=bad_pixels.saturated[window],
+        usable=bad_pixels.usable[window],
     )
 
 

@@ -1,4 +1,4 @@
-"""What a few frames tell about the detector: its zero frequency, and pixels that are no counts."""
+"""Sample of frames, to find the zero frequency and invalid pixels of the detector."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class FrameSample:
     frames : ndarray
         (m, ky, kx) counts.
     indices : ndarray of int64
-        (m,) which they are.
-    of : int
-        How many frames the scan has.
+        (m,) scan points.
+    total : int
+        Frames of the scan.
     """
 
     frames: NDArray[Any]
     indices: NDArray[np.int64]
-    of: int
+    total: int
 
     @classmethod
-    def of_stack(cls, stack: FrameStack) -> FrameSample:
+    def from_stack(cls, stack: FrameStack) -> FrameSample:
         """Read at most 32 frames or 64 MiB, whichever is less, and at least one frame."""
         n, ky, kx = stack.shape
         affordable = max(1, _MOST_BYTES // max(1, ky * kx * stack.dtype.itemsize))
         m = min(n, _MOST_FRAMES, affordable)
         indices = np.unique(np.linspace(0, n - 1, m).astype(np.int64))
-        return cls(frames=np.asarray(stack[indices]), indices=indices, of=n)
+        return cls(frames=np.asarray(stack[indices]), indices=indices, total=n)
 
     def mean(self) -> NDArray[np.float64]:
         """Average frame; values that are not finite count as 0."""
@@ -51,8 +51,8 @@ class FrameSample:
     def has_zero_frequency_at_corner(self) -> bool:
         """Compare the corners of the mean frame with its middle.
 
-        Blocks, not the brightest pixel: a zone plate's first order is a ring
-        that is brightest well off the centre.
+        Blocks, not the brightest pixel: the first order of a zone plate is a ring
+        off the centre.
         """
         usable = np.where(self.invalid_pixels(), 0.0, self.mean())
         ky, kx = usable.shape
@@ -67,15 +67,15 @@ class FrameSample:
     def invalid_pixels(self) -> NDArray[np.bool_]:
         """Find pixels (ky, kx) that hold a marker instead of a count.
 
-        EIGER and others store −1 or the largest value of the type for a gap,
-        a dead or a saturated pixel; such a pixel is out in every frame.
+        EIGER and others store −1 or the largest value of the type for gaps, dead and
+        saturated pixels, which are masked in every frame.
         """
         kind = self.frames.dtype.kind
         if kind in "iu":
             top = self.frames == np.iinfo(self.frames.dtype).max
             return np.asarray((top | (self.frames < 0)).any(axis=0))
         if kind == "f":
-            # Dark-subtracted frames have honest negative values; a marker never changes.
+            # Dark-subtracted frames have negative values; a marker never changes.
             fixed = (self.frames == self.frames[:1]).all(axis=0) & (self.frames[0] < 0)
             return np.asarray(fixed | ~np.isfinite(self.frames).any(axis=0))
         return np.zeros(self.frames.shape[1:], dtype=bool)

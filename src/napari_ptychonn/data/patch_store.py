@@ -1,4 +1,4 @@
-"""Patches that are too many for memory: kept in a file, read where somebody asks for them."""
+"""Storage of patches that do not fit in memory, in a temporary file."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from napari_ptychonn.data.scan import FrameStack
 from napari_ptychonn.errors import InputError
 
 IN_MEMORY = min(max(2**28, physical_memory() // 16), 2**30)
-"""Bytes of predictions (amplitudes and phases together) up to which they stay in memory.  A file
-would hold up a GPU, which predicts a gigabyte in a quarter of a second."""
+"""Bytes of predictions (amplitudes and phases together) kept in memory.  A file would slow down
+a GPU, which predicts a gigabyte in a quarter of a second."""
 
 TRAINED_IN_MEMORY = 2**28
-"""Bytes up to which an array of training frames does."""
+"""Bytes of an array of training frames kept in memory."""
 
 TOGETHER = 512
 """Patches that are read at once."""
 
 _CHANNELS = 2
-_ON_DISK = "/var/tmp"  # where /tmp itself may be memory
+_ON_DISK = "/var/tmp"  # /tmp itself may be in memory
 
 
 class StoredImages:
-    """Images (n, py, px) float32 in a temporary file that goes when nobody holds it any more.
+    """Images (n, py, px) float32 in a temporary file, deleted with the last reference.
 
-    Indexed like a NumPy array; the file is under ``$TMPDIR``, else ``/var/tmp``
-    where there is one, else where Python puts temporary files.
+    Indexed like a NumPy array; the file is in ``$TMPDIR``, else in ``/var/tmp``, else in
+    Python's folder of temporary files.
 
     Parameters
     ----------
     shape : tuple of int
-        (n, py, px); room for all of them is looked for at once.
+        (n, py, px); there must be space for all of them.
 
     Raises
     ------
     InputError
-        When the disk has no room for them.
+        When the disk has no space for them.
     """
 
     dtype = np.dtype(np.float32)
@@ -64,7 +64,7 @@ class StoredImages:
             )
         self._lock = threading.Lock()
         try:
-            self._file = tempfile.TemporaryFile(  # noqa: SIM115 (it lives as long as this object)
+            self._file = tempfile.TemporaryFile(  # noqa: SIM115 (open as long as this object)
                 prefix="napari-ptychonn-", dir=self._folder, buffering=0
             )
         except OSError as error:
@@ -81,7 +81,7 @@ class StoredImages:
         return self.shape[0]
 
     def write(self, start: int, images: NDArray[np.float32]) -> None:
-        """Put images (m, py, px) at `start` and after.
+        """Write images (m, py, px) from index `start` on.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class StoredImages:
             raise InputError(f"{self._what} cannot be kept there: {error.strerror}.") from error
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        """Read the images asked for, and only those."""
+        """Read the selected images only."""
         first, *rest = key if isinstance(key, tuple) else (key,)
         rows = np.arange(len(self))[first]
         images = self._read(np.atleast_1d(rows))
@@ -134,16 +134,13 @@ class StoredImages:
                 left = left[count:]
 
 
-def room(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Make an array to be filled, in memory or, where it is large, mapped from a temporary file.
-
-    What is mapped looks like memory, and the system puts it away when it needs
-    memory for something else.
+def allocate(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Make an empty array, in memory or, if large, mapped from a temporary file.
 
     Raises
     ------
     InputError
-        When the disk has no room for it.
+        When the disk has no space for it.
     """
     size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
     if size <= TRAINED_IN_MEMORY:
@@ -161,7 +158,7 @@ def room(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LazyPatches:
-    """Patches of which only those are in memory that somebody asks for; else as `Patches`.
+    """Patches that are read on access; otherwise as `Patches`.
 
     Attributes
     ----------
@@ -200,18 +197,18 @@ class LazyPatches:
 
 
 PatchSet = Patches | LazyPatches
-"""Patches, few or many."""
+"""Patches in memory or in a file."""
 
 
-def in_batches(patches: PatchSet) -> Iterator[tuple[slice, Patches]]:
-    """Go through patches, as many at once as do no harm: their rows, and they themselves."""
+def iterate_batches(patches: PatchSet) -> Iterator[tuple[slice, Patches]]:
+    """Iterate over patches in memory-bounded batches, yielding `(rows, patches)`."""
     for start in range(0, len(patches), TOGETHER):
         rows = slice(start, min(start + TOGETHER, len(patches)))
         yield rows, patches[rows]
 
 
-def chosen(patches: PatchSet, rows: NDArray[np.int64]) -> PatchSet:
-    """Some of the patches, by row; nothing is read or copied."""
+def select_patches(patches: PatchSet, rows: NDArray[np.int64]) -> PatchSet:
+    """Select patches by row, without reading or copying them."""
     if np.array_equal(rows, np.arange(len(patches))):
         return patches
     return LazyPatches(
@@ -223,7 +220,7 @@ def chosen(patches: PatchSet, rows: NDArray[np.int64]) -> PatchSet:
 
 
 class _Rows:
-    """Some rows of a stack of images."""
+    """Rows of a stack of images, read on access."""
 
     def __init__(self, images: FrameStack, rows: NDArray[np.int64]) -> None:
         self._images, self._rows = images, rows
@@ -235,12 +232,12 @@ class _Rows:
 
 
 class PatchBuffer:
-    """Patches as they arrive, in memory or in a temporary file by how many will come.
+    """Collects batches of patches, in memory or in a temporary file.
 
     Parameters
     ----------
     count : int
-        How many will come at most.
+        Largest number of patches.
     """
 
     def __init__(self, count: int) -> None:
@@ -252,33 +249,35 @@ class PatchBuffer:
         self._phase: NDArray[np.float32] | StoredImages | None = None
 
     def __len__(self) -> int:
-        """Number of patches so far."""
+        """Number of patches added."""
         return self._done
 
     def add(self, batch: Patches) -> None:
-        """Take a batch.
+        """Add a batch.
 
         Raises
         ------
         InputError
-            When they belong into a file and the disk is full.
+            When the disk is full.
         """
         if self._amplitude is None or self._phase is None:
-            self._amplitude, self._phase = (_room((self._count, *batch.shape)) for _ in range(2))
+            self._amplitude, self._phase = (
+                _allocate_patches((self._count, *batch.shape)) for _ in range(2)
+            )
         start, self._done = self._done, self._done + len(batch)
         self._indices[start : self._done] = batch.indices
-        for room, images in ((self._amplitude, batch.amplitude), (self._phase, batch.phase)):
-            if isinstance(room, StoredImages):
-                room.write(start, images)
+        for buffer, images in ((self._amplitude, batch.amplitude), (self._phase, batch.phase)):
+            if isinstance(buffer, StoredImages):
+                buffer.write(start, images)
             else:
-                room[start : self._done] = images
+                buffer[start : self._done] = images
         if batch.residual is None or self._residual is None:
             self._residual = None
         else:
             self._residual[start : self._done] = batch.residual
 
     def patches(self, start: int = 0) -> PatchSet:
-        """Those from row `start` to the latest; later ones do not appear in what is returned."""
+        """Return the patches from row `start` to the latest so far."""
         if self._amplitude is None or self._phase is None:
             raise ValueError("nothing was added yet")
         rows = slice(start, self._done)
@@ -299,13 +298,13 @@ class PatchBuffer:
         )
 
 
-def _room(shape: tuple[int, int, int]) -> NDArray[np.float32] | StoredImages:
+def _allocate_patches(shape: tuple[int, int, int]) -> NDArray[np.float32] | StoredImages:
     size = _CHANNELS * int(np.prod(shape)) * StoredImages.dtype.itemsize
     return StoredImages(shape) if size > IN_MEMORY else np.empty(shape, np.float32)
 
 
 def _folder() -> str:
-    """Where temporary files may be large."""
+    """Folder for large temporary files."""
     asked = os.environ.get("TMPDIR")
     disk = asked or _ON_DISK
     return disk if os.path.isdir(disk) and os.access(disk, os.W_OK) else tempfile.gettempdir()

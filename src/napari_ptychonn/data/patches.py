@@ -1,4 +1,4 @@
-"""Real-space patches: what the network learns to predict, and what it predicts."""
+"""Real-space patches: labels and predictions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _TOGETHER = 512
-"""Patches that are cut at once where only their sum is wanted."""
+"""Patches that are cut at once for a sum."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Patches:
-    """Amplitude and phase of the object under some frames; labels or predictions alike.
+    """Amplitude and phase of the object at some scan points: labels or predictions.
 
     Pixel (i, j) of patch ``k`` lies at the position of scan point
     ``indices[k]`` plus ((i, j) − N // 2) · pixel size.
@@ -35,12 +35,11 @@ class Patches:
     phase : ndarray of float32
         (m, py, px), rad.
     residual : ndarray of float32 or None
-        (m,) diffraction residual of predictions (`FarField.residual`): how far
-        each is from explaining its own frame, 1 being photon noise; None for
-        labels, and for networks that know no beam.
+        (m,) diffraction residual of predictions (`FarField.residual`), in units of
+        photon noise; None for labels and for networks without a probe.
     on_device : tuple of Tensor or None
-        `amplitude` and `phase` where a GPU has just predicted them, for whoever
-        goes on there; not taken along where patches are selected or joined.
+        `amplitude` and `phase` on the GPU that predicted them, for further work there;
+        dropped where patches are selected or joined.
     """
 
     indices: NDArray[np.int64]
@@ -81,7 +80,7 @@ class Patches:
 
 
 Predictions = Patches
-"""Patches that a network predicted, single-shot: one frame in, one patch out."""
+"""Patches predicted from single frames."""
 
 
 def cut_patches(
@@ -93,13 +92,13 @@ def cut_patches(
 ) -> Patches:
     """Cut labels from an object at sub-pixel positions.
 
-    The complex object is interpolated (cubic convolution), so a phase that
-    wraps does not tear; at integer positions the pixels are copied.
+    The complex object is interpolated by cubic convolution, which a phase wrap does
+    not disturb; at integer positions the pixels are copied.
 
     Parameters
     ----------
     reconstruction : Reconstruction
-        Placed under the scan (`Reconstruction.align_to`).
+        Aligned to the scan (`Reconstruction.align_to`).
     positions : ndarray of float64
         (n, 2) position of every scan point, in the reconstruction's unit.
     indices : ndarray of int64
@@ -117,7 +116,7 @@ def cut_patches(
     Raises
     ------
     InputError
-        When a patch does not lie on the object: see `on_object`.
+        When a patch extends beyond the object: see `on_object`.
     """
     positions = positions[indices]
     missing = int((~on_object(reconstruction, positions, shape)).sum())
@@ -138,7 +137,7 @@ def cut_patches(
 def on_object(
     reconstruction: Reconstruction, positions: NDArray[np.float64], shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Tell which patches of `shape` lie wholly on the object: (n, 2) positions → (n,)."""
+    """Find patches of `shape` that lie on the object: (n, 2) positions → (n,) bool."""
     first = _corners(reconstruction, positions, shape)
     last = first + np.asarray(shape) - 1
     slack = 1e-6  # positions in metres do not divide into whole pixels exactly

@@ -1,4 +1,4 @@
-"""The result of an iterative reconstruction, and where it lies under a scan."""
+"""Result of an iterative reconstruction, and its alignment to a scan."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.scan import Scan, Unit
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 
 
@@ -30,20 +31,19 @@ class Reconstruction:
         (modes, py, px), sampled at the object's pixel size, with
         sum(|probe|²) = mean counts of a frame under an orthonormal transform.
     indices : ndarray of int64 or None
-        (m,) scan points that were reconstructed; None when the file does not say.
+        (m,) scan points that were reconstructed; None if unknown.
     positions : ndarray of float64 or None
-        (m, 2) their positions (y, x), perhaps corrected by the algorithm.
+        (m, 2) their positions (y, x), possibly corrected by the algorithm.
     algorithm : str
         'ePIE', 'LSQML', 'simulated truth', ...
     iterations : int or None
-        How many, where known.
+        Number of iterations, where known.
     name : str
-        What to call it on screen.
+        Title on screen.
     source : Path or None
         The file it came from.
     seconds : float or None
-        That computing the iterations took, importing and setting up not
-        counted, where known.
+        Time of the iterations without imports and set-up, where known.
     """
 
     object: NDArray[np.complex64]
@@ -58,6 +58,8 @@ class Reconstruction:
     name: str = "ePIE"
     source: Path | None = None
     seconds: float | None = None
+
+    under = RenamedAttribute("align_to")
 
     def __post_init__(self) -> None:
         if self.object.ndim != 2:
@@ -76,22 +78,20 @@ class Reconstruction:
 
     @property
     def title(self) -> str:
-        """What its images are called: the algorithm in short, or the name where it is unknown."""
+        """Title of its images: the algorithm in short, or the name where it is unknown."""
         return self.name if self.algorithm == "unknown" else self.algorithm.split(",")[0]
 
     def align_to(self, scan: Scan) -> tuple[Reconstruction, NDArray[np.float64]]:
-        """Place the object under a scan.
+        """Align the object to a scan.
 
-        Where the reconstruction lists frames by index, the median difference
-        between its positions and the scan's over the joined frames says how
-        the two coordinate frames are shifted.
+        Where the reconstruction lists frames by index, the shift between the two
+        coordinate systems is the median difference of the positions of common frames.
 
         Parameters
         ----------
         scan : Scan
-            n scan points.  One in pixels under an object in metres (or the
-            other way round) is converted with the pixel size of whichever of
-            the two knows it.
+            n scan points.  Pixels and metres are converted with the pixel size of the one
+            that has it.
 
         Returns
         -------
@@ -99,8 +99,8 @@ class Reconstruction:
             The same object with `origin` (and `positions`) in the scan's
             coordinates and unit.
         positions : ndarray of float64
-            (n, 2) where each frame was taken: the reconstruction's own
-            position where it lists the frame, else the scan's.
+            (n, 2) of each frame: the reconstruction's own position where it lists the
+            frame, else the scan's.
         """
         scaled = self._in_unit_of(scan)
         positions = scan.positions.copy()

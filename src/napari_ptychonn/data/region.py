@@ -1,4 +1,4 @@
-"""Which scan points train the network, which choose the best epoch, which are held out."""
+"""Training region: scan points for training, for validation, and held out."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ MOST_VALIDATION = 0.99
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """How validation points are taken out of the chosen ones.
+    """How validation points are chosen from the training region.
 
     Attributes
     ----------
     kind : {'blocks', 'random'}
-        'blocks' keeps the last points of the chosen region, in scan order, as one
-        block: they are not neighbours of training points.  'random' draws them
-        anywhere, as the paper did; most then overlap a training point, so
-        their loss is too good.
+        'blocks' takes the last points of the region, in scan order, as one block
+        without neighbours among the training points.  'random' draws them anywhere, as
+        in the paper; most then overlap a training point, and their loss is too low.
     fraction : float
         Part of the chosen points, 0 to 0.99; 0 validates on nothing.
     gap : float
-        Training points nearer than this to a validation block are left out,
-        in median scan steps; ignored by 'random'.
+        Training points closer than this to a validation block are left out,
+        in median scan steps; not used by 'random'.
     seed : int
         Of the random draw.
     """
@@ -52,11 +51,11 @@ class TrainingRegion:
     Attributes
     ----------
     train, validation : ndarray
-        What the weights are fitted to, and what chooses the best epoch.
+        Points that the weights are fitted to, and that decide on the best epoch.
     gap : ndarray
         Chosen points left out between the two.
     held_out : ndarray
-        Points outside the chosen region: what the numbers are reported on.
+        Points outside the region, for which errors are reported.
     description : str
         'frames 0:387', 'lines 0:100', ...
     """
@@ -135,11 +134,11 @@ class TrainingRegion:
         """Choose every `k`-th scan point in scan order."""
         if k < 1:
             raise InputError(f"every k-th point needs k of at least 1, got {k}.")
-        return cls.from_indices(scan, slice(None, None, k), split, f"every {k}. frame")
+        return cls.from_indices(scan, slice(None, None, k), split, f"every {_ordinal(k)} frame")
 
     @property
     def counts(self) -> str:
-        """One line for a person: how many frames do what."""
+        """Numbers of frames in each set, as one line."""
         parts = [f"{len(self.train)} train", f"{len(self.validation)} validation"]
         if len(self.gap):
             parts.append(f"{len(self.gap)} gap")
@@ -165,9 +164,15 @@ def _gap(
     from scipy.spatial import cKDTree
 
     distance, _ = cKDTree(scan.positions[validation]).query(scan.positions[train])
-    # Positions carry rounding of the motor or of float32, so a neighbour exactly one step
-    # away may measure a hair more or less; the tolerance makes it belong to the gap.
+    # Positions are rounded by motors or to float32; the tolerance keeps a neighbour at
+    # exactly the distance of the gap in it.
     return train[distance < split.gap * scan.step * (1 + 1e-3)]
+
+
+def _ordinal(k: int) -> str:
+    """'3rd' for 3."""
+    suffix = "th" if k % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(k % 10, "th")
+    return f"{k}{suffix}"
 
 
 def _slice_text(chosen: slice) -> str:

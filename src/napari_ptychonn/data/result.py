@@ -1,8 +1,9 @@
-"""What a prediction run leaves behind, as one value that can be written and compared."""
+"""Result of a prediction, which can be written and compared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.data.patch_store import PatchSet
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Optics, Scan, Unit
+from napari_ptychonn.deprecation import RenamedAttribute, warn_renamed
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,28 +27,28 @@ class Result:
     Attributes
     ----------
     predictions : Patches or LazyPatches
-        For m scan points; many of them are not in memory (`LazyPatches`).
+        Of m scan points; `LazyPatches` are not in memory.
     positions : ndarray of float64
-        (m, 2) where each prediction lies, (y, x), in `unit`.
+        (m, 2) of the predictions, (y, x), in `unit`.
     mosaic : MosaicImage
         Their overlap average.
     unit : {'m', 'pixel'}
         Unit of positions, pixel size and origin.
     probe : ndarray of complex64 or None
         (modes, py, px), the probe of the training reconstruction.
-    trust : Trust or None
-        How far to trust each prediction.
+    uncertainty : Uncertainty or None
+        Of each prediction.
     held_out : ndarray of int64 or None
-        Scan points that had no part in training (neither training, validation
-        nor the gap between them); None when predicted with a model of another scan.
+        Scan points not used in training (neither training, validation nor the gap
+        between them); None for a model of another scan.
     optics : Optics
-        As known from the scan.
+        Of the scan.
     name : str
         Of the scan.
     provenance : dict
         Model, versions, seed: plain JSON values.
     seconds : float or None
-        That predicting and stitching took, importing not counted, where known.
+        Time of predicting and stitching without imports, where known.
     """
 
     predictions: PatchSet
@@ -54,22 +56,23 @@ class Result:
     mosaic: MosaicImage
     unit: Unit = "pixel"
     probe: NDArray[np.complex64] | None = None
-    trust: Uncertainty | None = None
+    uncertainty: Uncertainty | None = None
     held_out: NDArray[np.int64] | None = None
     optics: Optics = field(default_factory=Optics)
     name: str = "scan"
     provenance: dict[str, Any] = field(default_factory=dict)
     seconds: float | None = None
 
+    trust = RenamedAttribute("uncertainty")
+
     def starting_point(self) -> Reconstruction:
-        """The mosaic as the object that an iterative reconstruction starts from.
+        """Return the mosaic as the start of an iterative reconstruction.
 
         Returns
         -------
         Reconstruction
-            Object with 1+0j where nothing was predicted, probe and positions on
-            its one grid: `Reconstruction.pixel_index` gives the (row, column) of
-            each predicted frame.
+            Object with 1+0j where nothing was predicted, probe, and positions of the
+            predicted frames.
         """
         known = np.isfinite(self.mosaic.phase)
         values = self.mosaic.amplitude * np.exp(1j * self.mosaic.phase)
@@ -86,7 +89,7 @@ class Result:
         )
 
     def place(self, reconstruction: Reconstruction) -> tuple[Reconstruction, NDArray[np.float64]]:
-        """Place a reconstruction of the same scan under the predicted frames.
+        """Align a reconstruction of the same scan to the predicted frames.
 
         Parameters
         ----------
@@ -98,7 +101,7 @@ class Result:
         placed : Reconstruction
             With its origin in this result's coordinates.
         positions : ndarray of float64
-            (m, 2) where each predicted frame lies, (y, x), in `unit`.
+            (m, 2) of each predicted frame, (y, x), in `unit`.
 
         Raises
         ------
@@ -108,8 +111,18 @@ class Result:
         listed = _renumbered(reconstruction, self.predictions.indices)
         return listed.align_to(self._as_scan())
 
+    def compare(self, *arguments: Any) -> Any:
+        """Deprecated: see `comparison.report.compare_result`."""
+        warn_renamed("Result.compare", "napari_ptychonn.comparison.report.compare_result")
+        return _report().compare_result(self, *arguments)
+
+    def pair(self, reconstruction: Reconstruction) -> Any:
+        """Deprecated: see `comparison.report.align_result`."""
+        warn_renamed("Result.pair", "napari_ptychonn.comparison.report.align_result")
+        return _report().align_result(self, reconstruction)
+
     def _as_scan(self) -> Scan:
-        """What placing needs of a scan: the positions of the predicted frames."""
+        """Scan with the positions of the predicted frames, and without their counts."""
         return Scan(
             frames=np.broadcast_to(np.uint8(0), (len(self.predictions), 1, 1)),
             positions=self.positions,
@@ -119,15 +132,20 @@ class Result:
         )
 
 
+def _report() -> Any:
+    # By name, for the layers forbid the import; it goes with the deprecated methods.
+    return import_module("napari_ptychonn.comparison.report")
+
+
 def _renumbered(reconstruction: Reconstruction, predicted: NDArray[np.int64]) -> Reconstruction:
-    """Let a reconstruction list rows of the result instead of scan points."""
+    """Number the frames of a reconstruction by rows of the result."""
     if reconstruction.indices is None or reconstruction.positions is None:
         return reconstruction
     _, rows, own = np.intersect1d(predicted, reconstruction.indices, return_indices=True)
     if not len(rows):
         raise InputError(
-            f"{reconstruction.name} was made from other frames than those of the result, "
-            "so nothing says where its object lies under them."
+            f"{reconstruction.name} has no frame in common with the result, so that its object "
+            "cannot be aligned to it."
         )
     return replace(
         reconstruction, indices=rows.astype(np.int64), positions=reconstruction.positions[own]

@@ -1,4 +1,4 @@
-"""A ptychographic scan: diffraction frames and where the beam was for each."""
+"""Ptychographic scan: diffraction frames and their scan positions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.validation import POSITIVE, check_options
 
 Unit = Literal["m", "pixel"]
 """Unit of positions and pixel sizes: metres, or object pixels when the scan is not calibrated."""
 
+# As in scipy.constants (a test compares them), whose import takes 0.2 s of every `info`.
 PLANCK_TIMES_C = 1.986445857148928e-25
 """Planck constant times the speed of light, J m (exact in the 2019 SI)."""
 
@@ -29,7 +32,7 @@ _ELECTRONS_KEV = (36.0, 400.0)
 
 @runtime_checkable
 class FrameStack(Protocol):
-    """What holds the frames: a NumPy array, a memory map, or a lazy view of a file.
+    """Frames: a NumPy array, a memory map, or a lazy array of a file.
 
     Indexed like a NumPy array of three axes; along the first axis an integer,
     a slice or a one-dimensional integer array.
@@ -46,13 +49,13 @@ class FrameStack(Protocol):
         ...
 
     def __getitem__(self, key: Any, /) -> Any:
-        """Read the selected frames, and nothing else."""
+        """Read the selected frames only."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optics:
-    """What the beamline knows about the beam and the detector; None where unknown.
+    """Wavelength, distance and detector pixels of a beamline; None where unknown.
 
     Attributes
     ----------
@@ -64,9 +67,12 @@ class Optics:
         Size of one detector pixel, (y, x), m.
     """
 
-    wavelength: float | None = None
-    detector_distance: float | None = None
-    detector_pitch: tuple[float, float] | None = None
+    wavelength: Annotated[float | None, {"min": POSITIVE}] = None
+    detector_distance: Annotated[float | None, {"min": POSITIVE}] = None
+    detector_pitch: Annotated[tuple[float, float] | None, {"min": POSITIVE}] = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     @classmethod
     def from_energy(cls, energy_ev: float, **known: Any) -> Optics:
@@ -82,9 +88,9 @@ class Optics:
 
     @property
     def electron_kev(self) -> float | None:
-        """Energy, keV, of electrons of this wavelength; None where it is one of photons.
+        """Energy, keV, of electrons of this wavelength; None for one of X-rays.
 
-        Electron microscopes use 1.6 to 6 pm; photons of that are gamma rays.
+        Electron microscopes use 1.6 to 6 pm, which for photons would be gamma rays.
         """
         photon = self.energy_kev
         if photon is None:
@@ -96,7 +102,7 @@ class Optics:
 
     @property
     def beam(self) -> str:
-        """Energy and kind of the beam for a person: '8.8 keV', '200 keV electrons'; '' unknown."""
+        """Energy and kind of the beam, '8.8 keV' or '200 keV electrons'; '' if unknown."""
         if self.electron_kev is not None:
             return f"{self.electron_kev:.4g} keV electrons"
         return "" if self.energy_kev is None else f"{self.energy_kev:.4g} keV"
@@ -107,8 +113,8 @@ class Optics:
         Parameters
         ----------
         frame_shape : tuple of int
-            Detector pixels (ky, kx) that take part: cropping the detector
-            makes the object pixel larger, binning does not change it.
+            Detector pixels (ky, kx): cropping makes the object pixel larger, binning
+            does not change it.
         """
         if self.wavelength is None or self.detector_distance is None or self.detector_pitch is None:
             return None
@@ -128,7 +134,7 @@ class Scan:
     frames : FrameStack
         (n, ky, kx) counts, zero frequency at element (ky // 2, kx // 2); lazy.
     positions : ndarray of float64
-        (n, 2), (y, x): the beam's centre on the sample, in `unit`; +y towards
+        (n, 2), (y, x): centre of the probe on the sample, in `unit`; +y towards
         larger rows of the object, +x towards larger columns.
     unit : {'m', 'pixel'}
         Unit of `positions` and `pixel_size`.
@@ -136,8 +142,7 @@ class Scan:
         Object pixel (y, x) in `unit`; (1.0, 1.0) for a scan in pixels; None for
         a scan in metres whose geometry is unknown.
     valid : ndarray of bool or None
-        (ky, kx), False where the detector has no trustworthy count; None when
-        every pixel is good.
+        (ky, kx), False for masked detector pixels; None without a mask.
     line : ndarray of int64 or None
         (n,), scan line of each point, or None when the scan has no lines.
     probe : ndarray of complex64 or None
@@ -145,17 +150,16 @@ class Scan:
     optics : Optics
         Wavelength, distance and detector pitch, where known.
     name : str
-        What to call the scan on screen.
+        Title on screen.
     source : Path or None
         The file it came from.
     notes : tuple of str
-        What a user should know about how the file was understood, one
-        sentence each: counts of frames without position, masks, guesses.
-    faulty : FaultyPixels or None
-        What was found of hot, dead and saturated pixels; those it says are bad
-        are False in `valid`.
-    findings : tuple of str
-        What is doubtful about the scan, one sentence each (see `core.sanity`).
+        Sentences on how the file was read: frames without position, masks, guesses.
+    bad_pixels : BadPixels or None
+        Hot, dead and saturated pixels that were found; those that are masked are False
+        in `valid`.
+    check_warnings : tuple of str
+        What `run_checks` warns of, one sentence each.
     """
 
     frames: FrameStack
@@ -169,8 +173,11 @@ class Scan:
     name: str = "scan"
     source: Path | None = None
     notes: tuple[str, ...] = ()
-    faulty: BadPixels | None = None
-    findings: tuple[str, ...] = ()
+    bad_pixels: BadPixels | None = None
+    check_warnings: tuple[str, ...] = ()
+
+    faulty = RenamedAttribute("bad_pixels")
+    findings = RenamedAttribute("check_warnings")
 
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float64)
@@ -220,7 +227,7 @@ class Scan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells this scan from others: a hash of its positions, frame shape and two frames."""
+        """Hash of positions, frame shape, first and last frame."""
         digest = hashlib.sha256(self.positions.tobytes())
         digest.update(repr((len(self), self.frame_shape)).encode())
         ends = np.unique([0, len(self) - 1]) if len(self) else np.empty(0, np.int64)
@@ -230,7 +237,7 @@ class Scan:
     def read(
         self, indices: NDArray[np.integer[Any]], window: tuple[slice, slice] | None = None
     ) -> NDArray[Any]:
-        """Read some frames into memory, in the order asked for.
+        """Read some frames into memory, in the order of `indices`.
 
         Parameters
         ----------
@@ -245,36 +252,36 @@ class Scan:
             (m, ky, kx) counts as stored.
         """
         rows, columns = window if window is not None else (slice(None), slice(None))
-        wanted, back = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
-        if len(wanted) and np.all(np.diff(wanted) == 1):
-            # A contiguous slice is one slab for HDF5; an index list is not.
-            block = self.frames[int(wanted[0]) : int(wanted[-1]) + 1, rows, columns]
+        rows_read, back = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+        if len(rows_read) and np.all(np.diff(rows_read) == 1):
+            # HDF5 reads a contiguous slice at once, but not a list of indices.
+            block = self.frames[int(rows_read[0]) : int(rows_read[-1]) + 1, rows, columns]
         else:
-            block = self.frames[wanted, rows, columns]
+            block = self.frames[rows_read, rows, columns]
         block = np.asarray(block)
         return block if np.array_equal(back, np.arange(len(block))) else block[back]
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Findings, and what was found of faulty pixels."""
-        told = "" if self.faulty is None else self.faulty.sentence
-        return (*self.findings, told) if told else self.findings
+        """What `run_checks` warns of, and the bad pixels found."""
+        found = "" if self.bad_pixels is None else self.bad_pixels.sentence
+        return (*self.check_warnings, found) if found else self.check_warnings
 
     def masked_above(self, contrast: float | None) -> Scan:
-        """Mask more or fewer of the faulty pixels: the same scan with another `valid`.
+        """Return the scan with more or fewer bad pixels masked.
 
         Parameters
         ----------
         contrast : float or None
-            See `BadPixels`; None leaves them in.
+            See `BadPixels`; None masks none.
         """
-        if self.faulty is None:
+        if self.bad_pixels is None:
             return self
-        faulty = self.faulty.masked_above(contrast)
-        return replace(self, faulty=faulty, valid=faulty.valid)
+        bad_pixels = self.bad_pixels.masked_above(contrast)
+        return replace(self, bad_pixels=bad_pixels, valid=bad_pixels.valid)
 
     def in_metres(self, pixel_size: tuple[float, float]) -> Scan:
-        """Calibrate: the same scan in metres, given the object pixel (y, x) in metres."""
+        """Return the scan in metres, given the object pixel (y, x) in metres."""
         if self.unit == "m":
             return replace(self, pixel_size=pixel_size)
         positions = self.positions * np.asarray(pixel_size)

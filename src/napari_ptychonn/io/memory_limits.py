@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import DTypeLike
 
-from napari_ptychonn.compute.memory import physical_memory
+from napari_ptychonn.compute.memory import format_bytes, physical_memory
 from napari_ptychonn.errors import InputError
 
 _HARMLESS = 256 * 2**20
@@ -25,8 +25,8 @@ def must_fit(what: str, shape: tuple[int, ...], dtype: DTypeLike) -> None:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > limit():
         raise InputError(
-            f"{what} declares shape {shape}, {in_words(size)}, more than the "
-            f"{in_words(limit())} that may be read at once."
+            f"{what} declares shape {shape}, {format_bytes(size)}, more than the "
+            f"{format_bytes(limit())} that may be read at once."
         )
 
 
@@ -47,7 +47,7 @@ def check_compression_ratio(
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if stored is not None and swells(size, stored):
         raise InputError(
-            f"{what} would unpack {in_words(stored)} to {in_words(size)}, more than "
+            f"{what} would unpack {format_bytes(stored)} to {format_bytes(size)}, more than "
             f"{_MOST_SWELLING} times as much; it was not read."
         )
 
@@ -55,13 +55,3 @@ def check_compression_ratio(
 def swells(size: int, stored: int) -> bool:
     """Whether so many unpacked bytes are a bomb; no measured array compresses as well."""
     return size > _HARMLESS and size > _MOST_SWELLING * stored
-
-
-def in_words(size: int) -> str:
-    """Bytes as a person reads them: '3.2 GiB'."""
-    value = float(size)
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            return f"{value:.3g} {unit}"
-        value /= 1024
-    return f"{value:.3g} PiB"

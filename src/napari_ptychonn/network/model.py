@@ -1,11 +1,9 @@
-"""A trained network with everything needed to use it again, in one file that is safe to open."""
+"""Trained network with everything needed to use it, in one safetensors file."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,13 +17,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.compute.device import choose_device
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan, Unit
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.network.inference import batch_autotune as pace
-from napari_ptychonn.network.inference.precision import Precision, native, quickest, try_out
-from napari_ptychonn.network.inference.predictor import Predictor
+from napari_ptychonn.network.inference.precision import (
+    Precision,
+    compare_precisions,
+    fastest_accurate,
+    native_precisions,
+)
+from napari_ptychonn.network.inference.predictor import BATCH_ON_CPU, BATCH_ON_GPU, Predictor
 from napari_ptychonn.network.options import NetworkOptions
 from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN, architecture
@@ -36,25 +40,25 @@ logger = logging.getLogger(__name__)
 FORMAT = "napari-ptychonn model 1"
 
 TRIED_FROM = 1024
-"""Frames to predict from which on trying out precisions is worth its time."""
+"""Least number of frames for which the precisions are compared first."""
 
 SAMPLE, SAMPLE_ON_GPU = 64, 512
-"""Frames that precisions are tried on; a GPU has to be busy to show a difference."""
+"""Frames that precisions are compared on; a GPU needs many to show a difference."""
 
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError,
            ValueError)  # fmt: skip
-"""What values that are not what they should be raise in Python and in torch."""
+"""Errors that wrong values in a file raise in Python and in torch."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedModel:
-    """Weights, the preparation they expect, and where they come from.
+    """Weights, their preprocessing and their origin.
 
     Attributes
     ----------
     options : NetworkOptions
         Shape of the network.
-    preparation : Preparation
+    preprocessing : Preprocessing
         From counts to network input.
     state : Mapping of str to Tensor
         Weights, float32 on the CPU.
@@ -67,10 +71,10 @@ class TrainedModel:
     probe : ndarray of complex64 or None
         (modes, py, px) of the training reconstruction.
     residual_limit : float or None
-        Diffraction residual beyond which a prediction disagrees with its own
-        frame, found on validation frames; None without a beam.
+        Diffraction residual above which a prediction disagrees with its own
+        frame, from the validation frames; None without a probe.
     optimiser : Mapping of str to Tensor
-        Adam's moments, so that training can go on; may be empty.
+        Adam's moments, to continue the training; may be empty.
     history : tuple of dict
         One entry an epoch: number, step, train_loss, validation_loss,
         amplitude_loss, phase_loss, learning_rate, seconds.
@@ -80,7 +84,7 @@ class TrainedModel:
     """
 
     options: NetworkOptions
-    preparation: Preprocessing
+    preprocessing: Preprocessing
     state: Mapping[str, Tensor] = field(repr=False)
     pixel_size: tuple[float, float]
     unit: Unit
@@ -91,13 +95,15 @@ class TrainedModel:
     history: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     provenance: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    preparation = RenamedAttribute("preprocessing")
+
     @property
     def patch_shape(self) -> tuple[int, int]:
         """Pixels of a predicted patch (py, px)."""
         return self.options.size, self.options.size
 
     def held_out(self, scan: Scan) -> NDArray[np.int64] | None:
-        """Points of the training scan that had no part in training; None for another scan."""
+        """Points (m,) of the training scan not used in training; None for another scan."""
         if self.provenance.get("scan_key") != scan.fingerprint:
             return None
         used = [self.provenance.get(part, []) for part in ("train", "validation", "gap")]
@@ -109,7 +115,7 @@ class TrainedModel:
         Raises
         ------
         InputError
-            When the model knows only pixels and the scan only metres.
+            When the model is in pixels, and the scan in metres without a pixel size.
         """
         if self.unit == scan.unit:
             return self.pixel_size
@@ -129,7 +135,7 @@ class TrainedModel:
         batch_size: int | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Iterator[Predictions]:
-        """Predict patches, one frame at a time in batches.
+        """Predict patches from single frames, in batches.
 
         Parameters
         ----------
@@ -140,10 +146,10 @@ class TrainedModel:
         device : str
             See `choose_device`.
         batch_size : int, optional
-            Frames at once, as many as are fastest by default; halved as often
-            as the device runs out of memory.
+            Frames at once; by default 32 on a CPU and 2,048 on a GPU.  Halved
+            as often as the device runs out of memory.
         should_stop : callable, optional
-            Asked before each batch; True ends the iteration.
+            Called before each batch; True ends the iteration.
 
         Yields
         ------
@@ -153,16 +159,15 @@ class TrainedModel:
         wanted = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
         predictor = self.predictor(choose_device(device).name, scan, wanted)
         if batch_size is None:
-            shape = self.preparation.input_shape
-            batch_size = pace.batch_size(predictor, shape, len(wanted))
-        yield from predictor.over(scan, self.preparation, wanted, batch_size, should_stop)
+            batch_size = BATCH_ON_CPU if predictor.device == "cpu" else BATCH_ON_GPU
+        yield from predictor.predict_scan(scan, self.preprocessing, wanted, batch_size, should_stop)
 
     def predictor(self, device: str, scan: Scan, indices: NDArray[np.int64]) -> Predictor:
-        """Make the network ready to predict on a device; kept for the next call.
+        """Prepare the network for predictions on a device; it is kept for the next call.
 
-        With many frames to predict, and a device that computes in more than
-        float32, a few of them are predicted in each precision, and the fastest
-        whose error is small is taken.  So it is for few frames from then on.
+        With `TRIED_FROM` frames or more, on a device with faster precisions than float32,
+        a few of them are predicted in each precision, and the fastest one with a small
+        error is used from then on.
 
         Parameters
         ----------
@@ -173,8 +178,8 @@ class TrainedModel:
         indices : ndarray of int64
             (m,) scan points to predict.
         """
-        many = len(indices) >= TRIED_FROM and len(native(device)) > 1
-        pixels = _told_apart(scan.valid)
+        many = len(indices) >= TRIED_FROM and len(native_precisions(device)) > 1
+        pixels = _mask_key(scan.valid)
         for tried in (True,) if many else (True, False):
             if (kept := self._predictors.get((device, tried, pixels))) is not None:
                 return kept
@@ -182,13 +187,13 @@ class TrainedModel:
         if many:
             sample = SAMPLE if device == "cpu" else SAMPLE_ON_GPU
             chosen = indices[np.linspace(0, len(indices) - 1, sample).astype(int)]
-            frames = self.preparation.read(scan, chosen).to(device)
-            trials = try_out(
+            frames = self.preprocessing.read(scan, chosen).to(device)
+            trials = compare_precisions(
                 lambda p: Predictor(self._network_for(scan), device, p), device, frames
             )
-            precision = quickest(trials).precision
-            told = ", ".join(f"{t.precision}: {t.error:.1e}" for t in trials)
-            logger.info("predicting in %s; errors relative to float32: %s", precision, told)
+            precision = fastest_accurate(trials).precision
+            errors = ", ".join(f"{t.precision}: {t.error:.1e}" for t in trials)
+            logger.info("predicting in %s; errors relative to float32: %s", precision, errors)
         made = Predictor(self._network_for(scan), device, precision)
         self._predictors[device, many, pixels] = made
         return made
@@ -198,21 +203,21 @@ class TrainedModel:
         return {}
 
     def _network_for(self, scan: Scan) -> PtychoNN:
-        """Build the network for frames in which other pixels may be bad than in training."""
+        """Build the network for a scan with its own bad pixels."""
         network = self.network()
-        fits = scan.frame_shape == self.preparation.frame_shape
+        fits = scan.frame_shape == self.preprocessing.frame_shape
         if fits and scan.valid is not None and network.far_field is not None:
-            network.far_field.leave_out(~scan.valid)
+            network.far_field.mask_pixels(~scan.valid)
         return network
 
     def network(self) -> PtychoNN:
-        """Build the network with these weights, ready to predict, on the CPU."""
+        """Build the network with these weights on the CPU, in evaluation mode."""
         network = self._blank()
         network.load_state_dict(dict(self.state))
         return network.eval()
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file; an old file of that name is replaced only by a whole new one.
+        """Write one safetensors file; an old file of that name is replaced only by a complete one.
 
         Raises
         ------
@@ -220,24 +225,20 @@ class TrainedModel:
             When it cannot be written (no such folder, no permission, disk full).
         """
         path = Path(path)
-        try:
-            with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-                whole = Path(folder) / path.name
-                save_file(self._tensors(), whole, {"format": FORMAT, "model": self._header()})
-                with whole.open("rb+") as written:
-                    os.fsync(written.fileno())
-                whole.replace(path)
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: the model could not be written ({error}).") from error
+        with replacing(path) as temporary:
+            try:
+                save_file(self._tensors(), temporary, {"format": FORMAT, "model": self._header()})
+            except SafetensorError as error:
+                raise OSError(str(error)) from error
 
     @classmethod
     def load(cls, path: str | Path) -> TrainedModel:
-        """Read a model written by `save`; runs nothing that the file contains.
+        """Read a model written by `save`; no code in the file is run.
 
         Raises
         ------
         InputError
-            When the file is missing, damaged or no model of this package.
+            When the file is missing, damaged or not a model of this package.
         """
         path = Path(path)
         if not path.is_file():
@@ -270,20 +271,20 @@ class TrainedModel:
         }
         arrays: dict[str, NDArray[Any] | None] = {
             "weight": self.weight,
-            "valid": self.preparation.valid,
+            "valid": self.preprocessing.valid,
             "probe": None if self.probe is None else np.stack([self.probe.real, self.probe.imag]),
         }
         tensors |= {k: torch.from_numpy(v.copy()) for k, v in arrays.items() if v is not None}
         return tensors
 
     def _header(self) -> str:
-        preparation = asdict(self.preparation)
-        del preparation["valid"]
+        preprocessing = asdict(self.preprocessing)
+        del preprocessing["valid"]
         return json.dumps(
             {
                 "architecture": architecture(self.options),
                 "network": asdict(self.options),
-                "preparation": preparation,
+                "preparation": preprocessing,
                 "pixel_size": self.pixel_size,
                 "unit": self.unit,
                 "residual_limit": self.residual_limit,
@@ -304,7 +305,7 @@ class TrainedModel:
             raise ValueError("another network")
         model = cls(
             options=options,
-            preparation=Preprocessing(**prepared, valid=None if valid is None else valid.numpy()),
+            preprocessing=Preprocessing(**prepared, valid=None if valid is None else valid.numpy()),
             state=_part(tensors, "network."),
             optimiser=_part(tensors, "optimiser."),
             pixel_size=(float(y), float(x)),
@@ -315,17 +316,17 @@ class TrainedModel:
             history=tuple(header["history"]),
             provenance=header["provenance"],
         )
-        model._must_be_whole()
-        model.network()  # shapes and names that do not fit fail here, not in the middle of a job
+        model._check_size()
+        model.network()  # wrong shapes and names fail here, not in the middle of a job
         return model
 
-    def _must_be_whole(self) -> None:
-        """Refuse a network that is larger than its weights, before it takes memory."""
+    def _check_size(self) -> None:
+        """Refuse a network that is larger than its weights, before allocating it."""
         stored = sum(value.numel() for value in self.state.values())
         with torch.device("meta"):
             needed = sum(value.numel() for value in self._blank().state_dict().values())
         if stored != needed:
-            raise ValueError(f"{stored} numbers for a network that has {needed}")
+            raise ValueError(f"{stored} weights for a network of {needed}")
         if self.weight.shape != self.patch_shape or self.unit not in get_args(Unit):
             raise ValueError(f"weights {self.weight.shape} of patches {self.patch_shape}, unit")
         if not all(0 < size < np.inf for size in self.pixel_size):
@@ -336,27 +337,27 @@ class TrainedModel:
         return PtychoNN(self.options, None if probe is None else FarField.blank(probe.shape))
 
 
-def _told_apart(mask: NDArray[np.bool_] | None) -> int:
-    """Number that tells one mask from others."""
+def _mask_key(mask: NDArray[np.bool_] | None) -> int:
+    """Hash of a mask."""
     return 0 if mask is None else hash(mask.tobytes())
 
 
 def _other_network(header: Any) -> str:
-    """Why a whole file cannot be used: its network is of another version; '' if it is not."""
+    """Sentence that the network is of another version; empty if it is not."""
     network = header.get("network") if isinstance(header, dict) else None
     if not isinstance(network, dict):
         return ""
     number = header.get("architecture")
-    knows_beam = network.get("scaling") == "amplitude"
+    uses_probe = network.get("scaling") == "amplitude"
     if number is None:
-        # All that were published are as they were, and the others not.
+        # Models without a number: the published networks have not changed since.
         return (
             "the model was saved before networks were numbered, and its network is not that of "
             "this version; train it again, or open it with the version that made it."
-            if knows_beam
+            if uses_probe
             else ""
         )
-    known = architecture(NetworkOptions() if knows_beam else NetworkOptions.preset("paper"))
+    known = architecture(NetworkOptions() if uses_probe else NetworkOptions.preset("paper"))
     if not isinstance(number, int) or number == known:
         return ""
     return (

@@ -1,36 +1,37 @@
-"""What a user can choose about network and training; forms and help texts are made from it.
+"""Options of network and training, from which forms and help texts are made.
 
-No ``from __future__ import annotations`` here: magicgui would lose the ranges.
-This module imports no torch, so that a form is there at once.
+Without ``from __future__ import annotations``, as magicgui needs the ranges, and without
+torch, so that forms open at once.
 """
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.validation import check_options
 
 Preset = Literal["default", "paper", "paper-keras"]
-"""'default' trains from a few hundred frames; the other two are as published in 2020."""
+"""'default' needs a few hundred training frames; the other two are as published in 2020."""
 
 PRESETS: tuple[Preset, ...] = ("default", "paper", "paper-keras")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
-    """The network and what it is fed.
+    """Shape of the network and of its input.
 
     Attributes
     ----------
     size : int
-        Edge of input frame and predicted patch, pixels; a multiple of 8.
+        Edge of the input frame and of the predicted patch, pixels; a multiple of 8.
     scaling : {'amplitude', 'sqrt', 'raw'}
-        Input: square roots of the counts of the whole frame, seen through the
-        probe (needs one); mean-binned square roots over their spread; or
-        mean-binned counts.
+        Input: 'amplitude' is square roots of the counts of the whole frame, propagated
+        to the sample by the probe, which must be known; 'sqrt' is mean-binned square
+        roots over their standard deviation; 'raw' is mean-binned counts.
     refinements : int
-        Times that a prediction is corrected by what its own far field leaves
-        unexplained, for 'amplitude' only.
+        Number of corrections of a prediction by the difference between its own far
+        field and the frame, for 'amplitude' only.
     width : int
         Channels after the first convolution; they double at each of three levels.
     normalisation : {'batch', 'none'}
@@ -40,35 +41,36 @@ class NetworkOptions:
     last_width : int
         Channels of each decoder's last level, in units of `width`.
     heads : {'standardised', 'sigmoid-tanh', 'linear'}
-        Outputs: linear around the training labels' mean and spread; amplitude
-        in 0…1 and phase in −π…π; or linear as they are.
+        Outputs: 'standardised' is linear around mean and standard deviation of the
+        training labels; 'sigmoid-tanh' is amplitude in 0…1 and phase in −π…π; 'linear' is
+        unscaled.
     """
 
     size: Annotated[
         int,
         {
             "label": "Patch, px",
-            "tooltip": "Edge of the frame fed in and of the patch predicted, in pixels.",
+            "tooltip": "Edge of the input frame and of the predicted patch, in pixels.",
             "min": 16,
-            "max": 512,
+            "max": 4096,
             "step": 16,
         },
     ] = 64
     scaling: Annotated[
         Literal["amplitude", "sqrt", "raw"],
         {
-            "label": "Frames seen as",
-            "tooltip": "amplitude: far-field amplitudes, brought back to the sample by the probe. "
-            "sqrt: square roots of the counts, so that weak features count too. "
-            "raw: the counts themselves, as published.",
+            "label": "Input scaling",
+            "tooltip": "amplitude: far-field amplitudes, propagated to the sample by the probe. "
+            "sqrt: square roots of the counts, which emphasise weak features. "
+            "raw: the counts, as published.",
         },
     ] = "amplitude"
     refinements: Annotated[
         int,
         {
             "label": "Refinements",
-            "tooltip": "Times that a prediction is corrected by what its own diffraction leaves "
-            "unexplained (amplitude only).",
+            "tooltip": "Corrections of a prediction by the difference between its own far field "
+            "and the frame (scaling amplitude only).",
             "min": 0,
             "max": 10,
         },
@@ -79,14 +81,14 @@ class NetworkOptions:
             "label": "Width",
             "tooltip": "Channels of the first layer. More learn finer detail and train slower.",
             "min": 1,
-            "max": 128,
+            "max": 1024,
         },
     ] = 4
     normalisation: Annotated[
         Literal["batch", "none"],
         {
             "label": "Normalisation",
-            "tooltip": "Batch normalisation lets the network learn from few frames.",
+            "tooltip": "Batch normalisation helps to train on few frames.",
         },
     ] = "batch"
     upsampling: Annotated[
@@ -121,18 +123,21 @@ class NetworkOptions:
             )
 
     @property
-    def knows_beam(self) -> bool:
-        """Whether the network sees frames through the probe."""
+    def uses_probe(self) -> bool:
+        """Whether the input is propagated to the sample by the probe."""
         return self.scaling == "amplitude"
 
-    def without_beam(self) -> "NetworkOptions":
-        """Return the options that come nearest for a scan without a probe.
+    def without_probe(self) -> "NetworkOptions":
+        """Return the closest options for a scan without a probe.
 
-        Twice as wide, for nothing refines what it predicts.
+        The network is twice as wide, as its predictions are not refined.
         """
-        if not self.knows_beam:
+        if not self.uses_probe:
             return self
         return replace(self, scaling="sqrt", refinements=0, width=2 * self.width, last_width=1)
+
+    knows_beam = RenamedAttribute("uses_probe")
+    without_beam = RenamedAttribute("without_probe")
 
     @classmethod
     def preset(cls, name: Preset) -> "NetworkOptions":
@@ -154,36 +159,36 @@ class NetworkOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How the weights are fitted: mean absolute error, Adam, best validation kept.
+    """Recipe: mean absolute error, Adam, the model of the lowest validation loss kept.
 
     Attributes
     ----------
     steps : int
-        Optimiser steps in all, when `epochs` is 0: a budget of time that suits
-        100 frames and 16,000 alike.
+        Optimiser steps in all, when `epochs` is 0: a budget for 100 frames and for
+        16,000.
     epochs : int
-        Passes over the training frames; 0 to go by `steps`.
+        Passes over the training frames; 0 to use `steps`.
     batch_size : int
         Frames per step.
     learning_rate : float
         Of Adam, at the start.
     schedule : {'linear', 'plateau'}
-        'linear' falls to 2 % over the whole budget; 'plateau' halves after
+        'linear' falls to 2 % over the whole budget; 'plateau' is halved after
         `patience` epochs without a better validation loss, down to a tenth.
     patience : int
         See `schedule`.
     stop_after : int
         End after so many epochs without a better validation loss; 0 never.
     rescans : float
-        Virtual frames for each measured one, made by scanning the
+        Virtual frames for each measured one, computed by scanning the
         reconstructed object with the reconstructed probe; needs a probe.
     loss_weight : {'probe', 'uniform'}
-        Where in the patch the error counts: where the beam was, or everywhere.
+        Weight of the loss over a patch: by illumination, or the same everywhere.
     offset_weight : float
-        How much of a patch's constant phase error counts: a single frame does
-        not tell it.  1 is the plain mean absolute error.
+        Weight of a patch's constant phase error, which a single frame does not
+        determine.  1 is the plain mean absolute error.
     seed : int
-        Of the weights, the order of frames and the virtual frames.
+        Of the initial weights, the order of frames and the virtual frames.
     """
 
     steps: Annotated[
@@ -200,14 +205,14 @@ class TrainingOptions:
         int,
         {
             "label": "Epochs",
-            "tooltip": "Passes over the training frames; 0 to go by steps.",
+            "tooltip": "Passes over the training frames; 0 to use steps.",
             "min": 0,
             "max": 100_000,
         },
     ] = 0
     batch_size: Annotated[
         int,
-        {"label": "Batch size", "tooltip": "Frames per step.", "min": 1, "max": 4096},
+        {"label": "Batch size", "tooltip": "Frames per step.", "min": 1, "max": 65_536},
     ] = 32
     learning_rate: Annotated[
         float,
@@ -215,7 +220,7 @@ class TrainingOptions:
             "label": "Learning rate",
             "tooltip": "Of the Adam optimiser, at the start.",
             "min": 1e-6,
-            "max": 0.1,
+            "max": 1.0,
             "step": 1e-4,
         },
     ] = 3e-3
@@ -249,7 +254,7 @@ class TrainingOptions:
         float,
         {
             "label": "Virtual frames",
-            "tooltip": "Virtual frames for each measured one, made by re-scanning the "
+            "tooltip": "Virtual frames for each measured one, computed by scanning the "
             "reconstructed object with its probe; 0 trains on measured frames only.",
             "min": 0.0,
             "max": 20.0,
@@ -259,16 +264,16 @@ class TrainingOptions:
     loss_weight: Annotated[
         Literal["probe", "uniform"],
         {
-            "label": "Error counts",
-            "tooltip": "probe: where the beam lit the patch. uniform: everywhere in the patch.",
+            "label": "Loss weighting",
+            "tooltip": "probe: by the illumination of the patch. uniform: the same everywhere.",
         },
     ] = "probe"
     offset_weight: Annotated[
         float,
         {
-            "label": "Phase offset counts",
-            "tooltip": "How much of the constant phase error of a patch counts. A single frame "
-            "does not tell this constant; 1 counts it in full, as published.",
+            "label": "Phase-offset weight",
+            "tooltip": "Weight of the constant phase error of a patch, which a single frame does "
+            "not determine; 1 as published.",
             "min": 0.0,
             "max": 1.0,
             "step": 0.05,

@@ -1,4 +1,4 @@
-"""From detector counts to network input: fitted once, stored in the model."""
+"""Preprocessing of detector counts to network input, stored in the model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.compute.device import sent
+from napari_ptychonn.compute.device import move_async
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 
@@ -20,13 +20,13 @@ Scaling = Literal["raw", "sqrt", "amplitude"]
 """'raw': mean-binned counts, as published; 'sqrt': mean-binned square roots over their
 spread; 'amplitude': square roots of counts, whole frames."""
 
-_SENT_AS_THEY_ARE = ("uint8", "uint16", "int16", "int32", "float32")
-"""Types of counts that are converted on the device: half as much, or less, to send there."""
+_CONVERTED_ON_DEVICE = ("uint8", "uint16", "int16", "int32", "float32")
+"""Types of counts that are converted to float32 on the device: less to transfer."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Preprocessing:
-    """Crop, bin, mask and scale; training and prediction cannot differ in it.
+    """Crop, bin, mask and scale, the same in training and prediction.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Preprocessing:
     bin : int
         Detector pixels averaged along each axis.
     size : int
-        Edge of the square network input; binned frames smaller than this are
-        padded with zeros.  Of no effect for 'amplitude'.
+        Edge of the square network input; smaller binned frames are padded with
+        zeros.  Not used by 'amplitude'.
     scaling : {'raw', 'sqrt', 'amplitude'}
-        What is averaged: counts or their square roots; 'amplitude' averages nothing.
+        'raw' bins counts, 'sqrt' their square roots; 'amplitude' does not bin.
     scale : float
         Divides the averaged values: their standard deviation over the training
         frames for 'sqrt', else 1.
     valid : ndarray of bool or None
-        (height, width), False where a detector pixel takes no part.
+        (height, width), False for masked detector pixels.
     """
 
     frame_shape: tuple[int, int]
@@ -78,12 +78,12 @@ class Preprocessing:
         scaling: Scaling = "sqrt",
         sample: int = 256,
     ) -> Preprocessing:
-        """Choose crop and bin from the frame shape, and the scale from some training frames.
+        """Choose crop and bin from the frame shape, and the scale from training frames.
 
         Parameters
         ----------
         scan : Scan
-            Where the frames come from.
+            Diffraction frames.
         indices : ndarray of int64
             Training frames.
         size : int
@@ -93,7 +93,7 @@ class Preprocessing:
         scaling : {'raw', 'sqrt', 'amplitude'}
             See the class.
         sample : int
-            At most so many frames, evenly chosen, are read.
+            Number of frames read, at most; evenly chosen.
         """
         if scaling == "amplitude":
             valid = None if scan.valid is None or scan.valid.all() else scan.valid.copy()
@@ -129,13 +129,11 @@ class Preprocessing:
         values = unscaled.read(scan, chosen)
         spread = float(values.std())
         if spread <= 1e-6 * float(values.mean()):
-            raise InputError(
-                f"the training frames of {scan.name} are all the same; nothing to learn."
-            )
+            raise InputError(f"the training frames of {scan.name} are all the same.")
         return replace(unscaled, scale=spread)
 
     def masked_as(self, scan: Scan) -> Preprocessing:
-        """Take the good detector pixels from a scan, where its frames have the same shape."""
+        """Take the mask from a scan whose frames have the same shape."""
         if scan.frame_shape != self.frame_shape:
             return self
         top, left, height, width = self.window
@@ -145,11 +143,11 @@ class Preprocessing:
         return replace(self, valid=None if good is None or good.all() else good)
 
     def read(self, scan: Scan, indices: NDArray[np.integer[Any]]) -> torch.Tensor:
-        """Read frames of a scan and prepare them: (m,) indices → (m, 1, size, size) float32."""
+        """Read and preprocess frames of a scan: (m,) indices → (m, 1, size, size) float32."""
         return self.for_scan(scan)(self.counts(scan, indices).float())
 
     def counts(self, scan: Scan, indices: NDArray[np.integer[Any]]) -> torch.Tensor:
-        """Read frames of a scan cropped to `window`, (m, height, width), in numbers torch knows."""
+        """Read frames of a scan cropped to `window`, (m, height, width), in a type of torch."""
         import torch
 
         if scan.frame_shape != self.frame_shape:
@@ -159,16 +157,16 @@ class Preprocessing:
             )
         top, left, height, width = self.window
         counts = scan.read(indices, (slice(top, top + height), slice(left, left + width)))
-        kept = counts.dtype.name in _SENT_AS_THEY_ARE and counts.dtype.isnative
+        kept = counts.dtype.name in _CONVERTED_ON_DEVICE and counts.dtype.isnative
         return torch.from_numpy(np.ascontiguousarray(counts, None if kept else np.float32))
 
     def for_scan(self, scan: Scan) -> Callable[[torch.Tensor], torch.Tensor]:
-        """`apply` for the frames of one scan."""
+        """Return `apply` with the mask of one scan."""
         valid = self._valid_in(scan)
         return lambda counts: self.apply(counts, valid)
 
     def _valid_in(self, scan: Scan) -> NDArray[np.bool_] | None:
-        """What this and the scan both trust: another scan may have faulty pixels of its own."""
+        """Combine the mask with that of the scan, which may have bad pixels of its own."""
         if scan.valid is None:
             return self.valid
         top, left, height, width = self.window
@@ -177,11 +175,11 @@ class Preprocessing:
 
     @property
     def input_shape(self) -> tuple[int, int]:
-        """Height and width of a prepared frame."""
+        """Height and width of a preprocessed frame."""
         return self.window[2:] if self.scaling == "amplitude" else (self.size, self.size)
 
     def apply(self, counts: torch.Tensor, valid: NDArray[np.bool_] | None = None) -> torch.Tensor:
-        """Prepare counts cropped to `window`, on whatever device they are.
+        """Preprocess counts cropped to `window`, on their device.
 
         Parameters
         ----------
@@ -202,7 +200,7 @@ class Preprocessing:
         values = (counts if self.scaling == "raw" else counts.sqrt())[:, None]
         valid = self.valid if valid is None else valid
         if valid is not None:
-            good = sent(torch.from_numpy(valid), values.device).to(values.dtype)[None, None]
+            good = move_async(torch.from_numpy(valid), values.device).to(values.dtype)[None, None]
             share = functional.avg_pool2d(good, self.bin)
             values = functional.avg_pool2d(values * good, self.bin) / share.clamp_min(1e-6)
         elif self.bin > 1:

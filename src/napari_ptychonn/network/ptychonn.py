@@ -19,19 +19,18 @@ class PtychoNN(nn.Module):
     two decoders of the same shape enlarge it again (Cherukara et al. 2020,
     doi:10.1063/5.0013065, Fig. 1).
 
-    A network whose scaling is 'amplitude' knows the beam.  It sees the frame as
-    the object update that this frame alone would make of the mean object, which
-    is already in real space, and then corrects its prediction `refinements`
-    times by the update that is still missing.  Its first and last level work at
-    half the resolution with four times the channels: the full resolution costs a
-    third of the time and brings nothing.
+    With the scaling 'amplitude' the network uses the probe.  Its input is the object
+    update that the frame alone would make of the mean object, which is already in real
+    space; it then corrects its prediction `refinements` times by the update of the
+    predicted patch.  Its first and last level have half the resolution and four times
+    the channels: full resolution costs a third of the time without a gain.
 
     Parameters
     ----------
     options : NetworkOptions
         ``NetworkOptions.preset("paper")`` is the published PyTorch network.
     far_field : FarField, optional
-        The beam, for scaling 'amplitude' only, where a blank one stands in for it.
+        Probe and detector, for the scaling 'amplitude' only; blank if not given.
 
     Notes
     -----
@@ -49,7 +48,7 @@ class PtychoNN(nn.Module):
         self.far_field = self.refinement = None
         first: list[nn.Module] = [*_convolutions(1, w, batch_norm), nn.MaxPool2d(2)]
         inner = w
-        if options.knows_beam:
+        if options.uses_probe:
             self.far_field = far_field or FarField.blank((1, options.size, options.size))
             self.refinement = Refinement(w) if options.refinements else None
             first, inner = [nn.PixelUnshuffle(2)], 8
@@ -65,8 +64,8 @@ class PtychoNN(nn.Module):
         self.register_buffer("label_mean", torch.zeros(2))
         self.register_buffer("label_spread", torch.ones(2))
 
-    def on(self, device: str) -> PtychoNN:
-        """Move to a device, in the memory order that convolutions are fastest in."""
+    def to_device(self, device: str) -> PtychoNN:
+        """Move to a device, channels last, as convolutions are fastest."""
         return self.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,31 +73,31 @@ class PtychoNN(nn.Module):
         return self.stages(frames)[-1]
 
     def stages(self, frames: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Predict, and correct: amplitude and phase after each stage, the last being the best."""
+        """Amplitude and phase of the prediction and of each refinement, the last is the best."""
         if self.far_field is None:
-            return [self._predicted(frames)]
+            return [self._predict(frames)]
         size = self.options.size
         with torch.no_grad():
             beam = self.far_field.propagator((size, size))
             measured = beam.measured(frames)
             update = beam.first_update(measured)
-        stages = [self._predicted(self._standardised(update))]
+        stages = [self._predict(self._standardised(update))]
         for _ in range(self.options.refinements):
-            # Each stage learns by itself: no gradient flows back through the far field.
+            # Stages are trained separately: no gradient flows back through the far field.
             amplitude, phase = (part.detach() for part in stages[-1])
             with torch.no_grad():
                 update = beam.update(amplitude[:, 0], phase[:, 0], measured)
-            stages.append(self._refined(amplitude, phase, self._standardised(update)))
+            stages.append(self._refine(amplitude, phase, self._standardised(update)))
         return stages
 
     def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor | None:
-        """Diffraction residual (m,) of predictions, see `FarField`; None without a beam."""
+        """Diffraction residual (m,) of predictions, see `FarField`; None without a probe."""
         if self.far_field is None:
             return None
         return self.far_field.residual(amplitude, phase, frames)
 
-    def _predicted(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        code = self.encoder(seen)
+    def _predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.encoder(images)
         amplitude, phase = self.amplitude(code), self.phase(code)
         if self.options.heads == "sigmoid-tanh":
             return torch.sigmoid(amplitude), math.pi * torch.tanh(phase)
@@ -107,7 +106,7 @@ class PtychoNN(nn.Module):
             return mean[0] + spread[0] * amplitude, mean[1] + spread[1] * phase
         return amplitude, phase
 
-    def _refined(self, amplitude: Tensor, phase: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
+    def _refine(self, amplitude: Tensor, phase: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
         assert self.refinement is not None
         mean, spread = (v.view(1, 2, 1, 1) for v in (self.label_mean, self.label_spread))
         patch = torch.cat([amplitude, phase], dim=1)
@@ -115,22 +114,22 @@ class PtychoNN(nn.Module):
         return patch[:, :1], patch[:, 1:]
 
     def _standardised(self, update: Tensor) -> Tensor:
-        """The object update that is missing, in units of the labels' spread."""
+        """Divide an object update by the standard deviation of the labels."""
         update = update / self.label_spread.view(1, 2, 1, 1)
         return update.contiguous(memory_format=torch.channels_last)
 
 
 def architecture(options: NetworkOptions) -> int:
-    """Number of the network that options stand for; another number is another network.
+    """Version number of the layers that options stand for.
 
-    To be raised when layers change, so that files of another version are told
-    from damaged ones.  Networks as published stay as they are.
+    It is raised when layers change, to distinguish files of another version from damaged
+    ones.  The published networks do not change.
     """
-    return 3 if options.knows_beam else 1
+    return 3 if options.uses_probe else 1
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Trainable numbers in a network."""
+    """Number of trainable parameters of a network."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
@@ -152,6 +151,6 @@ def _decoder(options: NetworkOptions) -> nn.Sequential:
         enlarge,
         *_convolutions(2 * w, last, batch_norm),
     ]
-    if options.knows_beam:
+    if options.uses_probe:
         return nn.Sequential(*layers, nn.Conv2d(last, 4, 3, padding=1), nn.PixelShuffle(2))
     return nn.Sequential(*layers, enlarge, nn.Conv2d(last, 1, 3, padding=1))

@@ -1,4 +1,4 @@
-"""The part of the network that corrects a patch by what its own far field leaves unexplained."""
+"""Refinement: corrects a patch by the object update of its own frame."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from torch.nn import functional
 
 
 class Refinement(nn.Module):
-    """A patch and its object update in, a correction of the patch out.
+    """Small network that computes the correction of a patch from its object update.
 
-    An object update is what an iterative engine would add; made from one noisy
-    frame, it is right on average and wrong in detail.  This small network learns
-    how much of it to believe, and where.  It works at half the resolution with
-    four times the channels, which costs a quarter.
+    The object update, as in an iterative engine, comes from one noisy frame: it is right
+    on average and wrong in detail.  The network works at half the resolution with four
+    times the channels, which costs a quarter.
 
     Parameters
     ----------
     width : int
-        Of the network that it belongs to.
+        `NetworkOptions.width`.
     """
 
     def __init__(self, width: int) -> None:
@@ -42,10 +41,7 @@ class Refinement(nn.Module):
 
 
 def convolution(inner: int, outer: int, batch_norm: bool = True) -> list[nn.Module]:
-    """3x3 convolution with its rectifier.
-
-    A bias before batch normalisation is subtracted again, so it is left out.
-    """
+    """Return a 3x3 convolution and its rectifier; no bias before batch normalisation."""
     layers: list[nn.Module] = [nn.Conv2d(inner, outer, 3, padding=1, bias=not batch_norm)]
     if batch_norm:
         layers.append(nn.BatchNorm2d(outer))

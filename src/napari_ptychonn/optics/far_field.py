@@ -1,4 +1,4 @@
-"""The beam and the detector as a network sees them: from an object to counts, and back."""
+"""Far-field forward model of a probe and a detector, and its object update."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from napari_ptychonn.optics.propagator import Propagator
 
 
 class FarField(nn.Module):
-    """Forward model of one scan's beam: |F(probe · object)|² summed over modes, and background.
+    """Forward model of one scan: |F(probe · object)|² summed over modes, plus background.
 
-    It has no trained weights; what it is made of is kept as buffers, so that a
-    model file carries it and every device can have it.
+    It has no trained weights.  Probe, background and mask are buffers, so that they are
+    saved in the model file and move between devices with the network.
 
     Parameters
     ----------
@@ -22,11 +22,11 @@ class FarField(nn.Module):
         (modes, ky, kx), element N // 2 at the scan point, scaled to give counts
         under an orthonormal transform.
     background : float
-        Counts in every pixel that the model does not explain.
+        Counts in every pixel beside the diffraction.
     mean_object : complex
-        What stands in for the object where nothing is known of it.
+        Object beyond the patch.
     valid : ndarray of bool, optional
-        (ky, kx), False where a detector pixel takes no part.
+        (ky, kx), False for masked detector pixels.
     """
 
     probe_real: Tensor
@@ -44,7 +44,7 @@ class FarField(nn.Module):
     ) -> None:
         super().__init__()
         good = np.ones(probe.shape[-2:]) if valid is None else valid
-        # Real and imaginary parts apart: not every device and file format has complex tensors.
+        # Real and imaginary parts: not every device and file format has complex tensors.
         for name, value in (
             ("probe_real", probe.real),
             ("probe_imag", probe.imag),
@@ -56,7 +56,7 @@ class FarField(nn.Module):
 
     @classmethod
     def blank(cls, shape: tuple[int, ...]) -> FarField:
-        """Make one of a shape (modes, ky, kx), to be filled from a model file."""
+        """Make a probe of ones, (modes, ky, kx), to be overwritten from a model file."""
         return cls(np.ones(shape, np.complex64))
 
     @property
@@ -65,18 +65,18 @@ class FarField(nn.Module):
         return torch.complex(self.probe_real, self.probe_imag)
 
     def scaled(self, intensity: float, background: float) -> FarField:
-        """Return the same beam with its intensity multiplied, and with another background."""
+        """Return a copy with the intensity multiplied and another background."""
         probe = self.probe.cpu().numpy() * np.sqrt(intensity)
         mean = complex(float(self.mean_object[0]), float(self.mean_object[1]))
         good = self.valid.cpu().numpy() > 0
         return FarField(probe, background, mean, good).to(self.valid.device)
 
-    def leave_out(self, bad: NDArray[np.bool_]) -> None:
-        """Compare nothing at these detector pixels (ky, kx) from now on, as at those before."""
+    def mask_pixels(self, bad: NDArray[np.bool_]) -> None:
+        """Mask more detector pixels (ky, kx)."""
         self.valid *= torch.from_numpy(~bad).to(self.valid)
 
     def counts(self, objects: Tensor) -> Tensor:
-        """Mean counts of objects under the beam: (m, ky, kx) complex64 → (m, ky, kx) float32."""
+        """Expected counts of objects: (m, ky, kx) complex64 → (m, ky, kx) float32."""
         counts = self.background
         for mode in self.probe:
             wave = torch.fft.fft2(objects * mode, norm="ortho")
@@ -85,18 +85,18 @@ class FarField(nn.Module):
         return centred
 
     def update(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
-        """How a patch would have to change for its far field to be the measured one.
+        """Change of a patch that would make its far field the measured one.
 
-        One object update of a ptychographic engine (Maiden & Rodenburg 2009,
-        doi:10.1016/j.ultramic.2009.05.012, eq. 6) from a single frame, over the
-        illumination instead of its largest value, and turned by the patch's own
-        phase: the first channel changes the amplitude, the second amplitude
-        times phase.
+        The object update of ePIE (Maiden & Rodenburg 2009,
+        doi:10.1016/j.ultramic.2009.05.012, eq. 6) from a single frame, divided by the
+        illumination instead of its maximum, and rotated by the patch's own phase: the
+        first channel is the change of the amplitude, the second that of amplitude times
+        phase.
 
         Parameters
         ----------
         amplitude, phase : Tensor
-            (m, 1, size, size), or one patch for all frames; beyond it lies the mean object.
+            (m, 1, size, size), or one patch for all frames, in the mean object.
         frames : Tensor
             (m, 1, ky, kx) square roots of counts.
 
@@ -109,7 +109,7 @@ class FarField(nn.Module):
         return beam.update(amplitude[:, 0], phase[:, 0], beam.measured(frames))
 
     def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
-        """Diffraction residual: how far patches are from explaining their own frames.
+        """Diffraction residual: difference between far field and frame, in photon noise.
 
         Parameters
         ----------
@@ -120,12 +120,12 @@ class FarField(nn.Module):
         -------
         Tensor
             (m,) mean of (√measured − √modelled)² over the detector, in units of
-            the photon noise, 1/4: a perfect patch leaves about 1 where counts
-            are many, and less where there are few.
+            the photon noise, 1/4: about 1 for a perfect patch where counts are many,
+            and less where they are few.
         """
         beam = self.propagator(amplitude.shape[-2:])
         return beam.residual(amplitude[:, 0], phase[:, 0], beam.measured(frames))
 
     def propagator(self, size: tuple[int, ...]) -> Propagator:
-        """Work out, once for many calls, what only depends on the beam; (py, px) of the patches."""
+        """Precompute what depends on the probe alone, for patches of `size` (py, px)."""
         return Propagator(self, size)

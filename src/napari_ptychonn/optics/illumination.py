@@ -1,4 +1,4 @@
-"""Where in a patch the beam was: what can be learnt there, and how far to trust it."""
+"""Illumination of a patch by the probe: weights and width."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def illumination_weight(
     shape : tuple of int
         Pixels of the patch; probe and patch are centred on element N // 2.
     floor : float
-        Least weight, so that no pixel is left without any.
+        Least weight, so that every pixel has some.
 
     Returns
     -------
@@ -27,9 +27,8 @@ def illumination_weight(
 
     Notes
     -----
-    The blur (a sixteenth of the patch) lets the surroundings of the beam count:
-    what lies there shapes the frame through the probe's tails, and a network
-    sees it by the structure it continues.
+    The blur (a sixteenth of the patch) includes the surroundings of the probe, which
+    shape the frame through the probe's tails.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -39,7 +38,7 @@ def illumination_weight(
 
 
 def illumination_width(probe: NDArray[np.complex64], share: float = 0.9) -> float:
-    """Diameter in pixels of the disc about the beam's centre of mass that holds most of its power.
+    """Diameter in pixels of the disc around the centre of mass with most of the probe's power.
 
     Parameters
     ----------

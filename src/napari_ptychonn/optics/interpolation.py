@@ -1,4 +1,4 @@
-"""Cubic convolution: how values between pixels are read, for labels and mosaics alike."""
+"""Cubic convolution, the interpolation of labels and mosaics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 TAPS = np.arange(-1, 3)
-"""Pixels that a value at fraction 0 ≤ f < 1 is made from, relative to the one below it."""
+"""Pixels that a value at fraction 0 ≤ f < 1 depends on, relative to the one below it."""
 
 
 def cubic_weights(fraction: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Weights of the four pixels around a point (Keys 1981, a = −1/2).
 
-    Third-order accurate and interpolating: at fraction 0 the weights are
-    (0, 1, 0, 0), so nothing is lost at integer positions.
+    Third-order accurate and interpolating: at fraction 0 the weights are (0, 1, 0, 0).
 
     Parameters
     ----------

@@ -1,15 +1,17 @@
-"""The focused beam of a Fresnel zone plate."""
+"""The focus of a Fresnel zone plate, as a probe."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# The beam is computed in a field this much wider than the window asked for,
-# so that its tails are those of a free beam, not of one folded back at the edges.
+from napari_ptychonn.validation import POSITIVE, check_options
+
+# The probe is computed in a field this much wider than the window, so that its tails
+# do not wrap around at the edges.
 _FIELD = 4
 
 
@@ -19,9 +21,9 @@ class ZonePlate:
 
     The first-order focus is the Fourier transform of the annular pupil;
     defocus is Fresnel propagation from there, and a finite source makes the
-    beam an incoherent sum of shifted copies of itself.
+    probe an incoherent sum of shifted copies of itself.
 
-    The defaults give a beam of 60 nm with 70 % of its power inside 200 nm and
+    The defaults give a probe of 60 nm with 70 % of its power inside 200 nm and
     90 % inside 320 nm.
 
     Attributes
@@ -29,25 +31,28 @@ class ZonePlate:
     outer_zone_width : float
         m; the full width at half maximum of the focus is close to it.
     central_stop : float
-        Diameter of the stop as a fraction of the zone plate's.
+        Diameter of the stop as a fraction of the zone plate's; none where it is not positive.
     defocus : float
-        Sample downstream of the focus, m; by about one depth of focus, as
-        beamlines do, so that the rings light more of the sample.
+        Sample downstream of the focus, m; about one depth of focus, as at
+        beamlines, so that the rings illuminate more of the sample.
     wavelength : float
         m.
     source_size : float
-        Standard deviation of the demagnified source in the focus, m; what
-        makes more than one mode.
+        Standard deviation of the demagnified source in the focus, m; the cause of
+        more than one mode.
     """
 
-    outer_zone_width: float = 65e-9
-    central_stop: float = 0.5
+    outer_zone_width: Annotated[float, {"min": POSITIVE}] = 65e-9
+    central_stop: Annotated[float, {"max": 0.99}] = 0.5
     defocus: float = 60e-6
-    wavelength: float = 1.409e-10
-    source_size: float = 15e-9
+    wavelength: Annotated[float, {"min": POSITIVE}] = 1.409e-10
+    source_size: Annotated[float, {"min": POSITIVE}] = 15e-9
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     def probe(self, shape: tuple[int, int], pixel_size: float) -> NDArray[np.complex128]:
-        """Field of the fully coherent beam on the sample.
+        """Field of the coherent probe on the sample.
 
         Parameters
         ----------
@@ -70,12 +75,12 @@ class ZonePlate:
     def modes(
         self, count: int, shape: tuple[int, int], pixel_size: float
     ) -> NDArray[np.complex128]:
-        """Incoherent modes of the beam, strongest first.
+        """Incoherent modes of the probe, strongest first.
 
         Parameters
         ----------
         count : int
-            How many to keep; 1 is the coherent beam.
+            Modes to keep; 1 is the coherent probe.
         shape, pixel_size
             As for `probe`.
 

@@ -1,4 +1,4 @@
-"""Waves to the detector and back: what a beam's far field is computed with, worked out once."""
+"""Propagation to the detector and back, with the parts of one probe precomputed."""
 
 from __future__ import annotations
 
@@ -11,29 +11,27 @@ if TYPE_CHECKING:
     from napari_ptychonn.optics.far_field import FarField
 
 UPDATE_FLOOR = 0.1
-"""Added to the illumination that an object update is divided by, relative to its largest value."""
+"""Regularisation of the object update: added to the illumination, relative to its maximum."""
 
 LARGEST_RATIO = 100.0
-"""Measured over modelled amplitude at most: little is learnt where next to nothing is expected."""
+"""Limit of measured over modelled amplitude, where almost nothing is expected."""
 
 PHOTON_NOISE = 0.25
 """Variance of the square root of a Poisson number that is not small."""
 
 TINY = 1e-6
-"""Counts; keeps a division finite."""
+"""Counts that keep a division finite."""
 
 
 class Propagator:
-    """The far field of one beam for patches of one size, on one device.
+    """Far field of one probe for patches of one size, on one device.
 
-    It computes what `FarField.update` and `FarField.residual` describe.  All
-    that depends on the beam alone is computed here; so is the far field of the
-    mean object, from which every first update starts.
+    Computes what `FarField.update` and `FarField.residual` describe.
 
     Parameters
     ----------
     far_field : FarField
-        The beam and the detector.
+        Probe and detector.
     size : tuple of int
         Pixels of a patch (py, px).
     """
@@ -55,7 +53,7 @@ class Propagator:
         self.good_count = self.good.sum()
 
     def measured(self, frames: Tensor) -> Tensor:
-        """Square roots of counts in the order of the waves: (m, 1, ky, kx) → (m, ky, kx)."""
+        """Reorder amplitudes with frequency 0 first, as FFTs are: (m, 1, ky, kx) → (m, ky, kx)."""
         shifted: Tensor = torch.fft.ifftshift(frames[:, 0], (-2, -1))
         return shifted
 
@@ -65,12 +63,12 @@ class Propagator:
         waves = [torch.fft.fft2(mean * mode, norm="ortho") for mode in self.probe]
         missing = self._missing(self._counts(waves), measured)
         turn = torch.polar(torch.ones_like(self.mean.real), -self.mean.angle())
-        return _planes(self._returned(missing, waves).mul_(turn))
+        return _planes(self._back_propagated(missing, waves).mul_(turn))
 
     def update(
         self, amplitude: Tensor, phase: Tensor, measured: Tensor, out: Tensor | None = None
     ) -> Tensor:
-        """Return the update (m, 2, py, px) that patches lack, from `measured` frames.
+        """Return the update (m, 2, py, px) of patches, from `measured` frames.
 
         Parameters
         ----------
@@ -79,12 +77,14 @@ class Propagator:
         measured : Tensor
             (m, ky, kx).
         out : Tensor, optional
-            Where to put it; may have any order in memory.
+            Result; may have any memory order.
         """
         cosine, sine = phase.cos(), phase.sin()
         waves = self._waves(amplitude, cosine, sine)
         missing = self._missing(self._counts(waves), measured)
-        return _planes(self._returned(missing, waves).mul_(torch.complex(cosine, -sine)), out)
+        return _planes(
+            self._back_propagated(missing, waves).mul_(torch.complex(cosine, -sine)), out
+        )
 
     def residual(self, amplitude: Tensor, phase: Tensor, measured: Tensor) -> Tensor:
         """Return the diffraction residual (m,) of patches; parameters as for `update`."""
@@ -103,8 +103,8 @@ class Propagator:
         else:
             objects = self.mean.repeat(len(patches), *self.shape)
             objects[:, self.rows, self.columns] = patches
-        # Shifting the centre to element 0 would only turn the waves' phases, which no count shows
-        # and the way back undoes.
+        # Without a shift of the centre: it would only change the phase of the waves, which
+        # the counts do not show and the inverse transform cancels.
         return [torch.fft.fft2(objects * mode, norm="ortho") for mode in self.probe]
 
     def _counts(self, waves: list[Tensor]) -> Tensor:
@@ -114,17 +114,17 @@ class Propagator:
         return counts
 
     def _missing(self, expected: Tensor, measured: Tensor) -> Tensor:
-        """By how much of itself each wave is too small, 0 where the detector is blind."""
+        """Relative difference of each wave, 0 at masked pixels."""
         ratio = measured * expected.clamp_min(TINY).rsqrt()
         missing: Tensor = (ratio.clamp_max(LARGEST_RATIO) - 1) * self.good
         return missing
 
-    def _returned(self, missing: Tensor, waves: list[Tensor]) -> Tensor:
-        """Object updates (m, py, px) from what the waves lack."""
+    def _back_propagated(self, missing: Tensor, waves: list[Tensor]) -> Tensor:
+        """Object updates (m, py, px) from the missing part of the waves."""
         update: Tensor | None = None
         for back, wave in zip(self.back, waves, strict=True):
-            lacking = torch.fft.ifft2(missing * wave, norm="ortho")
-            share = lacking[:, self.rows, self.columns] * back
+            wave_update = torch.fft.ifft2(missing * wave, norm="ortho")
+            share = wave_update[:, self.rows, self.columns] * back
             update = share if update is None else update + share
         assert update is not None
         return update

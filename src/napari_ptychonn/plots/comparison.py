@@ -45,8 +45,8 @@ def plot_comparison(report: Report, line: Line | None = None) -> Figure:
         ((y, x), (y, x)) in the scan's unit; `Report.line` by default.
     """
     line = line or report.line
-    window = _window(report.whole)
-    height, width = report.whole.mask[window].shape
+    window = _window(report.full_mosaic)
+    height, width = report.full_mosaic.mask[window].shape
     maps = 4.1 * min(max(height / width, 0.3), 1.6)
     with styled_figure(8.6, 4.6 + maps) as figure:
         grid = figure.add_gridspec(4, 3, height_ratios=[maps / 2, maps / 2, 2.1, 1.6])
@@ -64,7 +64,7 @@ def plot_comparison(report: Report, line: Line | None = None) -> Figure:
 
 def _maps(cells: list[Axes], report: Report, channel: Channel, window: _WINDOW, line: Line) -> None:
     """Reconstruction, mosaic and difference of one channel."""
-    pair = report.whole
+    pair = report.full_mosaic
     mask = pair.mask[window]
     predicted, wanted = (np.where(mask, a[window], np.nan) for a in pair.images(channel))
     difference = pair.difference(channel)[window]
@@ -88,7 +88,7 @@ def _maps(cells: list[Axes], report: Report, channel: Channel, window: _WINDOW, 
 
 
 def _rings(axes: Axes, report: Report) -> None:
-    pair = report.comparison.pair
+    pair = report.comparison.aligned
     factor, unit = _per_length(pair.unit)
     for channel, colour in _COLOURS.items():
         rings = pair.rings(channel)
@@ -108,9 +108,11 @@ def _rings(axes: Axes, report: Report) -> None:
 
 
 def _profile(axes: Axes, report: Report, line: Line, channel: Channel) -> None:
-    profile = report.whole.profile(line, channel)
+    profile = report.full_mosaic.profile(line, channel)
     factor, unit = (1e6, "µm") if profile.unit == "m" else (1.0, "px")
-    axes.plot(profile.distance * factor, profile.wanted, color=GREY, lw=1.3, label=report.reference)
+    axes.plot(
+        profile.distance * factor, profile.reference, color=GREY, lw=1.3, label=report.reference
+    )
     axes.plot(profile.distance * factor, profile.predicted, color=ORANGE, lw=1.3, label="PtychoNN")
     axes.set_xlabel(f"along the line, {unit}")
     axes.set_title(f"Profile: {UNITS[channel]}", loc="left")
@@ -124,7 +126,7 @@ def _profile(axes: Axes, report: Report, line: Line, channel: Channel) -> None:
 def _numbers(axes: Axes, report: Report) -> None:
     """The numbers as a table without lines."""
     numbers = report.comparison
-    shot, lit, mosaic = numbers.single_shot, numbers.lit, numbers.mosaic
+    shot, lit, mosaic = numbers.single_shot, numbers.illuminated, numbers.mosaic
     head = ("", "phase MAE, rad", "corr.", "ampl. MAE", "corr.", "PSNR, dB", "SSIM", "resolution")
     pairs = (
         f"{mosaic.phase_psnr:.1f} / {mosaic.amplitude_psnr:.1f}",
@@ -180,7 +182,7 @@ def _window(pair: AlignedImages) -> _WINDOW:
 
 def _compared(report: Report) -> NDArray[np.bool_]:
     """Where the numbers come from, on the grid of the whole: both lie on that of the object."""
-    whole, part = report.whole, report.comparison.pair
+    whole, part = report.full_mosaic, report.comparison.aligned
     offset = (np.asarray(part.origin) - np.asarray(whole.origin)) / np.asarray(whole.pixel_size)
     y, x = np.round(offset).astype(int)
     found = np.zeros_like(whole.mask)

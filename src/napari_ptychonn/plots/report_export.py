@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.comparison.profile import Line
 from napari_ptychonn.comparison.report import Report
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.atomic import replacing
 
 PICTURES, TABLES = (".png", ".pdf", ".svg"), (".csv", ".json")
 HEADER = ("quantity", "at", "value")
@@ -53,7 +53,7 @@ def write_report(path: str | Path, report: Report, line: Line | None = None) -> 
     """
     path = Path(path)
     kind = check_kind(path)
-    if line is not None and report.whole.profile(line, "phase").is_empty:
+    if line is not None and report.full_mosaic.profile(line, "phase").is_empty:
         raise InputError("the line of the profile does not touch what was compared.")
     with replacing(path) as temporary:
         if kind == ".json":

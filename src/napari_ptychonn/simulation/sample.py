@@ -1,4 +1,4 @@
-"""Test patterns: transmissions of made-up samples, for simulated scans."""
+"""Transmissions of simulated samples."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TUNGSTEN_THICKNESS = 600e-9
 SMALLEST_FEATURE = 50e-9
 """Narrowest line and narrowest gap of the etched pattern, m."""
 
-# Fine drawing grid, so that edges fall between object pixels as they do in a real sample.
+# Finer drawing grid, so that edges fall between object pixels as in a real sample.
 _OVERSAMPLING = 2
 _STAMP_SPACING = 340e-9
 _GLYPHS = {
@@ -98,9 +98,8 @@ def natural_field(
 ) -> NDArray[np.complex128]:
     """Draw a smooth random sample with the 1/f amplitude spectrum of natural images.
 
-    Phase (−1.2 to 0 rad) and amplitude (0.8 to 1) are drawn independently,
-    and nothing in it has an edge: of another character than the etched
-    pattern in every way.  Parameters as for `etched_tungsten`.
+    Phase (−1.2 to 0 rad) and amplitude (0.8 to 1) are independent and without edges,
+    unlike the etched pattern.  Parameters as for `etched_tungsten`.
     """
     del wavelength
     phase = -1.2 * _unit_range(_spectral_field(shape, pixel_size, rng))
@@ -134,7 +133,7 @@ PATTERNS: dict[
     "natural field": natural_field,
     "particles": particles,
 }
-"""What a simulated sample can look like; another one is one function and one row here."""
+"""Functions that draw a sample, by name."""
 
 
 def draw_pattern(
@@ -151,9 +150,17 @@ def draw_pattern(
     InputError
         If there is no pattern of that name.
     """
-    if name not in PATTERNS:
-        raise InputError(f"There is no pattern {name!r}; choose one of {', '.join(PATTERNS)}.")
+    require_pattern(name)
     return PATTERNS[name](shape, pixel_size, wavelength, rng)
+
+
+def require_pattern(name: str) -> None:
+    """Raise an `InputError` if there is no pattern of that name."""
+    if name not in PATTERNS:
+        allowed = ", ".join(PATTERNS)
+        raise InputError(
+            f"There is no pattern {name!r}; choose one of {allowed}.", expected=allowed, got=name
+        )
 
 
 def _spokes(v: Coordinates, u: Coordinates, rng: np.random.Generator) -> Mask:
@@ -224,7 +231,7 @@ def _stamp(
     fine: float,
     rng: np.random.Generator,
 ) -> None:
-    """Draw one structure, turned by any angle, over what is there."""
+    """Draw one structure at a random angle."""
     footprint = rng.uniform(150e-9, 280e-9)
     reach = int(np.ceil(footprint / fine))
     row, column = np.rint(centre).astype(int)
@@ -233,8 +240,8 @@ def _stamp(
     standing, height = standing[rows, columns], height[rows, columns]
     i, j = np.indices(standing.shape)
     y, x = (i + rows.start - row) * fine, (j + columns.start - column) * fine
-    turn = rng.uniform(0, 2 * np.pi)
-    v, u = np.cos(turn) * y + np.sin(turn) * x, -np.sin(turn) * y + np.cos(turn) * x
+    angle = rng.uniform(0, 2 * np.pi)
+    v, u = np.cos(angle) * y + np.sin(angle) * x, -np.sin(angle) * y + np.cos(angle) * x
     draw = _STAMPS[int(rng.integers(len(_STAMPS)))]
     drawn = draw(v, u, rng) ^ bool(rng.integers(2))
     within = np.hypot(y, x) < footprint

@@ -1,4 +1,4 @@
-"""The simulated scan: sample data, tests and tutorials without a beamline."""
+"""Simulated scan, for sample data, tests and tutorials."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Optics, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.optics.probe import ZonePlate, shift_ramp
-from napari_ptychonn.simulation.sample import draw_pattern
-from napari_ptychonn.validation import check_options
+from napari_ptychonn.simulation.sample import draw_pattern, require_pattern
+from napari_ptychonn.validation import POSITIVE, check_options
 
 ScanPath = Literal["raster", "serpentine", "spiral"]
-"""How the beam travels over the sample."""
+"""Order of the scan points."""
 
 ENERGY = 8800.0
 """Photon energy of the simulated beamline, eV (as in the PtychoNN paper)."""
@@ -28,27 +28,24 @@ DETECTOR_PITCH = 165e-6
 """55 μm detector pixels binned by three, m."""
 
 DEGRADED = "simulated truth, degraded (not ePIE)"
-"""What the reconstruction that comes with a simulated scan calls its algorithm."""
+"""`algorithm` of the reconstruction of a simulated scan."""
 
 _BATCH = 256
-SMALLEST = 1e-30
-"""Lengths and counts must be positive: at least this."""
-
 _MARGIN = 4
 _GLOBAL_PHASE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SimulatedScan:
-    """A simulated scan, with what is known only in simulations.
+    """A simulated scan and its exact truth.
 
     Attributes
     ----------
     scan : Scan
-        What the beamline would have recorded.
+        Frames and positions as recorded.
     reconstruction : Reconstruction
-        The truth degraded about as an ePIE would: band-limited, noisy, and
-        unreliable outside the lit area.  It is not an ePIE and says so.
+        The truth, degraded like an ePIE reconstruction: band-limited, noisy, and
+        unreliable outside the illuminated area.
     truth : Reconstruction
         The exact object and probe.
     """
@@ -60,7 +57,7 @@ class SimulatedScan:
 
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
-    """What to simulate.
+    """Options of a simulated scan.
 
     Attributes
     ----------
@@ -79,7 +76,7 @@ class Simulation:
     jitter : float
         Standard deviation of the positions about the regular path, m.
     path : {'raster', 'serpentine', 'spiral'}
-        How the beam travels.
+        Order of the scan points.
     modes : int
         Incoherent probe modes.
     defect : tuple of float or None
@@ -88,15 +85,15 @@ class Simulation:
     zone_plate : ZonePlate
         The focusing optic.
     seed : int
-        Same seed, same scan.  Sample, path, noise and degradation have
-        streams of their own: more photons do not change the sample.
+        Of sample, path, noise and degradation, which have separate random streams: more
+        photons do not change the sample.
     """
 
-    points: tuple[int, int] = (32, 32)
-    step: Annotated[float, {"min": SMALLEST}] = 30e-9
+    points: Annotated[tuple[int, int], {"min": 1}] = (32, 32)
+    step: Annotated[float, {"min": POSITIVE}] = 30e-9
     frame_size: Annotated[int, {"min": 8}] = 64
-    pixel_size: Annotated[float, {"min": SMALLEST}] = 10e-9
-    photons: Annotated[float, {"min": SMALLEST}] = 1e6
+    pixel_size: Annotated[float, {"min": POSITIVE}] = 10e-9
+    photons: Annotated[float, {"min": POSITIVE}] = 1e6
     pattern: str = "etched tungsten"
     jitter: Annotated[float, {"min": 0.0}] = 0.0
     path: ScanPath = "raster"
@@ -111,11 +108,7 @@ class Simulation:
             raise InputError(
                 f"Simulation.frame_size must be even, got {self.frame_size}.", got=self.frame_size
             )
-        if min(self.points) < 1:
-            raise InputError(
-                f"Simulation.points must be at least 1 along each axis, got {self.points}.",
-                got=self.points,
-            )
+        require_pattern(self.pattern)
 
     @property
     def optics(self) -> Optics:
@@ -157,7 +150,7 @@ class Simulation:
             rows, columns = np.indices((ny, nx), dtype=np.float64)
             if self.path == "serpentine":
                 columns[1::2] = columns[1::2, ::-1]
-            # Whole steps about zero, so that positions without jitter fall on object pixels.
+            # Whole steps from zero, so that positions without jitter are whole object pixels.
             regular = np.stack([rows.ravel() - ny // 2, columns.ravel() - nx // 2], axis=1)
         return regular * self.step + rng.normal(0.0, 1.0, regular.shape) * self.jitter
 
@@ -219,46 +212,28 @@ class Simulation:
 
 
 def simulate_scan(
-    points: tuple[int, int] = (32, 32),
-    *,
-    step: float = 30e-9,
-    frame_size: int = 64,
-    pixel_size: float = 10e-9,
-    photons: float = 1e6,
-    pattern: str = "etched tungsten",
-    jitter: float = 0.0,
-    path: ScanPath = "raster",
-    modes: int = 1,
-    defect: tuple[float, float, float, float] | None = None,
-    seed: int = 0,
+    points: tuple[int, int] = (32, 32), **options: Any
 ) -> tuple[Scan, Reconstruction]:
     """Simulate a ptychographic scan of an etched tungsten test pattern.
 
     A Fresnel zone plate focuses 8.8 keV photons to about 60 nm; the frames are
-    far-field intensities with Poisson noise.  `Simulation` documents each
-    option and also gives the exact truth.
+    far-field intensities with Poisson noise.
+
+    Parameters
+    ----------
+    points : tuple of int
+        Scan points (ny, nx).
+    **options
+        Of `Simulation`, whose `run` also returns the exact truth.
 
     Returns
     -------
     scan : Scan
         In metres, with optics that give the pixel size.
     reconstruction : Reconstruction
-        The simulated truth, degraded about as an ePIE would be; it is not an
-        ePIE and says so in `algorithm`.
+        The simulated truth, degraded like an ePIE reconstruction; `algorithm` says so.
     """
-    simulated = Simulation(
-        points=points,
-        step=step,
-        frame_size=frame_size,
-        pixel_size=pixel_size,
-        photons=photons,
-        pattern=pattern,
-        jitter=jitter,
-        path=path,
-        modes=modes,
-        defect=defect,
-        seed=seed,
-    ).run()
+    simulated = Simulation(points=points, **options).run()
     return simulated.scan, simulated.reconstruction
 
 
@@ -270,8 +245,7 @@ def diffract(reconstruction: Reconstruction, positions: NDArray[np.float64]) -> 
     reconstruction : Reconstruction
         With a probe (modes, py, px).
     positions : ndarray of float64
-        (m, 2), in the unit of the reconstruction; element N // 2 of the probe
-        lies there.
+        (m, 2) of element N // 2 of the probe, in the unit of the reconstruction.
 
     Returns
     -------
@@ -280,13 +254,13 @@ def diffract(reconstruction: Reconstruction, positions: NDArray[np.float64]) -> 
         Σ over modes of |FFT(probe · object)|², orthonormal.
     """
     if reconstruction.probe is None:
-        raise InputError(f"{reconstruction.name}: has no probe, so nothing can be diffracted.")
+        raise InputError(f"{reconstruction.name}: has no probe to compute diffraction with.")
     probe = reconstruction.probe
     shape = probe.shape[-2:]
     centre = reconstruction.pixel_index(positions)
     nearest = np.rint(centre).astype(int)
     windows = _windows(reconstruction, nearest, shape)
-    # The beam is band-limited and the sample is not: move the beam by the fraction of a pixel.
+    # Shift the probe by the fraction of a pixel: it is band-limited, the sample is not.
     beams = _shifted(probe, centre - nearest)
     intensity = np.zeros((len(positions), *shape))
     for beam in np.moveaxis(beams, 1, 0):
@@ -298,35 +272,34 @@ def diffract(reconstruction: Reconstruction, positions: NDArray[np.float64]) -> 
 def degrade(
     truth: Reconstruction, positions: NDArray[np.float64], *, rng: np.random.Generator
 ) -> Reconstruction:
-    """Make of the exact truth something like what an ePIE would have given.
+    """Degrade the exact truth like an ePIE reconstruction.
 
-    Photon noise by the local dose, a band limit, small residual phase errors
-    of about 0.02 rad, a free global phase, and a rim that was hardly lit and
-    is mostly noise.  It is no ePIE, and the result says so.
+    Photon noise by the local dose, a band limit, phase errors of about 0.02 rad, a
+    global phase, and a rim of mostly noise where the illumination is weak.
 
     Parameters
     ----------
     truth : Reconstruction
         The exact object and probe.
     positions : ndarray of float64
-        (n, 2) where the beam was.
+        (n, 2) scan points.
     rng : numpy.random.Generator
         Source of every error.
     """
     shape = truth.object.shape
     dose = _dose(truth, positions)
-    lit = dose / np.median(dose[_near(truth, positions)])
+    illumination = dose / np.median(dose[_near(truth, positions)])
     estimate = ndimage.gaussian_filter(truth.object.astype(np.complex128), 0.6)
     estimate *= np.exp(1j * (_GLOBAL_PHASE + 0.015 * _correlated(shape, 12.0, rng)))
     estimate *= 1 + 0.005 * _correlated(shape, 6.0, rng)
     error = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
     # Photon noise, and a floor that iterating does not remove; nowhere worse than pure noise.
     estimate += error * np.minimum(np.hypot(0.01, 1 / np.sqrt(4 * dose + 1e-9)), 0.7)
-    trust = lit / (lit + 0.01)
+    share = illumination / (illumination + 0.01)
     wander = np.exp(1j * 2.0 * _correlated(shape, 1.5, rng))
-    blended = np.where(dose > 0, trust * estimate + (1 - trust) * wander, 1.0)
+    blended = np.where(dose > 0, share * estimate + (1 - share) * wander, 1.0)
     return Reconstruction(
-        object=np.where(lit > 1e-4, blended, 1.0).astype(np.complex64),
+        object=np.where(illumination > 1e-4, blended, 1.0).astype(np.complex64),
         pixel_size=truth.pixel_size,
         origin=truth.origin,
         unit=truth.unit,
@@ -370,8 +343,8 @@ def _dose(truth: Reconstruction, positions: NDArray[np.float64]) -> NDArray[np.f
     visits = np.zeros(truth.object.shape)
     rows, columns = np.rint(truth.pixel_index(positions)).astype(int).T
     np.add.at(visits, (rows, columns), 1.0)
-    # Element N // 2 of the beam lies at the position, so for even N the kernel
-    # has one row and column more on the far side.
+    # Element N // 2 of the probe is at the position: for even N the kernel has one row
+    # and column more on the far side.
     odd = np.pad(intensity, ((0, 1), (0, 1)))
     return np.asarray(np.clip(scipy.signal.fftconvolve(visits, odd, mode="same"), 0, None))
 

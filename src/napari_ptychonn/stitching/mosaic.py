@@ -1,4 +1,4 @@
-"""The mosaic: overlapping patches averaged into one image, at their true positions."""
+"""Mosaic: overlapping patches averaged at sub-pixel positions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.patches import Patches
+from napari_ptychonn.deprecation import RenamedAttribute
+from napari_ptychonn.optics.illumination import illumination_weight
 from napari_ptychonn.optics.interpolation import TAPS, cubic_weights
 
 if TYPE_CHECKING:
@@ -17,21 +19,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = 32
-"""Patches moved at once: enough to make calls cheap, few enough to stay in the cache."""
+"""Patches resampled at once: few enough to stay in the cache."""
 
 PIXELS = BATCH * 64 * 64
-"""Most pixels moved at once: of patches larger than 64x64 there are fewer."""
+"""Pixels resampled at once: fewer patches where they are larger than 64x64."""
 
 PIXELS_ON_GPU = 1024 * 64 * 64
-"""The same on a GPU, which has to be kept busy."""
+"""The same on a GPU."""
 
 BEFORE, AFTER = 2, 1
-"""Pixels that a moved pixel is made from lie so far before and after it."""
+"""Reach of the cubic convolution before and after a pixel."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MosaicImage:
-    """A mosaic as arrays, at one moment; all (ny, nx) float32 and NaN where nothing was predicted.
+    """A mosaic as arrays, (ny, nx) float32 and NaN where nothing was predicted.
 
     Attributes
     ----------
@@ -39,7 +41,7 @@ class MosaicImage:
         Weighted overlap average; phase in rad.
     weight : ndarray of float32
         Sum of the patch weights that fell on each pixel.
-    spread : ndarray of float32
+    overlap_std : ndarray of float32
         Circular standard deviation of the overlapping predictions' phase, rad.
     pixel_size, origin : tuple of float
         (y, x) in the scan's unit; `origin` is the position of the centre of pixel (0, 0).
@@ -48,18 +50,19 @@ class MosaicImage:
     amplitude: NDArray[np.float32]
     phase: NDArray[np.float32]
     weight: NDArray[np.float32]
-    spread: NDArray[np.float32]
+    overlap_std: NDArray[np.float32]
     pixel_size: tuple[float, float]
     origin: tuple[float, float]
+
+    spread = RenamedAttribute("overlap_std")
 
 
 class Mosaic:
     """Weighted sub-pixel overlap average of patches, for any scan pattern.
 
-    Each patch is moved onto the grid by cubic convolution of its amplitude and
-    of the cosine and sine of its phase, and added with its window weight.  The
-    result is a function of {scan point → (patch, position)} alone: not of
-    order or batching; a scan point that was added already is ignored.
+    Each patch is resampled on the grid by cubic convolution of its amplitude and of the
+    cosine and sine of its phase, and added with its weight.  The result does not depend
+    on order or batching; a scan point that was added before is ignored.
 
     Parameters
     ----------
@@ -87,7 +90,7 @@ class Mosaic:
         self._patch_weight = np.asarray(weight, np.float32)
         self._sums = np.zeros((4, *shape))  # weight, and weighted amplitude, cosine, sine
         self._added: set[int] = set()
-        self._spare: list[_Bench] = []
+        self._spare: list[_ScratchBuffers] = []
         self._device: _DeviceSums | None = None
         self._together = max(1, min(BATCH, PIXELS // self._patch_weight.size))
 
@@ -100,7 +103,7 @@ class Mosaic:
         weight: NDArray[np.float32] | None = None,
         anchor: tuple[float, float] = (0.0, 0.0),
     ) -> Mosaic:
-        """Make a mosaic just large enough for patches at all these positions.
+        """Make the smallest mosaic for patches at all positions.
 
         Parameters
         ----------
@@ -113,8 +116,8 @@ class Mosaic:
         weight : ndarray of float32, optional
             (py, px); `window_weight` of the patch shape by default.
         anchor : tuple of float
-            A position that shall be the centre of some pixel, so that the grid
-            falls on that of a reconstruction (its origin).
+            Position of the centre of some pixel, such as the origin of a reconstruction,
+            whose grid the mosaic then has.
         """
         pixel, half = np.asarray(pixel_size), np.asarray(patch_shape) // 2
         index = (positions - np.asarray(anchor)) / pixel
@@ -137,7 +140,7 @@ class Mosaic:
         patches : Patches
             m patches (py, px).  A patch with a value that is not finite is left out.
         positions : ndarray of float64
-            (m, 2) where they lie.
+            (m, 2) of their centres.
 
         Raises
         ------
@@ -152,26 +155,26 @@ class Mosaic:
         if not new:
             return
         rows = np.asarray(new)
-        whole, fraction = self._places(positions[rows])
-        # Neighbours one after the other, so that those moved together cover little of the grid.
+        whole, fraction = self._grid_corners(positions[rows])
+        # Sorted by rows of patches, so that those of one batch cover little of the grid.
         order = np.lexsort((whole[:, 1], whole[:, 0] // len(self._patch_weight)))
         batches = [order[k : k + self._together] for k in range(0, len(order), self._together)]
         if len(batches) == 1:
-            self._take(self._tile(patches[rows], whole, fraction))
+            self._add_block(self._block(patches[rows], whole, fraction))
             return
         from napari_ptychonn.compute.threads import single_threaded_pool
 
         with single_threaded_pool() as (pool, count):
             for start in range(0, len(batches), 2 * count):
-                tiles = [
-                    pool.submit(self._tile, patches[rows[b]], whole[b], fraction[b])
+                blocks = [
+                    pool.submit(self._block, patches[rows[b]], whole[b], fraction[b])
                     for b in batches[start : start + 2 * count]
                 ]
-                for tile in tiles:
-                    self._take(tile.result())
+                for block in blocks:
+                    self._add_block(block.result())
 
     def image(self) -> MosaicImage:
-        """Return the mosaic as it stands."""
+        """Return the mosaic so far."""
         sums = self._sums if self._device is None else self._sums + self._device.sums()
         total, amplitude, cosine, sine = sums
         covered = total > 1e-6 * self._patch_weight.max()
@@ -181,7 +184,7 @@ class Mosaic:
             amplitude=(amplitude / weight).astype(np.float32),
             phase=np.where(covered, np.arctan2(sine, cosine), np.nan).astype(np.float32),
             weight=weight.astype(np.float32),
-            spread=np.sqrt(-2.0 * np.log(resultant)).astype(np.float32),
+            overlap_std=np.sqrt(-2.0 * np.log(resultant)).astype(np.float32),
             pixel_size=self.pixel_size,
             origin=self.origin,
         )
@@ -191,10 +194,10 @@ class Mosaic:
         self._added.add(index)
         return not known
 
-    def _places(
+    def _grid_corners(
         self, positions: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """First row and column of each patch, whole and what is left: (m, 2) each."""
+        """First row and column of each patch, as integers and fractions: (m, 2) each."""
         shape = np.asarray(self._patch_weight.shape)
         index = (positions - np.asarray(self.origin)) / np.asarray(self.pixel_size)
         corner = _snapped(index - shape // 2)
@@ -207,36 +210,40 @@ class Mosaic:
         self, patches: Patches, amplitude: Tensor, phase: Tensor, positions: NDArray[np.float64]
     ) -> None:
         new = np.array([self._is_new(int(k)) for k in patches.indices], dtype=bool)
-        whole, fraction = self._places(positions)
+        whole, fraction = self._grid_corners(positions)
         if self._device is None:
             self._device = _DeviceSums(self._sums.shape, self._patch_weight, amplitude.device)
         self._device.add(amplitude, phase, whole, fraction, new)
 
-    def _tile(
+    def _block(
         self, patches: Patches, whole: NDArray[np.int64], fraction: NDArray[np.float64]
-    ) -> _Tile:
-        """Sums of some patches, on the part of the grid that they cover."""
+    ) -> _Block:
+        """Sum patches on the part of the grid that they cover."""
         import torch
 
         py, px = self._patch_weight.shape
-        bench = self._spare.pop() if self._spare else _Bench(self._patch_weight, self._together)
+        buffers = (
+            self._spare.pop()
+            if self._spare
+            else _ScratchBuffers(self._patch_weight, self._together)
+        )
         images = torch.from_numpy(patches.amplitude), torch.from_numpy(patches.phase)
-        moved = bench.moved(*images, _Shift.by(fraction)).numpy()
+        moved = buffers.resample(*images, _Shift.from_fractions(fraction)).numpy()
         first, last = whole.min(axis=0), whole.max(axis=0)
-        # A few dozen patches lose nothing in float32; the grid sums thousands in float64.
+        # float32 is enough for a few dozen patches; the grid sums thousands in float64.
         sums = np.zeros((4, *(last - first + (py, px))), np.float32)
         for patch, (y, x) in zip(moved, whole - first, strict=True):
             sums[:, y : y + py, x : x + px] += patch
-        self._spare.append(bench)
-        return _Tile(sums=sums, corner=(int(first[0]), int(first[1])))
+        self._spare.append(buffers)
+        return _Block(sums=sums, corner=(int(first[0]), int(first[1])))
 
-    def _take(self, tile: _Tile) -> None:
-        (y, x), (_, rows, columns) = tile.corner, tile.sums.shape
-        self._sums[:, y : y + rows, x : x + columns] += tile.sums
+    def _add_block(self, block: _Block) -> None:
+        (y, x), (_, rows, columns) = block.corner, block.sums.shape
+        self._sums[:, y : y + rows, x : x + columns] += block.sums
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Tile:
+class _Block:
     """Sums (4, rows, columns) whose first pixel is pixel `corner` of the grid."""
 
     sums: NDArray[np.float32]
@@ -245,39 +252,41 @@ class _Tile:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Shift:
-    """Moves of m patches by less than a pixel, as a bench needs them.
+    """Shifts of m patches by less than a pixel.
 
     Attributes
     ----------
     fraction : Tensor
         (2, m, 1, 1) towards larger rows and columns, 0 ≤ f < 1.
     taps : Tensor
-        (2, 4, m, 1, 1, 1) what the four pixels around count, along rows and columns.
+        (2, 4, m, 1, 1, 1) weights of the four pixels, along rows and columns.
     """
 
     fraction: Tensor
     taps: Tensor
 
     @classmethod
-    def by(cls, fraction: NDArray[np.float64], device: torch.device | str = "cpu") -> _Shift:
-        """Moves (m, 2)."""
+    def from_fractions(
+        cls, fraction: NDArray[np.float64], device: torch.device | str = "cpu"
+    ) -> _Shift:
+        """From fractions of a pixel (m, 2)."""
         import torch
 
         # k − f lies at fraction 1 − f after pixel k − 1; at f = 0 that is pixel k alone.
         taps = np.stack([cubic_weights(1.0 - f).T for f in fraction.T]).astype(np.float32)
-        moves = torch.from_numpy(fraction.T.astype(np.float32))
+        fractions = torch.from_numpy(fraction.T.astype(np.float32))
         return cls(
-            fraction=moves[..., None, None].to(device),
+            fraction=fractions[..., None, None].to(device),
             taps=torch.from_numpy(taps)[..., None, None, None].to(device),
         )
 
     def __getitem__(self, rows: slice) -> _Shift:
-        """Those of some patches."""
+        """Select patches."""
         return _Shift(fraction=self.fraction[:, rows], taps=self.taps[:, :, rows])
 
 
 class _DeviceSums:
-    """The sums of a mosaic on a GPU, where its patches are made.
+    """The sums of a mosaic on the GPU that predicts its patches.
 
     Parameters
     ----------
@@ -286,7 +295,7 @@ class _DeviceSums:
     weight : ndarray of float32
         (py, px) weight of each pixel of a patch.
     device : torch.device
-        Where the patches are.
+        Device of the patches.
     """
 
     def __init__(
@@ -296,7 +305,7 @@ class _DeviceSums:
 
         self.shape = shape
         self._together = max(1, PIXELS_ON_GPU // weight.size)
-        self._bench = _Bench(weight, self._together, device)
+        self._buffers = _ScratchBuffers(weight, self._together, device)
         self._sums = torch.zeros(
             (shape[0], shape[1] * shape[2]), dtype=torch.float64, device=device
         )
@@ -309,18 +318,18 @@ class _DeviceSums:
         phase: Tensor,
         whole: NDArray[np.int64],
         fraction: NDArray[np.float64],
-        wanted: NDArray[np.bool_],
+        new: NDArray[np.bool_],
     ) -> None:
-        """Add patches (m, py, px) that are wanted and finite; waits for nothing."""
+        """Add new and finite patches (m, py, px), without waiting for the device."""
         import torch
 
         device = amplitude.device
         if device.type == "cuda":
-            for images in (amplitude, phase):  # made in another stream, and perhaps given up soon
+            for images in (amplitude, phase):  # of another stream, which may free them
                 images.record_stream(torch.cuda.current_stream(device))
-        shift = _Shift.by(fraction, device)
+        shift = _Shift.from_fractions(fraction, device)
         first = torch.from_numpy(whole @ [self.shape[2], 1]).to(device)
-        counts = torch.from_numpy(wanted).to(device)
+        counts = torch.from_numpy(new).to(device)
         with torch.inference_mode():
             for start in range(0, len(amplitude), self._together):
                 rows = slice(start, start + self._together)
@@ -328,7 +337,7 @@ class _DeviceSums:
                 counted = counts[rows]
                 for image in part:
                     counted = counted & image.isfinite().all(-1).all(-1)
-                moved = self._bench.moved(*part, shift[rows])
+                moved = self._buffers.resample(*part, shift[rows])
                 moved = torch.where(counted[:, None, None, None], moved, 0.0)
                 where = first[rows, None, None] + self._within
                 values = moved.transpose(0, 1).double().flatten(1)
@@ -339,17 +348,17 @@ class _DeviceSums:
         return np.asarray(self._sums.cpu().numpy().reshape(self.shape))
 
 
-class _Bench:
-    """Memory in which patches are moved, used over and over: new memory costs as much as the work.
+class _ScratchBuffers:
+    """Reused buffers for resampling patches: allocating costs as much as the work.
 
     Parameters
     ----------
     weight : ndarray of float32
         (py, px) weight of each pixel of a patch.
     count : int
-        Patches moved at once, at most.
+        Patches resampled at once, at most.
     device : torch.device, optional
-        Where it is.
+        Torch device.
     """
 
     def __init__(
@@ -359,21 +368,21 @@ class _Bench:
 
         py, px = weight.shape
         self.weight = torch.tensor(weight, device=device)
-        room = partial(torch.empty, device=device)
-        self.padded = room((count, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
-        self.lines = room((count, 3, py, BEFORE + px + AFTER))
-        self.result = room((count, 4, py, px))
-        self.shifted = room((count, py, px))
+        allocate = partial(torch.empty, device=device)
+        self.padded = allocate((count, 3, BEFORE + py + AFTER, BEFORE + px + AFTER))
+        self.lines = allocate((count, 3, py, BEFORE + px + AFTER))
+        self.result = allocate((count, 4, py, px))
+        self.shifted = allocate((count, py, px))
 
-    def moved(self, amplitude: Tensor, phase: Tensor, shift: _Shift) -> Tensor:
-        """Weight, and weighted amplitude, cosine and sine of patches on the grid.
+    def resample(self, amplitude: Tensor, phase: Tensor, shift: _Shift) -> Tensor:
+        """Resample weight, and weighted amplitude, cosine and sine, on the grid.
 
         Parameters
         ----------
         amplitude, phase : Tensor
             (m, py, px), m ≤ `count`.
         shift : _Shift
-            How far each is moved towards larger rows and columns.
+            Shift of each towards larger rows and columns.
 
         Returns
         -------
@@ -391,7 +400,7 @@ class _Bench:
             return moved
 
     def _pad(self, amplitude: Tensor, phase: Tensor) -> None:
-        """Amplitude, cosine and sine, their rims repeated outwards."""
+        """Amplitude, cosine and sine, their edges repeated outwards."""
         import torch
 
         m, py, px = phase.shape
@@ -420,7 +429,7 @@ class _Bench:
             out.addcmul_(lines[..., tap : tap + px], columns[tap])
 
     def _move_weight(self, shift: _Shift, out: Tensor) -> None:
-        """Read the weight between pixels; 0 where the patch does not reach."""
+        """Shift the weight linearly; 0 beyond the patch."""
         import torch
 
         f, g = shift.fraction.unbind()
@@ -434,14 +443,20 @@ class _Bench:
 def window_weight(patch_shape: tuple[int, int], floor: float = 0.01) -> NDArray[np.float32]:
     """Weight that falls from the middle of a patch to `floor` at its rim (squared sine).
 
-    The middle is where the beam was, so it is predicted best; a rim that fades
-    leaves no seams.
+    The middle, where the probe was, is predicted best; a fading rim leaves no seams.
     """
     rows, columns = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in patch_shape)
     return np.maximum(np.outer(rows, columns), floor).astype(np.float32)
 
 
+def patch_weight(
+    probe: NDArray[np.complex64] | None, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Weight (py, px) of a patch's pixels in a mosaic: by illumination, else `window_weight`."""
+    return window_weight(shape) if probe is None else illumination_weight(probe, shape)
+
+
 def _snapped(index: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round what is a whole pixel but for the rounding of metres."""
+    """Round values that are whole pixels up to the rounding of metres."""
     whole = np.round(index)
     return np.where(np.abs(index - whole) < 1e-6, whole, index)

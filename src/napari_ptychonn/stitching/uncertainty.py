@@ -1,4 +1,4 @@
-"""How far to trust each prediction, found without any reconstruction to compare it with."""
+"""Uncertainty of each prediction, found without a reconstruction to compare it with."""
 
 from __future__ import annotations
 
@@ -9,93 +9,98 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.patch_store import PatchSet
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.stitching.mosaic import MosaicImage
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Uncertainty:
-    """Two views of each prediction, and their combination.
+    """Disagreement of each prediction with its neighbours and with its own frame.
 
     Attributes
     ----------
     indices : ndarray of int64
         (m,) scan points.
-    spread : ndarray of float32
-        (m,) how much overlapping predictions disagree under each patch:
-        circular standard deviation of the phase, rad, weighted as the beam lit it.
-    residual : ndarray of float32 or None
-        (m,) diffraction residual, 1 being photon noise; None without a beam.
+    overlap_std : ndarray of float32
+        (m,) circular standard deviation of the phase of overlapping predictions under
+        each patch, rad, weighted by illumination.
+    diffraction_residual : ndarray of float32 or None
+        (m,) diffraction residual, in units of photon noise; None without a probe.
     residual_map : ndarray of float32 or None
-        (ny, nx) on the mosaic's grid: weighted average of the residuals of the
-        predictions that overlap there, NaN where there are none.
-    limit : float or None
-        Largest residual that is no sign of trouble.
+        (ny, nx) on the mosaic's grid: weighted average of the residuals of overlapping
+        predictions, NaN where there are none.
+    residual_limit : float or None
+        Residual threshold above which a prediction is flagged.
     """
 
     indices: NDArray[np.int64]
-    spread: NDArray[np.float32]
-    residual: NDArray[np.float32] | None = None
+    overlap_std: NDArray[np.float32]
+    diffraction_residual: NDArray[np.float32] | None = None
     residual_map: NDArray[np.float32] | None = None
-    limit: float | None = None
+    residual_limit: float | None = None
+
+    spread = RenamedAttribute("overlap_std")
+    residual = RenamedAttribute("diffraction_residual")
+    limit = RenamedAttribute("residual_limit")
+    doubt = RenamedAttribute("score")
+    of = RenamedAttribute("from_predictions")
 
     @classmethod
-    def of(
+    def from_predictions(
         cls,
         predictions: PatchSet,
         positions: NDArray[np.float64],
         mosaic: MosaicImage,
         weight: NDArray[np.float32],
-        limit: float | None = None,
+        residual_limit: float | None = None,
     ) -> Uncertainty:
-        """Judge predictions by their mosaic and by their own frames.
+        """Measure how far predictions disagree with each other and with their own frames.
 
         Parameters
         ----------
         predictions : Patches or LazyPatches
-            m patches (py, px), of which only the residuals are looked at.
+            m patches (py, px); only their residuals are used.
         positions : ndarray of float64
-            (m, 2) where they lie, in the mosaic's unit.
+            (m, 2) of their centres, in the mosaic's unit.
         mosaic : MosaicImage
-            Made of them.
+            Of these predictions.
         weight : ndarray of float32
             (py, px) weight of a patch's pixels.
-        limit : float, optional
+        residual_limit : float, optional
             `TrainedModel.residual_limit`.
         """
         residual = predictions.residual
         return cls(
             indices=predictions.indices,
-            spread=_under_patches(mosaic, positions, weight),
-            residual=residual,
+            overlap_std=_under_patches(mosaic, positions, weight),
+            diffraction_residual=residual,
             residual_map=(None if residual is None else _map(residual, positions, mosaic, weight)),
-            limit=limit,
+            residual_limit=residual_limit,
         )
 
     @property
-    def doubt(self) -> NDArray[np.float32]:
-        """(m,) rank of distrust: geometric mean of spread and residual, in no unit."""
-        if self.residual is None:
-            return self.spread
-        return np.asarray(np.sqrt(self.spread * self.residual))
+    def score(self) -> NDArray[np.float32]:
+        """(m,) geometric mean of overlap_std and diffraction_residual, to rank predictions by."""
+        if self.diffraction_residual is None:
+            return self.overlap_std
+        return np.asarray(np.sqrt(self.overlap_std * self.diffraction_residual))
 
     @property
     def disagreeing(self) -> NDArray[np.int64]:
         """Scan points whose prediction disagrees with its own diffraction frame."""
-        if self.residual is None or self.limit is None:
+        if self.diffraction_residual is None or self.residual_limit is None:
             return self.indices[:0]
-        return self.indices[self.residual > self.limit]
+        return self.indices[self.diffraction_residual > self.residual_limit]
 
     @property
     def sentence(self) -> str:
         """One line for a person."""
-        if self.residual is None or self.limit is None:
-            return "Trust: no probe, so predictions cannot be held against their diffraction."
+        if self.diffraction_residual is None or self.residual_limit is None:
+            return "Uncertainty: no probe, so predictions are not compared with their diffraction."
         count, total = len(self.disagreeing), len(self.indices)
         if not count:
-            return f"Trust: predictions at all {total} points agree with their own diffraction."
-        return (
-            f"Trust: predictions at {count} of {total} points disagree with their own diffraction."
-        )
+            return f"Uncertainty: all {total} predictions agree with their own diffraction."
+        return f"Uncertainty: {count} of {total} predictions disagree with their own diffraction."
 
 
 def _map(
@@ -104,7 +109,7 @@ def _map(
     mosaic: MosaicImage,
     weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Spread the residuals over the mosaic's grid: each as an image of one value, as weighted."""
+    """Weighted average of the residuals on the mosaic's grid."""
     finite = np.isfinite(residual)
     centres = _index(positions[finite], mosaic)
     value, count = (
@@ -119,14 +124,14 @@ def _map(
 
 
 def _index(positions: NDArray[np.float64], mosaic: MosaicImage) -> NDArray[np.float64]:
-    """Pixel of the mosaic (row, column) at which each position lies: (m, 2)."""
+    """Pixel of the mosaic (row, column) of each position: (m, 2)."""
     return np.asarray((positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size))
 
 
 def _points(
     centres: NDArray[np.float64], values: NDArray[np.floating[Any]], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Values at positions between pixels, shared out among the four around each."""
+    """Image of values at fractional pixels, distributed linearly to the four around each."""
     below = np.floor(centres).astype(np.int64)
     f, g = (centres - below).T
     image = np.zeros(shape)
@@ -144,7 +149,7 @@ def _points(
 
 
 def _under_points(points: NDArray[np.float64], weight: NDArray[np.float32]) -> NDArray[Any]:
-    """Sum of a weight image for each point, its centre there, times the point's value."""
+    """Sum of weight images centred on each point, times the value of the point."""
     from scipy.signal import fftconvolve
 
     (py, px), (ny, nx) = weight.shape, points.shape
@@ -155,18 +160,18 @@ def _under_points(points: NDArray[np.float64], weight: NDArray[np.float32]) -> N
 def _under_patches(
     mosaic: MosaicImage, positions: NDArray[np.float64], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Weighted mean of the mosaic's spread under each patch, at whole pixels."""
+    """Weighted mean of the mosaic's overlap_std under each patch, at whole pixels."""
     rows, columns = np.round(_index(positions, mosaic)).astype(np.int64).T
-    known = np.isfinite(mosaic.spread)
+    known = np.isfinite(mosaic.overlap_std)
     sums = [
         _correlated(values, weight)[rows, columns]
-        for values in (np.where(known, mosaic.spread, 0.0), known.astype(np.float64))
+        for values in (np.where(known, mosaic.overlap_std, 0.0), known.astype(np.float64))
     ]
     return np.asarray(sums[0] / np.maximum(sums[1], 1e-12), np.float32)
 
 
 def _correlated(image: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDArray[Any]:
-    """Sum of the image times the weight, for the weight's centre on each pixel of the image."""
+    """Correlate an image with the weight, centred on each pixel of the image."""
     from scipy.signal import fftconvolve
 
     (py, px), (ny, nx) = weight.shape, image.shape

@@ -36,7 +36,7 @@ class Evaluation:
         Root mean square of the differences, rad and label units.
     """
 
-    pair: AlignedImages
+    aligned: AlignedImages
     errors: ImageErrors
     phase_rms: float
     amplitude_rms: float
@@ -112,7 +112,7 @@ class Evaluator:
         image, alignment = align(self._grid.sampled(placed), self._wanted, self._area)
         pair = AlignedImages(
             predicted=image.astype(np.complex64),
-            wanted=self._wanted,
+            reference=self._wanted,
             mask=self._judged,
             alignment=alignment,
             pixel_size=self._grid.pixel_size,
@@ -120,7 +120,7 @@ class Evaluator:
             unit=self._grid.unit,
         )
         return Evaluation(
-            pair=pair,
+            aligned=pair,
             errors=mosaic_errors(pair),
             phase_rms=_rms(pair, "phase"),
             amplitude_rms=_rms(pair, "amplitude"),

@@ -48,10 +48,10 @@ def sparse(study: SparseStudy) -> Figure:
     shown = _some(study.points)
     titles = [f"×{p.every}: {format_length(p.step, study.unit)}, {p.frames}" for p in shown]
     rows = {
-        "ePIE": _phases(p.epie.pair for p in shown),
-        "PtychoNN": _phases(p.ptychonn.pair for p in shown),
+        "ePIE": _phases(p.epie.aligned for p in shown),
+        "PtychoNN": _phases(p.ptychonn.aligned for p in shown),
     }
-    with _page(rows, titles, shown[0].ptychonn.pair) as (figure, axes):
+    with _page(rows, titles, shown[0].ptychonn.aligned) as (figure, axes):
         every = [p.every for p in study.points]
         for cell, channel, unit in zip(axes, ("phase", "amplitude"), (", rad", ""), strict=True):
             for title, colour, judged in (
@@ -73,15 +73,15 @@ def sparse(study: SparseStudy) -> Figure:
 def size(study: SizeStudy) -> Figure:
     """Held-out mosaics of some trainings; errors and seconds against the number of frames."""
     shown = _some(study.points)
-    rows = {"PtychoNN": _phases(p.comparison.pair for p in shown)}
+    rows = {"PtychoNN": _phases(p.comparison.aligned for p in shown)}
     titles = [f"{p.frames} frames" for p in shown]
-    with _page(rows, titles, shown[-1].comparison.pair, 3) as (figure, axes):
+    with _page(rows, titles, shown[-1].comparison.aligned, 3) as (figure, axes):
         frames = [p.frames for p in study.points]
         comparisons = [p.comparison for p in study.points]
         for cell, channel, unit in zip(axes, ("phase", "amplitude"), (", rad", ""), strict=False):
             key = f"{channel}_mae"
             for title, colour, errors in (
-                ("single shot, in the beam", BLUE, [c.lit for c in comparisons]),
+                ("single shot, in the beam", BLUE, [c.illuminated for c in comparisons]),
                 ("mosaic", ORANGE, [c.mosaic for c in comparisons]),
             ):
                 values = [getattr(e, key) for e in errors]
@@ -102,7 +102,7 @@ def size(study: SizeStudy) -> Figure:
 
 def warm_start(study: WarmStartStudy) -> Figure:
     """The last objects; error against the reference, and against the frames, by iteration."""
-    pairs = [curve.last.pair for curve in study.curves]
+    pairs = [curve.last.aligned for curve in study.curves]
     rows = {"phase": _phases(pairs)}
     titles = [f"from {c.beginning}" for c in study.curves]
     with _page(rows, titles, pairs[0]) as (figure, axes):

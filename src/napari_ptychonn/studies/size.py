@@ -94,7 +94,7 @@ class SizeStudy:
         lines = [
             (
                 str(p.frames),
-                f"{p.comparison.lit.phase_mae:.3f}",
+                f"{p.comparison.illuminated.phase_mae:.3f}",
                 f"{p.comparison.mosaic.phase_mae:.3f}",
                 f"{p.seconds:.0f}",
             )
@@ -237,14 +237,15 @@ def _as_bright(
     Ptychography leaves it free, and single shots are compared without fitting one.
     """
     try:
-        scale = Evaluator(scan, reference, pool).judge(labels).pair.alignment.scale
+        scale = Evaluator(scan, reference, pool).judge(labels).aligned.alignment.scale
     except InputError:  # nothing that both have
         return reference
     return replace(reference, object=reference.object / np.float32(scale))
 
 
 def _row(point: SizePoint) -> Row:
-    single, lit, mosaic = (getattr(point.comparison, n) for n in ("single_shot", "lit", "mosaic"))
+    comparison = point.comparison
+    single, lit, mosaic = comparison.single_shot, comparison.illuminated, comparison.mosaic
     return {
         "frames": point.frames,
         "trained": point.trained,

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.plots.report_export import check_kind
 from napari_ptychonn.studies.stage import Study
 

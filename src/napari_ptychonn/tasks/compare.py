@@ -52,7 +52,7 @@ def make_report(
     InputError
         See `napari_ptychonn.comparison.report.compare_result`.
     """
-    report = Report.of(result, reconstruction, indices)
+    report = Report.from_result(result, reconstruction, indices)
     for channel in CHANNELS:
-        report.whole.difference(channel)
+        report.full_mosaic.difference(channel)
     return report

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.patch_store import PatchBuffer, PatchSet, in_batches
+from napari_ptychonn.data.patch_store import PatchBuffer, PatchSet, iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
@@ -153,7 +153,7 @@ def stitch(
         (y, x) that falls on a pixel of the mosaic.
     """
     mosaic = _empty_mosaic(model, scan, positions, anchor)
-    for _, batch in in_batches(predictions):
+    for _, batch in iterate_batches(predictions):
         mosaic.add(batch, positions[batch.indices])
     return mosaic.image()
 
@@ -190,7 +190,9 @@ def make_result(
         predictions=predictions,
         positions=where,
         mosaic=mosaic,
-        trust=Uncertainty.of(predictions, where, mosaic, model.weight, model.residual_limit),
+        uncertainty=Uncertainty.from_predictions(
+            predictions, where, mosaic, model.weight, model.residual_limit
+        ),
         unit=scan.unit,
         probe=model.probe,
         held_out=model.held_out(scan),

@@ -127,19 +127,18 @@ class TrainTask:
         """
         if self.processes:
             return train_in_process(self, self.processes, should_stop)
-        from napari_ptychonn.network.training.epochs import train
+        from napari_ptychonn.network.training.data import TrainingSource
+        from napari_ptychonn.network.training.epochs import train_in_group
         from napari_ptychonn.network.training.process_group import ProcessGroup
 
-        return train(
-            self.scan,
-            self.reconstruction,
-            self.region,
+        return train_in_group(
+            team or ProcessGroup(),
+            TrainingSource(scan=self.scan, reconstruction=self.reconstruction, region=self.region),
             self.training,
             self.network,
             device=self.device,
             resume=self.resume,
             should_stop=should_stop,
-            team=team or ProcessGroup(),
         )
 
     def save(self, folder: Path, should_stop: ShouldStop = never) -> bool:
@@ -207,7 +206,7 @@ class PretrainTask:
     def run(self, should_stop: ShouldStop = never) -> Iterator[EpochEnded | TrainingPreview]:
         """Simulate, then train with previews on the measured scan."""
         probe = None if self.reconstruction is None else self.reconstruction.probe
-        simulated, truth = self.pretraining.on(self.scan, probe)
+        simulated, truth = self.pretraining.simulate_for_scan(self.scan, probe)
         if should_stop():
             return
         task = pretraining_task(

@@ -174,11 +174,11 @@ def point_features(count: int, trust: Uncertainty | None) -> dict[str, NDArray[A
     spread, residual, doubt = np.full((3, count + 1), np.nan, np.float32)
     disagrees = np.zeros(count + 1, np.bool_)
     if trust is not None:
-        spread[trust.indices] = trust.spread
-        doubt[trust.indices] = trust.doubt
+        spread[trust.indices] = trust.overlap_std
+        doubt[trust.indices] = trust.score
         disagrees[trust.disagreeing] = True
-        if trust.residual is not None:
-            residual[trust.indices] = trust.residual
+        if trust.diffraction_residual is not None:
+            residual[trust.indices] = trust.diffraction_residual
     drawn = np.append(drawn_points(count), count)
     known = {"spread": spread, "residual": residual, "doubt": doubt, "disagrees": disagrees}
     return {"point": drawn, **{name: values[drawn] for name, values in known.items()}}

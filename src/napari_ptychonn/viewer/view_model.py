@@ -182,7 +182,7 @@ class ViewModel:
         """Cross in the middle of the frames, and a square around each faulty pixel."""
         small = 0.05 * min(self.field.size)
         centre = marker_layer("detector centre", self.field, small, "cross", "")
-        faulty = self.scan.faulty
+        faulty = self.scan.bad_pixels
         pixels = np.empty((0, 2)) if faulty is None else np.argwhere(faulty.bad)[:MOST_MARKED]
         frame = self.field.frame_transform(self.scan.frame_shape)
         pitch, first = (np.asarray(frame[key])[1:] for key in ("scale", "translate"))
@@ -255,9 +255,9 @@ def result_layers(result: Result) -> list[LayerData]:
 
 def trust_maps(result: Result) -> dict[Role, NDArray[np.float32]]:
     """Maps of where not to trust a result: the spread, and the residual where it is known."""
-    maps: dict[Role, NDArray[np.float32]] = {"PtychoNN spread": result.mosaic.spread}
-    if result.trust is not None and result.trust.residual_map is not None:
-        maps["PtychoNN residual"] = result.trust.residual_map
+    maps: dict[Role, NDArray[np.float32]] = {"PtychoNN spread": result.mosaic.overlap_std}
+    if result.uncertainty is not None and result.uncertainty.residual_map is not None:
+        maps["PtychoNN residual"] = result.uncertainty.residual_map
     return maps
 
 

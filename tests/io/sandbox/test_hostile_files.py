@@ -501,7 +501,9 @@ class TestModels:
         path = tmp_path / "a.safetensors"
         TrainedModel(
             options=options,
-            preparation=Preprocessing(frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16),
+            preprocessing=Preprocessing(
+                frame_shape=(16, 16), window=(0, 0, 16, 16), bin=1, size=16
+            ),
             state=dict(PtychoNN(options).state_dict()),
             pixel_size=(1e-8, 1e-8),
             unit="m",

@@ -137,7 +137,7 @@ def result(unit: str = "m") -> Result:
             amplitude=amplitude,
             phase=phase,
             weight=image(12, 14),
-            spread=image(12, 14),
+            overlap_std=image(12, 14),
             pixel_size=(scale, 2 * scale if unit == "m" else 1.0),
             origin=(-3.3 * scale, 8.1 * scale),
         ),
@@ -160,7 +160,7 @@ def test_result_round_trip(tmp_path: Path, unit: str) -> None:
         np.testing.assert_array_equal(
             getattr(after.predictions, name), getattr(before.predictions, name)
         )
-    for name in ("amplitude", "phase", "weight", "spread"):
+    for name in ("amplitude", "phase", "weight", "overlap_std"):
         np.testing.assert_array_equal(getattr(after.mosaic, name), getattr(before.mosaic, name))
     assert after.mosaic.pixel_size == before.mosaic.pixel_size
     assert after.mosaic.origin == before.mosaic.origin
@@ -183,24 +183,26 @@ def trusted(limit: float | None = 1.5, *, beam: bool = True) -> Result:
     residual_map[0, :3] = np.nan
     trust = Uncertainty(
         indices=predictions.indices,
-        spread=rng.uniform(0, 1, 3).astype(np.float32),
-        residual=residual,
+        overlap_std=rng.uniform(0, 1, 3).astype(np.float32),
+        diffraction_residual=residual,
         residual_map=residual_map if beam else None,
-        limit=limit,
+        residual_limit=limit,
     )
-    return replace(made, predictions=predictions, trust=trust)
+    return replace(made, predictions=predictions, uncertainty=trust)
 
 
 def test_trust_round_trip(tmp_path: Path) -> None:
     before = trusted()
     write_result(tmp_path / "r.h5", before)
     after = read_result(tmp_path / "r.h5")
-    assert before.trust is not None
-    assert after.trust is not None
-    for name in ("indices", "spread", "residual", "residual_map"):
-        np.testing.assert_array_equal(getattr(after.trust, name), getattr(before.trust, name))
-    assert after.trust.limit == 1.5
-    assert after.trust.sentence == before.trust.sentence
+    assert before.uncertainty is not None
+    assert after.uncertainty is not None
+    for name in ("indices", "overlap_std", "diffraction_residual", "residual_map"):
+        np.testing.assert_array_equal(
+            getattr(after.uncertainty, name), getattr(before.uncertainty, name)
+        )
+    assert after.uncertainty.residual_limit == 1.5
+    assert after.uncertainty.sentence == before.uncertainty.sentence
     np.testing.assert_array_equal(after.predictions.residual, before.predictions.residual)
 
 
@@ -208,9 +210,13 @@ def test_trust_without_a_beam_is_the_spread_alone(tmp_path: Path) -> None:
     write_result(tmp_path / "r.h5", trusted(None, beam=False))
     after = read_result(tmp_path / "r.h5")
     assert after.predictions.residual is None
-    assert after.trust is not None
-    assert (after.trust.residual, after.trust.residual_map, after.trust.limit) == (None,) * 3
-    assert len(after.trust.spread) == 3
+    assert after.uncertainty is not None
+    assert (
+        after.uncertainty.diffraction_residual,
+        after.uncertainty.residual_map,
+        after.uncertainty.residual_limit,
+    ) == (None,) * 3
+    assert len(after.uncertainty.overlap_std) == 3
 
 
 @pytest.mark.parametrize(
@@ -253,7 +259,7 @@ def test_optional_parts_stay_away(tmp_path: Path) -> None:
     assert after.probe is None
     assert after.held_out is None
     assert after.seconds is None
-    assert after.trust is None
+    assert after.uncertainty is None
     assert after.predictions.residual is None
     assert after.optics == Optics()
     assert after.provenance == {}

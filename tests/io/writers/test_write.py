@@ -46,7 +46,7 @@ def result(known: Known) -> Result:
             amplitude=amplitude,
             phase=phase,
             weight=np.ones_like(amplitude),
-            spread=np.ones_like(amplitude),
+            overlap_std=np.ones_like(amplitude),
             pixel_size=(known.pixel, known.pixel),
             origin=ORIGIN,
         ),

@@ -3,13 +3,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_ptychonn.network.inference.fusion import Double, doubled, folded, side_by_side
+from napari_ptychonn.network.inference.fusion import Double, double_axis, fuse, fuse_parallel_convs
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 7, 3), (1, 1, 1, 1), (3, 8, 2, 4)])
 def test_enlarging_one_axis_after_the_other_is_bilinear(shape):
     images = torch.randn(shape)
-    whole = doubled(doubled(images, 2), 3)
+    whole = double_axis(double_axis(images, 2), 3)
     torch.testing.assert_close(whole, Double()(images))
 
 
@@ -29,7 +29,7 @@ def test_channels_may_be_summed_before_they_are_enlarged(mode, shape):
     align = False if mode == "bilinear" else None
     enlarge = nn.Upsample(scale_factor=2, mode=mode, align_corners=align)
     part = nn.Sequential(enlarge, nn.Conv2d(shape[1], 1, 3, padding=1)).eval()
-    quick, images = folded(part), torch.randn(shape)
+    quick, images = fuse(part), torch.randn(shape)
     assert len(quick) == 1
     with torch.inference_mode():
         for order in (torch.contiguous_format, torch.channels_last):
@@ -37,7 +37,7 @@ def test_channels_may_be_summed_before_they_are_enlarged(mode, shape):
             torch.testing.assert_close(found, part(images), rtol=1e-5, atol=1e-6)
 
 
-def test_parts_side_by_side_return_what_each_returns():
+def test_parts_fuse_parallel_convs_return_what_each_returns():
     parts = [
         nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), Double(), nn.Conv2d(4, 2, 1)).eval()
         for _ in range(2)
@@ -45,4 +45,4 @@ def test_parts_side_by_side_return_what_each_returns():
     images = torch.randn(2, 3, 6, 5)
     with torch.inference_mode():
         expected = torch.cat([part(images) for part in parts], dim=1)
-        torch.testing.assert_close(side_by_side(parts)(images), expected)
+        torch.testing.assert_close(fuse_parallel_convs(parts)(images), expected)

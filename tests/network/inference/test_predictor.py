@@ -59,16 +59,16 @@ def test_predicts_what_the_network_predicts(size):
     "options",
     [
         NetworkOptions(refinements=0),
-        NetworkOptions(width=4).without_beam(),
+        NetworkOptions(width=4).without_probe(),
         NetworkOptions.preset("paper"),
         NetworkOptions.preset("paper-keras"),
-        NetworkOptions(width=1).without_beam(),
+        NetworkOptions(width=1).without_probe(),
         replace(NetworkOptions.preset("paper"), width=1),
         replace(NetworkOptions.preset("paper-keras"), width=1),
     ],
 )
 def test_so_it_does_for_every_kind_of_network(options):
-    beam = FarField.blank((1, 64, 64)) if options.knows_beam else None
+    beam = FarField.blank((1, 64, 64)) if options.uses_probe else None
     agrees(trained(options, beam), torch.rand(3, 1, 64, 64) * 5)
 
 
@@ -94,23 +94,23 @@ def test_half_the_digits_are_nearly_the_same():
 @pytest.fixture(scope="module")
 def quick(toy):
     network = trained(NetworkOptions(width=4, refinements=0), FarField(toy.truth.probe))
-    preparation = Preprocessing.fit(toy.scan, np.arange(9), scaling="amplitude")
-    return Predictor(network), preparation
+    preprocessing = Preprocessing.fit(toy.scan, np.arange(9), scaling="amplitude")
+    return Predictor(network), preprocessing
 
 
 def test_batches_come_in_order_however_many_cores_work_on_them(toy, quick):
-    predictor, preparation = quick
+    predictor, preprocessing = quick
     wanted = np.arange(len(toy.scan))[::-1].copy()
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        batches = list(predictor.over(toy.scan, preparation, wanted, 10))
+        batches = list(predictor.predict_scan(toy.scan, preprocessing, wanted, 10))
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
     found = Patches.join(batches)
     np.testing.assert_array_equal(found.indices, wanted)
-    one = Patches.join(list(predictor.over(toy.scan, preparation, wanted, len(wanted))))
+    one = Patches.join(list(predictor.predict_scan(toy.scan, preprocessing, wanted, len(wanted))))
     np.testing.assert_allclose(found.phase, one.phase, atol=1e-5)
     np.testing.assert_allclose(found.residual, one.residual, rtol=1e-3)
 
@@ -120,18 +120,18 @@ def test_batches_come_in_order_however_many_cores_work_on_them(toy, quick):
     [(100, 64, 2, [50, 50]), (100, 30, 3, [17] * 5 + [15]), (1, 64, 2, [1]), (0, 64, 2, [])],
 )
 def test_cores_share_frames_evenly(toy, quick, total, largest, threads, sizes):
-    predictor, preparation = quick
+    predictor, preprocessing = quick
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        batches = list(predictor.over(toy.scan, preparation, np.arange(total), largest))
+        batches = list(predictor.predict_scan(toy.scan, preprocessing, np.arange(total), largest))
     finally:
         torch.set_num_threads(before)
     assert [len(batch) for batch in batches] == sizes
 
 
 def test_reading_goes_only_a_little_ahead(toy, quick, monkeypatch):
-    predictor, preparation = quick
+    predictor, preprocessing = quick
     read = []
 
     def noted(self, scan, indices):
@@ -139,45 +139,45 @@ def test_reading_goes_only_a_little_ahead(toy, quick, monkeypatch):
         return torch.zeros(len(indices), 64, 64)
 
     monkeypatch.setattr(Preprocessing, "counts", noted)
-    batches = predictor.over(toy.scan, preparation, np.arange(100), 5)
+    batches = predictor.predict_scan(toy.scan, preprocessing, np.arange(100), 5)
     next(batches)
     assert 5 < sum(read) <= 5 * (2 * torch.get_num_threads() + 1)
     batches.close()
 
 
 def test_stop_is_felt_between_batches(toy, quick):
-    predictor, preparation = quick
+    predictor, preprocessing = quick
     asked = []
 
     def after_two():
         asked.append(True)
         return len(asked) > 6
 
-    batches = list(predictor.over(toy.scan, preparation, np.arange(100), 5, after_two))
+    batches = list(predictor.predict_scan(toy.scan, preprocessing, np.arange(100), 5, after_two))
     assert len(batches) <= 6
 
 
 def test_what_fails_in_a_thread_reaches_whoever_iterates(toy, quick, monkeypatch):
-    predictor, preparation = quick
+    predictor, preprocessing = quick
 
     def broken(self, frames):
         raise RuntimeError("no such kernel")
 
     monkeypatch.setattr(Predictor, "__call__", broken)
     with pytest.raises(RuntimeError, match="no such kernel"):
-        list(predictor.over(toy.scan, preparation, np.arange(20), 5))
+        list(predictor.predict_scan(toy.scan, preprocessing, np.arange(20), 5))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_predicts_and_stitches_what_the_processor_does(toy, quick):
-    _, preparation = quick
+    _, preprocessing = quick
     network = trained(NetworkOptions(width=4, refinements=2), FarField(toy.truth.probe))
     wanted = np.arange(len(toy.scan))
     patches, images = [], []
     for device in ("cpu", "cuda"):
         mosaic = Mosaic.covering(toy.scan.positions, (64, 64), toy.truth.pixel_size)
         batches = []
-        for batch in Predictor(network, device).over(toy.scan, preparation, wanted, 20):
+        for batch in Predictor(network, device).predict_scan(toy.scan, preprocessing, wanted, 20):
             assert (batch.on_device is not None) == (device == "cuda")
             mosaic.add(batch, toy.scan.positions[batch.indices])
             batches.append(batch)
@@ -186,6 +186,6 @@ def test_a_gpu_predicts_and_stitches_what_the_processor_does(toy, quick):
     for name in ("amplitude", "phase", "residual"):
         a, b = (getattr(p, name) for p in patches)
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
-    for name in ("amplitude", "weight", "spread"):
+    for name in ("amplitude", "weight", "overlap_std"):
         a, b = (getattr(image, name) for image in images)
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-3)

@@ -23,7 +23,7 @@ def model(options: NetworkOptions) -> TrainedModel:
     torch.manual_seed(0)
     return TrainedModel(
         options=options,
-        preparation=Preprocessing(
+        preprocessing=Preprocessing(
             frame_shape=(64, 64), window=(0, 0, 64, 64), bin=1, scaling="sqrt"
         ),
         state=PtychoNN(options).state_dict(),

@@ -88,8 +88,8 @@ def test_it_predicts_as_the_notebook_does(
 
 def test_it_is_a_model_like_any_other(published: ReconModel, scan: Scan, tmp_path: Path) -> None:
     model = read_published(save(tmp_path / "w.pth", published.state_dict()), scan)
-    assert model.preparation.bin == 4
-    assert model.preparation.window == (0, 0, 256, 256)
+    assert model.preprocessing.bin == 4
+    assert model.preprocessing.window == (0, 0, 256, 256)
     model.save(tmp_path / "model.safetensors")
     back = TrainedModel.load(tmp_path / "model.safetensors")
     assert back.provenance["imported_from"] == "w.pth"

@@ -1,4 +1,3 @@
-import copy
 import itertools
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.network.training import data as training_data
 from napari_ptychonn.network.training import labels
-from napari_ptychonn.network.training.data import TrainingData
+from napari_ptychonn.network.training.data import TrainingData, TrainingSource
 from napari_ptychonn.network.training.epochs import train
 from napari_ptychonn.network.training.trainer import Trainer
 
@@ -91,7 +90,7 @@ READING = 2
 def test_stop_takes_effect_within_a_batch_and_keeps_the_best(run):
     epochs = run(replace(PLAIN, epochs=50), should_stop=after(READING + 5))
     assert epochs[-1].step == 5
-    assert "stopped as asked" in epochs[-1].messages[-1]
+    assert "stopped" in epochs[-1].messages[-1]
     assert epochs[-1].remaining == 0
     np.testing.assert_allclose(epochs[-1].best.history[-1]["train_loss"], epochs[-1].train_loss)
 
@@ -204,7 +203,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best(run, monkeypatch):
     monkeypatch.setattr(Trainer, "step", diverging)
     epochs = run(replace(PLAIN, epochs=20))
     assert len(epochs) == 3
-    assert "no longer finite" in epochs[-1].messages[-1]
+    assert "not finite" in epochs[-1].messages[-1]
     assert epochs[0].is_best
     assert not epochs[-1].is_best
     assert all(torch.isfinite(v).all() for v in epochs[-1].best.state.values())
@@ -261,8 +260,8 @@ def test_it_learns(run, toy):
     predicted = Patches.join(list(best.predict(toy.scan, held_out, device="cpu")))
     placed, positions = toy.reconstruction.align_to(toy.scan)
     result = compare(predicted, positions[held_out], placed)
-    assert result.lit.phase_mae < 0.65 * result.lit.constant_phase_mae
-    assert result.lit.phase_correlation > 0.5
+    assert result.illuminated.phase_mae < 0.65 * result.illuminated.constant_phase_mae
+    assert result.illuminated.phase_correlation > 0.5
 
 
 class Waiting(TorchDispatchMode):
@@ -281,18 +280,13 @@ class Waiting(TorchDispatchMode):
 def test_no_step_waits_for_the_device(toy):
     region = TrainingRegion.from_lines(toy.scan, 0, 8)
     options = TrainingOptions(batch_size=8, rescans=1)
-    data = TrainingData.load(toy.scan, toy.reconstruction, region, options, SMALL, "cpu")
-    fit, batches = Trainer(options, SMALL, data, "cpu", 2), data.batches(options)
+    source = TrainingSource(scan=toy.scan, reconstruction=toy.reconstruction, region=region)
+    data = TrainingData.load(source, options, SMALL, "cpu")
+    trainer, batches = Trainer(options, SMALL, data, "cpu", 2), data.batches(options)
     waiting = Waiting()
     with waiting:
-        loss = fit.step(next(batches)[0], 0)
+        loss = trainer.step(next(batches)[0], 0)
     assert waiting.read == []
     with waiting:
         float(loss)
     assert len(waiting.read) == 1, "the check itself works"
-
-
-def test_options_are_not_changed(run):
-    before = copy.deepcopy(PLAIN)
-    run(replace(PLAIN, epochs=1))
-    assert before == PLAIN

@@ -5,16 +5,16 @@ from napari_ptychonn.data.patches import cut_patches
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.preprocessing import Preprocessing
-from napari_ptychonn.network.training.data import TrainingData
+from napari_ptychonn.network.training.data import TrainingData, TrainingSource
 from napari_ptychonn.network.training.labels import READ, LabelledFrames
 
 
 def test_frames_and_labels_belong_together(toy):
     placed, positions = toy.reconstruction.align_to(toy.scan)
     indices = np.array([9, 140, 2])
-    preparation = Preprocessing.fit(toy.scan, indices, scaling="raw")
+    preprocessing = Preprocessing.fit(toy.scan, indices, scaling="raw")
     labelled = LabelledFrames.measured(
-        toy.scan, placed, positions, indices, preparation, 0.0, "cpu"
+        toy.scan, placed, positions, indices, preprocessing, 0.0, "cpu"
     )
     patches = cut_patches(placed, positions, indices)
     np.testing.assert_array_equal(labelled.phase[:, 0], patches.phase)
@@ -26,7 +26,8 @@ def test_frames_and_labels_belong_together(toy):
 def data_of(toy, options):
     region = TrainingRegion.from_lines(toy.scan, 0, 8)
     network = NetworkOptions(width=4)
-    return TrainingData.load(toy.scan, toy.reconstruction, region, options, network, "cpu")
+    source = TrainingSource(scan=toy.scan, reconstruction=toy.reconstruction, region=region)
+    return TrainingData.load(source, options, network, "cpu")
 
 
 def test_each_measured_frame_is_seen_once_a_pass(toy):

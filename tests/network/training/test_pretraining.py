@@ -13,7 +13,7 @@ from napari_ptychonn.simulation.scan import diffract
 
 @pytest.fixture(scope="module")
 def made(toy):
-    return Pretraining(points=48, phase=-2.0, amplitude=0.8).on(toy.scan)
+    return Pretraining(points=48, phase=-2.0, amplitude=0.8).simulate_for_scan(toy.scan)
 
 
 def test_frames_are_as_bright_as_measured_and_follow_from_the_object(toy, made):
@@ -32,9 +32,9 @@ def test_the_sample_has_the_range_that_was_asked_for(made):
     assert np.angle(truth).min() == pytest.approx(-2.0, abs=1e-3)
 
 
-def test_the_same_seed_gives_the_same_practice(toy, made):
-    again, _ = Pretraining(points=48, phase=-2.0, amplitude=0.8).on(toy.scan)
-    other, _ = Pretraining(points=48, phase=-2.0, amplitude=0.8, seed=1).on(toy.scan)
+def test_the_same_seed_gives_the_same_scan(toy, made):
+    again, _ = Pretraining(points=48, phase=-2.0, amplitude=0.8).simulate_for_scan(toy.scan)
+    other, _ = Pretraining(points=48, phase=-2.0, amplitude=0.8, seed=1).simulate_for_scan(toy.scan)
     np.testing.assert_array_equal(made[0].frames, again.frames)
     assert (made[0].frames != other.frames).any()
 
@@ -58,36 +58,36 @@ def test_bad_pixels_of_the_scan_to_come_are_those_of_the_practised_model(toy, ma
     options = TrainingOptions(epochs=1, rescans=0)
     region = TrainingRegion.from_indices(made[0], slice(None))
     *_, practised = train(*made, region, options, NetworkOptions(width=4), device="cpu")
-    assert practised.best.preparation.valid is None
+    assert practised.best.preprocessing.valid is None
     region = TrainingRegion.from_lines(toy.scan, 0, 6)
     masked = replace(toy.scan, valid=valid)
     *_, last = train(masked, toy.reconstruction, region, options, resume=practised.best)
-    np.testing.assert_array_equal(last.best.preparation.valid, valid)
+    np.testing.assert_array_equal(last.best.preprocessing.valid, valid)
 
 
 def test_a_reconstruction_of_another_sample_is_enough(toy):
-    scan, truth = Pretraining(points=20).under(toy.truth)
+    scan, truth = Pretraining(points=20).simulate_for_reconstruction(toy.truth)
     assert scan.frame_shape == toy.truth.probe.shape[-2:]
     assert (scan.unit, scan.pixel_size) == (toy.truth.unit, toy.truth.pixel_size)
     expected = float(np.sum(np.abs(toy.truth.probe) ** 2))
     assert scan.frames.sum() / 20 == pytest.approx(expected, rel=0.1)
-    bright, _ = Pretraining(points=20).under(toy.truth, counts=5000)
+    bright, _ = Pretraining(points=20).simulate_for_reconstruction(toy.truth, counts=5000)
     assert bright.frames.sum() / 20 == pytest.approx(5000, rel=0.1)
-    assert truth.algorithm == "made up"
+    assert truth.algorithm == "simulated"
 
 
 def test_a_probe_without_a_scale_needs_the_counts(toy):
     faint = replace(toy.truth, probe=toy.truth.probe * 1e-6)
     with pytest.raises(InputError, match="say how many"):
-        Pretraining(points=20).under(faint)
+        Pretraining(points=20).simulate_for_reconstruction(faint)
     with pytest.raises(InputError, match="has none"):
-        Pretraining(points=20).under(replace(toy.truth, probe=None))
+        Pretraining(points=20).simulate_for_reconstruction(replace(toy.truth, probe=None))
 
 
-def test_without_a_probe_there_is_no_practice(toy):
+def test_without_a_probe_there_is_no_pretraining(toy):
     with pytest.raises(InputError, match="needs a probe"):
-        Pretraining().on(replace(toy.scan, probe=None))
+        Pretraining().simulate_for_scan(replace(toy.scan, probe=None))
     with pytest.raises(InputError, match="64x64"):
-        Pretraining().on(toy.scan, np.ones((1, 32, 32), np.complex64))
+        Pretraining().simulate_for_scan(toy.scan, np.ones((1, 32, 32), np.complex64))
     with pytest.raises(InputError, match="points"):
         Pretraining(points=1)

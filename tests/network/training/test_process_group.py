@@ -4,9 +4,11 @@ import contextlib
 import io
 import json
 import os
+import runpy
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,11 +27,13 @@ from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.simulation.scan import Simulation
 from napari_ptychonn.network.training.process_group import joined
-from napari_ptychonn.network.training.epochs import train
+from napari_ptychonn.network.training.data import TrainingSource
+from napari_ptychonn.network.training.epochs import train_in_group
 
 torch.set_num_threads(1)
 made = Simulation(points=(7, 7), frame_size=32).run()
 region = TrainingRegion.from_indices(made.scan, slice(0, 33))
+source = TrainingSource(scan=made.scan, reconstruction=made.reconstruction, region=region)
 network = NetworkOptions(width=4, size=32)
 # Training amplifies rounding: weights that differ by 1e-7 at first set two runs of one process
 # apart by 1e-3 at the default rate, and by 2e-4 at this one, but without refinements by 1e-5.
@@ -47,8 +51,8 @@ def losses(name, options, team):
         asked.append(1)
         return name == "stopped" and team.rank == team.size - 1 and len(asked) > 6
     chosen = replace(network, refinements=0) if name == "virtual" else network
-    epochs = list(train(made.scan, made.reconstruction, region, options, chosen,
-                        device="cpu", should_stop=should_stop, team=team))
+    epochs = list(train_in_group(team, source, options, chosen, device="cpu",
+                                 should_stop=should_stop))
     last = epochs[-1]
     state = {k: float(v.double().abs().sum()) for k, v in last.best.state.items()}
     return {"train": [e.train_loss for e in epochs],
@@ -69,12 +73,12 @@ with joined() as team:
 """
 
 
-def start(size, rank, port, *arguments):
+def start(size, rank, port, *arguments, program=MEMBER):
     environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     environment |= {"RANK": rank, "WORLD_SIZE": size, "MASTER_PORT": port}
     environment |= {"MASTER_ADDR": "127.0.0.1"}
     return subprocess.Popen(
-        [sys.executable, "-c", MEMBER, *arguments],
+        [sys.executable, "-c", program, *arguments],
         env=os.environ | {name: str(value) for name, value in environment.items()},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -136,6 +140,34 @@ def test_one_that_is_asked_to_stop_stops_both_at_the_same_step(found):
 
 def test_one_that_dies_ends_the_other_with_a_sentence(ended):
     assert ended[1][1] == LOST
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads have names on Linux only")
+def test_no_thread_of_the_group_outlives_it():
+    """One that did would abort the process when it frees a tensor during interpreter shutdown."""
+    program = """
+import os, torch
+from napari_ptychonn.network.training.process_group import joined
+with joined() as team:
+    weights = torch.nn.Parameter(torch.ones(3))
+    optimiser = torch.optim.Adam([weights])
+    weights.sum().backward()
+    team.add(weights.grad)
+    optimiser.step()
+names = [open(f"/proc/self/task/{k}/comm").read().strip() for k in os.listdir("/proc/self/task")]
+print([name for name in names if "gloo" in name])
+"""
+    port = free_port()
+    pair = [start(2, rank, port, program=program) for rank in (0, 1)]
+    assert [process.communicate(timeout=200)[0].strip() for process in pair] == ["[]", "[]"]
+
+
+@pytest.mark.parametrize("death", ["exit", "exception", "kill", "terminate", "abrupt"])
+def test_whatever_the_peer_dies_of_the_survivor_ends_with_a_sentence(death):
+    benchmark = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "peer_death.py"))
+    codes, explained = benchmark["end_of_pair"](death)
+    assert explained
+    assert codes == (0, benchmark["DEATHS"][death])
 
 
 def test_shares_are_even_and_whole():

@@ -16,12 +16,12 @@ def rescan_of(simulated, reconstruction=None, scan=None):
     placed, positions = (reconstruction or simulated.truth).align_to(scan)
     indices = np.arange(len(scan))
     offset = phase_origin(placed, positions, indices)
-    return VirtualScan.of(scan, placed, positions, indices, 64, offset, "cpu")
+    return VirtualScan.from_reconstruction(scan, placed, positions, indices, 64, offset, "cpu")
 
 
-def draw(rescan, scan, count, seed):
-    preparation = Preprocessing.fit(scan, np.arange(len(scan)), scaling="raw")
-    return rescan.draw(count, preparation, torch.Generator().manual_seed(seed))
+def draw(virtual, scan, count, seed):
+    preprocessing = Preprocessing.fit(scan, np.arange(len(scan)), scaling="raw")
+    return virtual.sample_batch(count, preprocessing, torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="module")
@@ -30,41 +30,41 @@ def two_modes():
 
 
 def test_forward_model_is_that_of_the_simulation(toy):
-    rescan = rescan_of(toy)
-    modelled = rescan.expected(rescan.centres[40:45]).numpy()
+    virtual = rescan_of(toy)
+    modelled = virtual.expected(virtual.centres[40:45]).numpy()
     exact = diffract(toy.truth, toy.scan.positions[40:45])
     assert np.abs(modelled - exact).sum() < 0.03 * exact.sum()
-    assert rescan.agreement > 0.98
+    assert virtual.agreement > 0.98
 
 
 def test_all_probe_modes_take_part(two_modes):
-    rescan = rescan_of(two_modes)
-    modelled = rescan.expected(rescan.centres[27:30]).numpy()
+    virtual = rescan_of(two_modes)
+    modelled = virtual.expected(virtual.centres[27:30]).numpy()
     exact = diffract(two_modes.truth, two_modes.scan.positions[27:30])
     assert np.abs(modelled - exact).sum() < 0.03 * exact.sum()
 
 
 def test_counts_follow_the_scan_whatever_the_probe_is_scaled_to(toy):
     off = replace(toy.truth, probe=toy.truth.probe * 40)
-    rescan = rescan_of(toy, off)
-    modelled = rescan.expected(rescan.centres).sum(dim=(1, 2)).mean()
+    virtual = rescan_of(toy, off)
+    modelled = virtual.expected(virtual.centres).sum(dim=(1, 2)).mean()
     assert float(modelled) == pytest.approx(toy.scan.frames.sum() / len(toy.scan), rel=0.01)
 
 
 def test_labels_are_the_object_under_the_frame(toy):
     """A virtual frame predicted back by the forward model from its own label."""
-    rescan = rescan_of(toy)
-    batch = draw(rescan, toy.scan, 6, seed=1)
+    virtual = rescan_of(toy)
+    batch = draw(virtual, toy.scan, 6, seed=1)
     patch = torch.polar(batch.amplitude[:, 0], batch.phase[:, 0])
-    again = rescan.far_field.counts(patch)
+    again = virtual.far_field.counts(patch)
     measured, modelled = batch.frames[:, 0], again
     for a, b in zip(measured, modelled, strict=True):
         assert np.corrcoef(a.sqrt().ravel(), b.sqrt().ravel())[0, 1] > 0.98
 
 
 def test_virtual_frames_are_reproducible_and_all_different(toy):
-    rescan = rescan_of(toy)
-    first, again = (draw(rescan, toy.scan, 4, seed=7) for _ in range(2))
+    virtual = rescan_of(toy)
+    first, again = (draw(virtual, toy.scan, 4, seed=7) for _ in range(2))
     torch.testing.assert_close(first.frames, again.frames, rtol=0, atol=0)
     assert len({float(frame.sum()) for frame in first.phase}) == 4
 
@@ -89,9 +89,9 @@ def test_what_the_training_frames_did_not_light_is_not_used(toy):
 def test_saturation_is_kept(toy):
     ceiling = int(np.quantile(toy.scan.frames, 0.999))
     scan = replace(toy.scan, frames=np.minimum(toy.scan.frames, ceiling))
-    rescan = rescan_of(toy, scan=scan)
-    assert rescan.ceiling == ceiling
-    frames = draw(rescan, scan, 8, seed=0).frames
+    virtual = rescan_of(toy, scan=scan)
+    assert virtual.ceiling == ceiling
+    frames = draw(virtual, scan, 8, seed=0).frames
     assert frames.max() <= ceiling
 
 
@@ -117,9 +117,9 @@ def test_probes_that_cannot_serve_say_so(toy, change, says):
 
 def test_a_share_of_the_frames_is_what_it_is_among_all(toy):
     """To the last digit: photon noise is random, and must not be so twice."""
-    rescan = rescan_of(toy)
-    preparation = Preprocessing.fit(toy.scan, np.arange(len(toy.scan)), scaling="raw")
-    whole = draw(rescan, toy.scan, 6, seed=4)
-    share = rescan.draw(6, preparation, torch.Generator().manual_seed(4), range(1, 4))
+    virtual = rescan_of(toy)
+    preprocessing = Preprocessing.fit(toy.scan, np.arange(len(toy.scan)), scaling="raw")
+    whole = draw(virtual, toy.scan, 6, seed=4)
+    share = virtual.sample_batch(6, preprocessing, torch.Generator().manual_seed(4), range(1, 4))
     for name in ("frames", "amplitude", "phase", "weight"):
         torch.testing.assert_close(getattr(share, name), getattr(whole, name)[1:4], rtol=0, atol=0)

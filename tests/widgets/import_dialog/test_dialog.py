@@ -62,7 +62,9 @@ def strange(small, tmp_path):
 
 
 def ready(qtbot, dock):
-    qtbot.waitUntil(lambda: dock.files.dialog is not None and dock.files.dialog.is_ready, timeout=60_000)
+    qtbot.waitUntil(
+        lambda: dock.files.dialog is not None and dock.files.dialog.is_ready, timeout=60_000
+    )
     return dock.files.dialog
 
 

@@ -79,7 +79,7 @@ def test_a_reconstruction_tells_that_steps_are_too_far(qtbot, small):
 
 def test_a_running_job_keeps_its_mask(small, faulty):
     session = Session()
-    session.load_scan(replace(small.scan, faulty=faulty, valid=faulty.valid))
+    session.load_scan(replace(small.scan, bad_pixels=faulty, valid=faulty.valid))
     session.start_task("training")
     before = session.scan
     session.mask_above(None)
@@ -113,7 +113,7 @@ def test_masking_in_the_window(dock, window, faulty_file, qtbot, screenshots):
     dock.scan_panel.mask_control.masked.setChecked(True)
     assert dock.scan_panel.mask_control.masked.text().endswith("(3)")
     assert len(marks.data) == 5
-    excess = dock.session.scan.faulty.excess
+    excess = dock.session.scan.bad_pixels.excess
     between = np.sqrt(excess[3, 4] * excess[27, 9])
     dock.scan_panel.mask_control.contrast.setValue(max(float(between), 100.0))
     assert dock.scan_panel.mask_control.masked.text().endswith("(1)")

@@ -65,7 +65,7 @@ def test_numbers_curves_and_speed_are_shown(qtbot, compared, window, small):
     assert "400 iterations of ePIE would take 200 s: 400×" in panel.speed.text()
     assert "scaled from 100 iterations" in panel.speed.text()
     phase, amplitude, threshold = (c.getData() for c in panel.rings.getPlotItem().listDataItems())
-    rings = report.comparison.pair.rings("phase")
+    rings = report.comparison.aligned.rings("phase")
     np.testing.assert_allclose(phase[1], rings.correlation)
     np.testing.assert_allclose(phase[0], rings.frequency * 1e-6)
     assert np.all(amplitude[1] > threshold[1]), "the amplitude is the label's own"
@@ -98,7 +98,7 @@ def window_colour(theme):
 def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
     qtbot, compared, window, tmp_path, monkeypatch
 ):
-    pair, panel = compared.session.report.whole, compared.compare_panel
+    pair, panel = compared.session.report.full_mosaic, compared.compare_panel
     title = by_role(window, "diffraction").name_overlay
     before = title.font_size
     panel.show_difference.click()
@@ -180,10 +180,10 @@ def test_a_line_is_offered_and_another_can_be_drawn(compared, window):
 
     plain, predicted = (c.getData() for c in panel.profile.getPlotItem().listDataItems())
     assert plain[0][-1] == pytest.approx(0.2)  # µm
-    read = session.report.whole.profile(session.line, "phase")
-    np.testing.assert_array_equal(plain[1], read.wanted)
+    read = session.report.full_mosaic.profile(session.line, "phase")
+    np.testing.assert_array_equal(plain[1], read.reference)
     np.testing.assert_array_equal(predicted[1], read.predicted)
-    assert np.nanmax(np.abs(read.predicted - read.wanted)) > 0.01, "one half is off"
+    assert np.nanmax(np.abs(read.predicted - read.reference)) > 0.01, "one half is off"
     panel.channel.setCurrentText("amplitude")
     plain, predicted = (c.getData() for c in panel.profile.getPlotItem().listDataItems())
     np.testing.assert_allclose(plain[1], predicted[1], atol=0.02)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari_ptychonn.widgets.common.worker import Failure, Worker
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.errors import InputError
@@ -15,7 +16,6 @@ from napari_ptychonn.stitching.uncertainty import Uncertainty
 from napari_ptychonn.widgets.canvas.point_picker import Picker
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
-from napari_ptychonn.widgets.common.worker import Failure, Worker
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels.compare import ComparePanel
 from napari_ptychonn.widgets.panels.region import RegionPanel
@@ -205,16 +205,16 @@ def test_the_comparison_says_how_far_to_trust_the_result(qtbot):
     assert panel.trust.isHidden()
     trust = Uncertainty(
         indices=np.arange(3),
-        spread=np.zeros(3, np.float32),
-        residual=np.array([1, 1, 4], np.float32),
-        limit=2.0,
+        overlap_std=np.zeros(3, np.float32),
+        diffraction_residual=np.array([1, 1, 4], np.float32),
+        residual_limit=2.0,
     )
-    session.result = SimpleNamespace(trust=trust, held_out=None)
+    session.result = SimpleNamespace(uncertainty=trust, held_out=None)
     panel.refresh()
     assert not panel.trust.isHidden(), "needs no reconstruction"
     assert panel.trust.text() == trust.sentence
     assert panel.trust.toolTip()
-    session.result = SimpleNamespace(trust=None, held_out=None)
+    session.result = SimpleNamespace(uncertainty=None, held_out=None)
     panel.refresh()
     assert panel.trust.isHidden(), "a result of an older version"
 

@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import format_bytes
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.entries import branches_among
 from napari_ptychonn.io.containers.entry import Entry
@@ -24,7 +25,6 @@ from napari_ptychonn.io.containers.signature import Container, container_of
 from napari_ptychonn.io.frames.source import ArraySource
 from napari_ptychonn.io.memory_limits import (
     check_compression_ratio,
-    in_words,
     limit,
     must_fit,
     swells,
@@ -60,8 +60,8 @@ class NpyHeader:
         size = math.prod(self.shape) * self.dtype.itemsize
         if size > available:
             raise InputError(
-                f"{what} declares shape {self.shape}, {in_words(size)}, but holds only "
-                f"{in_words(available)}; it is truncated or damaged."
+                f"{what} declares shape {self.shape}, {format_bytes(size)}, but holds only "
+                f"{format_bytes(available)}; it is truncated or damaged."
             )
 
     def _is_too_wide(self) -> bool:
@@ -215,7 +215,8 @@ def _unsqueezed(file: Path) -> IO[bytes]:
                 out.write(piece)
                 if out.tell() > limit() or swells(out.tell(), packed):
                     raise InputError(
-                        f"{file} unpacks {in_words(packed)} to {in_words(out.tell())} or more; "
+                        f"{file} unpacks {format_bytes(packed)} to "
+                        f"{format_bytes(out.tell())} or more; "
                         "it was not read."
                     )
     except (OSError, EOFError, ValueError) as error:

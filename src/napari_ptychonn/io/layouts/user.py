@@ -24,8 +24,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.layouts.layout import NUMBERS, Field, Layout
 
 logger = logging.getLogger(__name__)

@@ -167,7 +167,7 @@ def _with_frames(found: MappingPreview, sources: Sources) -> MappingPreview:
     ky, kx = array.shape[-2:]
     shaping = FrameTransform.of(sources.frames, (ky, kx))
     stack = LazyFrames(shaping.source(array.source()), amplitude=layout.amplitude)
-    sample = FrameSample.of_stack(stack)
+    sample = FrameSample.from_stack(stack)
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":
         corner = sample.has_zero_frequency_at_corner()
@@ -175,6 +175,6 @@ def _with_frames(found: MappingPreview, sources: Sources) -> MappingPreview:
     return replace(
         found,
         mean=np.fft.fftshift(mean) if corner else mean,
-        frames=sample.of,
+        frames=sample.total,
         averaged=len(sample.frames),
     )

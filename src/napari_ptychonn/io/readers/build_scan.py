@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
-from napari_ptychonn.data.checks import findings
+from napari_ptychonn.data.checks import run_checks
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.scan import Optics, Scan
 from napari_ptychonn.errors import InputError
@@ -50,7 +50,7 @@ def admit(sources: Sources) -> Scan:
     optics, optics_notes = _optics(sources, shaping)
     usable, mask_notes = _usable(sources.frames, shaping, sample, stack.corner)
     faulty = BadPixels.find(
-        sample.frames, usable, of=sample.of, ceiling=sources.frames.number("ceiling")
+        sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
     )
     places = sources.places if sources.places is not None else sources.frames
     typed = sources.frames.is_typed("pixel_y")
@@ -63,7 +63,7 @@ def admit(sources: Sources) -> Scan:
         unit=positions.unit,
         pixel_size=pixel if positions.unit == "m" else None,
         valid=faulty.valid,
-        faulty=faulty,
+        bad_pixels=faulty,
         line=_line(sources, positions, joined),
         probe=probe,
         optics=optics,
@@ -85,7 +85,7 @@ def admit(sources: Sources) -> Scan:
     if scan.unit == "pixel" and pixel is not None and places.layout.position_unit == "pixel":
         scan = scan.in_metres(pixel)
     scan = _with_field(scan)
-    scan = replace(scan, findings=findings(scan, sample))
+    scan = replace(scan, check_warnings=run_checks(scan, sample))
     stack.close()
     for note in scan.notes:
         logger.info("%s: %s", scan.name, note)
@@ -102,7 +102,7 @@ def _stack(
         stack = stack.chosen(joined.frames)
     if layout.amplitude:
         notes.append("The file holds amplitudes; their squares are taken as counts.")
-    sample = FrameSample.of_stack(stack)
+    sample = FrameSample.from_stack(stack)
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":
         corner = sample.has_zero_frequency_at_corner()
@@ -153,7 +153,7 @@ def _usable(
     if count := int(marked.sum()):
         notes.append(
             f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
-            f"count in {len(sample.frames)} of {sample.of} frames looked at; they are masked."
+            f"count in {len(sample.frames)} of {sample.total} frames looked at; they are masked."
         )
     usable = ~(bad | marked)
     if not usable.any():

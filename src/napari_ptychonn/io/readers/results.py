@@ -78,7 +78,7 @@ def _read(tree: Tree, contents: ResolvedLayout) -> Result:
         mosaic=mosaic,
         unit=positions.unit,
         probe=probe,
-        trust=_trust(tree, predictions, mosaic),
+        uncertainty=_trust(tree, predictions, mosaic),
         held_out=_optional(tree, f"{PREDICTIONS}/held_out", 1, np.int64),
         optics=optics,
         name=contents.text("title") or tree.file.stem,
@@ -120,7 +120,10 @@ def _mosaic(tree: Tree) -> MosaicImage:
     if len({c.shape for c in channels.values()}) != 1:
         raise InputError(f"{tree.file}: the images in the group 'mosaic' differ in shape.")
     return MosaicImage(
-        **channels, pixel_size=_pair(tree, "pixel_size"), origin=_pair(tree, "origin")
+        overlap_std=channels.pop("spread"),
+        **channels,
+        pixel_size=_pair(tree, "pixel_size"),
+        origin=_pair(tree, "origin"),
     )
 
 
@@ -134,10 +137,10 @@ def _trust(tree: Tree, predictions: PatchSet, mosaic: MosaicImage) -> Uncertaint
     _check_shape(tree, f"{MOSAIC}/residual", residual_map, mosaic.phase.shape)
     return Uncertainty(
         indices=predictions.indices,
-        spread=spread,
-        residual=predictions.residual,
+        overlap_std=spread,
+        diffraction_residual=predictions.residual,
         residual_map=residual_map,
-        limit=_number(tree, "residual_limit"),
+        residual_limit=_number(tree, "residual_limit"),
     )
 
 

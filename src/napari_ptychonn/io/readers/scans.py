@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_ptychonn.data.crop_bin import reduced
+from napari_ptychonn.data.crop_bin import crop_and_bin
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.location import Location
@@ -50,4 +50,4 @@ def read_scan(
     """
     places = None if positions is None else Location.parse(positions)
     with gather(Location.parse(path), layout, places) as sources:
-        return reduced(admit(sources), crop, bin)
+        return crop_and_bin(admit(sources), crop, bin)

@@ -21,11 +21,12 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import format_bytes
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.open import open_container
 from napari_ptychonn.io.containers.tree import Array, Tree
 from napari_ptychonn.io.frames.source import ArraySource, Key, Source
-from napari_ptychonn.io.memory_limits import in_words, limit
+from napari_ptychonn.io.memory_limits import limit
 from napari_ptychonn.io.sandbox.messages import (
     Header,
     dtype_as_json,
@@ -155,8 +156,10 @@ def _answered(service: Service, question: Header) -> tuple[Header, Any]:
     except InputError as error:
         return {"refused": str(error)}, None
     except MemoryError:
-        return {"refused": f"{question['what']} needs more than the {in_words(limit())} of memory "
-                "that reading a file may take."}, None  # fmt: skip
+        return {
+            "refused": f"{question['what']} needs more than the {format_bytes(limit())} of memory "
+            "that reading a file may take."
+        }, None
     except Exception:
         return {"defect": traceback.format_exc()}, None
 

@@ -16,8 +16,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.data.scan import ELECTRONVOLT
-from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.writers.product import CREATOR, Product
 
 Write = Callable[[Path, Product], list[Path]]

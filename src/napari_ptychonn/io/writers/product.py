@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.patch_store import in_batches
+from napari_ptychonn.atomic_file import replacing
+from napari_ptychonn.data.patch_store import iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Optics, Unit
-from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.layouts.builtin import PRODUCT
 from napari_ptychonn.io.readers.geometry import Pair, centre_shift
 from napari_ptychonn.stitching.mosaic import MosaicImage
@@ -203,8 +203,8 @@ def write_result(path: str | Path, result: Result) -> None:
         product.write(file)
         _write_predictions(file, result)
         _write_mosaic(file, mosaic)
-        if result.trust is not None:
-            _write_trust(file, result.trust)
+        if result.uncertainty is not None:
+            _write_trust(file, result.uncertainty)
         # As a dataset: attributes end at 64 KiB and provenance lists frames.
         file.create_dataset("provenance", data=json.dumps(result.provenance))
 
@@ -216,7 +216,7 @@ def _write_predictions(file: h5py.File, result: Result) -> None:
     amplitude, phase = (
         group.create_dataset(channel, shape, np.float32) for channel in ("amplitude", "phase")
     )
-    for rows, batch in in_batches(predictions):
+    for rows, batch in iterate_batches(predictions):
         amplitude[rows], phase[rows] = batch.amplitude, batch.phase
     if predictions.residual is not None:
         group.create_dataset("residual", data=predictions.residual.astype(np.float32))
@@ -228,8 +228,9 @@ def _write_predictions(file: h5py.File, result: Result) -> None:
 
 def _write_mosaic(file: h5py.File, mosaic: MosaicImage) -> None:
     group = file.create_group("mosaic")
-    for channel in ("amplitude", "phase", "weight", "spread"):
+    for channel in ("amplitude", "phase", "weight"):
         group.create_dataset(channel, data=getattr(mosaic, channel).astype(np.float32))
+    group.create_dataset("spread", data=mosaic.overlap_std.astype(np.float32))
     group.attrs["pixel_size"] = mosaic.pixel_size
     group.attrs["origin"] = mosaic.origin
 
@@ -237,8 +238,8 @@ def _write_mosaic(file: h5py.File, mosaic: MosaicImage) -> None:
 def _write_trust(file: h5py.File, trust: Uncertainty) -> None:
     """Add what is not among the predictions already to both groups."""
     group = file["predictions"]
-    group.create_dataset("spread", data=trust.spread.astype(np.float32))
-    if trust.limit is not None:
-        group.attrs["residual_limit"] = trust.limit
+    group.create_dataset("spread", data=trust.overlap_std.astype(np.float32))
+    if trust.residual_limit is not None:
+        group.attrs["residual_limit"] = trust.residual_limit
     if trust.residual_map is not None:
         file["mosaic"].create_dataset("residual", data=trust.residual_map.astype(np.float32))

@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.atomic import replacing
 from napari_ptychonn.io.layouts.builtin import TRAINING_DATA
 from napari_ptychonn.io.readers.geometry import centre_shift
 from napari_ptychonn.io.writers import product as hdf5

@@ -1,4 +1,4 @@
-"""A trained part of the network as it is fastest to run: convolutions with all that is fixed in."""
+"""Fusion of trained layers into fewer and faster ones, for prediction alone."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-FEW = 16
-"""Channels from which on torch has a quick way of enlarging on a GPU."""
+FEW_CHANNELS = 16
+"""Below this number torch upsamples slowly on a GPU."""
 
 
-def folded(part: nn.Sequential) -> nn.Sequential:
-    """Return the same function with fewer and quicker steps, for prediction alone.
+def fuse(part: nn.Sequential) -> nn.Sequential:
+    """Return the same function with fewer and faster layers.
 
-    Batch normalisation becomes part of the convolution before it, and taking
-    2x2 pixels apart into channels part of the one after it.  Enlarging before a
-    single channel at the end comes after that channel's sums.  Putting pixels
-    together again at the end is left to `put_together`.
+    Batch normalisation is fused into the convolution before it, and ``PixelUnshuffle``
+    into the one after it.  Upsampling before a convolution to one channel follows its sums
+    (`UpsampledConv`).  ``PixelShuffle`` at the end is left to `shuffle_pixels`.
 
     Parameters
     ----------
@@ -36,9 +35,9 @@ def folded(part: nn.Sequential) -> nn.Sequential:
             before = steps[-1] if steps else None
             single = step is part[-1] and step.out_channels == 1
             if single and isinstance(before, nn.Upsample | Double):
-                steps[-1] = Enlarged(before.mode, step)
+                steps[-1] = UpsampledConv(before.mode, step)
             else:
-                steps.append(strided(step) if unshuffled else step)
+                steps.append(fuse_unshuffle_conv(step) if unshuffled else step)
             unshuffled = False
         elif isinstance(step, nn.BatchNorm2d):
             convolution = steps.pop()
@@ -53,8 +52,8 @@ def folded(part: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*steps)
 
 
-def strided(convolution: nn.Conv2d) -> nn.Conv2d:
-    """Join ``PixelUnshuffle(2)`` and a 3x3 convolution: one of 6x6 that moves by two pixels."""
+def fuse_unshuffle_conv(convolution: nn.Conv2d) -> nn.Conv2d:
+    """Fuse ``PixelUnshuffle(2)`` and a 3x3 convolution to one of 6x6 with stride 2."""
     weight = convolution.weight.detach()
     outer, inner = weight.shape[0], weight.shape[1] // 4
     joined = nn.Conv2d(inner, outer, 6, stride=2, padding=2, bias=convolution.bias is not None)
@@ -66,15 +65,15 @@ def strided(convolution: nn.Conv2d) -> nn.Conv2d:
     return joined.eval()
 
 
-def side_by_side(parts: Sequence[nn.Sequential]) -> nn.Sequential:
-    """Join sequences of the same steps and the same input; what they return is joined by channels.
+def fuse_parallel_convs(parts: Sequence[nn.Sequential]) -> nn.Sequential:
+    """Fuse sequences of the same layers and input to one, with their outputs as channels.
 
-    All but the first convolutions have zeros where one would read from another.
+    All but the first convolutions have zero weights between different sequences.
 
     Parameters
     ----------
     parts : sequence of nn.Sequential
-        As `folded` returns them.
+        As `fuse` returns them.
     """
     steps: list[nn.Module] = []
     reads_all = True
@@ -88,7 +87,7 @@ def side_by_side(parts: Sequence[nn.Sequential]) -> nn.Sequential:
 
 
 def _joined(convolutions: Sequence[nn.Conv2d], reads_all: bool) -> nn.Conv2d:
-    """One convolution for several with bias and of the same shape, that read the same or not."""
+    """One convolution for several with bias and of the same shape."""
     first, count = convolutions[0], len(convolutions)
     inner = first.in_channels * (1 if reads_all else count)
     size: tuple[int, int] = first.kernel_size  # type: ignore[assignment]
@@ -107,7 +106,7 @@ def _joined(convolutions: Sequence[nn.Conv2d], reads_all: bool) -> nn.Conv2d:
 class Halve(nn.Module):
     """2x2 max pooling.
 
-    Without the indices that only training needs, which on a CPU is three times as fast.
+    Three times as fast on a CPU, without the indices that only training needs.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -119,38 +118,38 @@ class Halve(nn.Module):
 
 
 class Double(nn.Module):
-    """Bilinear enlarging by two.
+    """Bilinear upsampling by two.
 
-    Below `FEW` channels torch enlarges on a GPU with one thread for each pixel and
-    all images of the batch one after the other: two thirds of a prediction's time.
+    Below `FEW_CHANNELS` channels torch upsamples on a GPU with one thread per pixel and
+    all images of the batch in sequence: two thirds of a prediction's time.
     """
 
     mode = "bilinear"
 
     def forward(self, images: Tensor) -> Tensor:
         """(m, c, h, w) → (m, c, 2h, 2w)."""
-        if images.device.type == "cpu" or images.shape[1] >= FEW:
-            # In float32, for a CPU is twice as slow in bfloat16 as it is with both conversions.
+        if images.device.type == "cpu" or images.shape[1] >= FEW_CHANNELS:
+            # In float32: with both conversions a CPU is twice as fast as in bfloat16.
             wide = images.float() if images.device.type == "cpu" else images
             return functional.interpolate(
                 wide, scale_factor=2.0, mode="bilinear", align_corners=False
             ).to(images.dtype)
         channels_last = images.permute(0, 2, 3, 1)
-        return doubled(doubled(channels_last, 1), 2).permute(0, 3, 1, 2)
+        return double_axis(double_axis(channels_last, 1), 2).permute(0, 3, 1, 2)
 
 
-class Enlarged(nn.Module):
-    """Enlarging by two and a 3x3 convolution to a single channel, in much less time.
+class UpsampledConv(nn.Module):
+    """Upsampling by two and a 3x3 convolution to one channel, in much less time.
 
-    Both are linear, so channels can be summed before they are enlarged, for
-    each of the nine weights of the convolution by itself.  Enlarging, and then
-    moving by a pixel, is a matrix along each axis: out = Σ A_i t_ij A_jᵀ, where
-    t_ij is the sum of the channels by their weights (i, j).
+    Both are linear, so the channels are summed before they are upsampled, for each of
+    the nine weights of the convolution.  Upsampling and a shift by a pixel are a matrix
+    along each axis: out = Σ A_i t_ij A_jᵀ, where t_ij is the sum of the channels by their
+    weights (i, j).
 
     Parameters
     ----------
     mode : {'bilinear', 'nearest'}
-        Of enlarging.
+        Of upsampling.
     convolution : nn.Conv2d
         Of one output channel, with a padding of 1 and a bias.
     """
@@ -167,20 +166,20 @@ class Enlarged(nn.Module):
         m, _, height, width = images.shape
         sums = torch.matmul(self.weights, images.flatten(2)).view(m, 3, 3, height, width)
         sums = sums.transpose(2, 3).reshape(m, 3 * height, 3 * width).float()
-        rows, columns = (enlarged_and_moved(n, self.mode, images.device) for n in (height, width))
+        rows, columns = (_upsampling_matrices(n, self.mode, images.device) for n in (height, width))
         return (rows @ (sums @ columns.T) + self.bias.float()).unsqueeze(1)
 
 
 @cache
-def enlarged_and_moved(n: int, mode: str, device: torch.device) -> Tensor:
-    """Matrices A of `Enlarged` for moving by 1, 0 and -1, side by side: (2n, 3n) float32."""
+def _upsampling_matrices(n: int, mode: str, device: torch.device) -> Tensor:
+    """Matrices A of `UpsampledConv` for shifts of 1, 0 and -1 in one: (2n, 3n) float32."""
     points = torch.eye(n).view(1, n, n, 1)
     enlarged = functional.interpolate(points, scale_factor=2.0, mode=mode)[0, :, :, 0].T
-    padded = functional.pad(enlarged, (0, 0, 1, 1))  # outside is 0 for a convolution
+    padded = functional.pad(enlarged, (0, 0, 1, 1))  # zero padding of the convolution
     return torch.cat([padded[i : i + 2 * n] for i in range(3)], dim=1).to(device)
 
 
-def doubled(images: Tensor, axis: int) -> Tensor:
+def double_axis(images: Tensor, axis: int) -> Tensor:
     """Enlarge (…, n, …) to (…, 2n, …): each pixel becomes two, a quarter pixel to either side."""
     first, last = images.narrow(axis, 0, 1), images.narrow(axis, images.shape[axis] - 1, 1)
     padded = torch.cat([first, images, last], axis)
@@ -189,7 +188,7 @@ def doubled(images: Tensor, axis: int) -> Tensor:
     return torch.stack(halves, axis + 1).flatten(axis, axis + 1)
 
 
-def put_together(parts: Tensor, out: Tensor) -> None:
+def shuffle_pixels(parts: Tensor, out: Tensor) -> None:
     """``PixelShuffle(2)`` of one image into `out`, which may have any order in memory.
 
     Parameters

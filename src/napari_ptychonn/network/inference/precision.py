@@ -31,7 +31,7 @@ LARGEST_ERROR = 1e-2
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One precision, tried on some frames.
+    """Error and time of one precision on some frames.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Trial:
     seconds: float
 
 
-def native(device: str) -> tuple[Precision, ...]:
+def native_precisions(device: str) -> tuple[Precision, ...]:
     """Precisions that a device computes in by itself; emulated ones are only slower."""
     if device.startswith("cuda"):
         if torch.version.hip is not None:
@@ -63,7 +63,7 @@ def native(device: str) -> tuple[Precision, ...]:
     return ("float32",)
 
 
-def try_out(
+def compare_precisions(
     make: Callable[[Precision], Predictor], device: str, frames: Tensor
 ) -> tuple[Trial, ...]:
     """Predict the same frames in every precision that is native to the device.
@@ -79,7 +79,7 @@ def try_out(
     """
     trials: list[Trial] = []
     exact: tuple[Tensor, ...] = ()
-    for precision in native(device):
+    for precision in native_precisions(device):
         predictor = make(precision)
         predictor(frames)  # the first call chooses algorithms
         began = time.perf_counter()
@@ -91,40 +91,48 @@ def try_out(
     return tuple(trials)
 
 
-def quickest(trials: tuple[Trial, ...]) -> Trial:
+def fastest_accurate(trials: tuple[Trial, ...]) -> Trial:
     """Choose the fastest of those whose error is small enough; float32 has none."""
     return min((t for t in trials if t.error <= LARGEST_ERROR), key=lambda t: t.seconds)
 
 
-class _Multiplying:
-    """What torch is told about TF32 while predictions run, perhaps in several threads at once."""
+class _TF32Mode:
+    """cuDNN's TF32 switch, which holds for the whole process, while predictions run.
+
+    Predictions in several threads share it as long as they want the same; one that
+    wants the other waits until these are done.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._running = 0
         self._before = True
 
     @contextmanager
     def __call__(self, precision: Precision, device: str) -> Iterator[None]:
-        """Let a GPU multiply in full or in TF32; after the last prediction as before the first."""
-        if not device.startswith("cuda"):
+        """Let a GPU multiply float32 in full or in TF32; afterwards as before."""
+        if not device.startswith("cuda") or TYPES[precision] != torch.float32:
             yield
             return
-        with self._lock:
+        allowed = precision == "tf32"
+        with self._changed:
+            while self._running and torch.backends.cudnn.allow_tf32 != allowed:
+                self._changed.wait()
             if not self._running:
                 self._before = torch.backends.cudnn.allow_tf32
             self._running += 1
-            torch.backends.cudnn.allow_tf32 = precision == "tf32"
+            torch.backends.cudnn.allow_tf32 = allowed
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._running -= 1
                 if not self._running:
                     torch.backends.cudnn.allow_tf32 = self._before
+                    self._changed.notify_all()
 
 
-multiplying = _Multiplying()
+tf32_mode = _TF32Mode()
 
 
 def _difference(found: Tensor, exact: Tensor) -> float:

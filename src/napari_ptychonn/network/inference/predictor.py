@@ -1,4 +1,4 @@
-"""A network made ready to predict: what `PtychoNN.forward` returns, in much less time."""
+"""Prediction: what `PtychoNN.forward` returns, in much less time."""
 
 from __future__ import annotations
 
@@ -18,29 +18,38 @@ from torch import Tensor, nn
 from napari_ptychonn.compute.threads import single_threaded_pool
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan
-from napari_ptychonn.network.inference.fusion import Double, folded, put_together, side_by_side
-from napari_ptychonn.network.inference.precision import TYPES, Precision, multiplying
+from napari_ptychonn.network.inference.fusion import (
+    Double,
+    fuse,
+    fuse_parallel_convs,
+    shuffle_pixels,
+)
+from napari_ptychonn.network.inference.precision import TYPES, Precision, tf32_mode
 from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.network.refinement import Refinement
 
-AHEAD = 2
-"""Batches that each thread may be ahead of whoever takes the predictions."""
+BATCH_ON_CPU, BATCH_ON_GPU = 32, 2048
+"""Frames predicted at once: measured, see docs/decisions/batch-size.md."""
 
-TOGETHER = 16
-"""Channels that convolutions compute at once in half precision: no fewer take less time."""
+AHEAD = 2
+"""Batches that each thread may be ahead of the caller."""
+
+CHANNELS_AT_ONCE = 16
+"""Channels of one convolution in half precision below which it is not faster."""
 
 
 class Predictor:
     """Runs one trained network on one device.
 
-    Patches stay standardised from the first prediction to the last correction,
-    and the far field of the mean object is computed once.
+    Batch normalisation is fused into the convolutions, patches stay standardised from the
+    first prediction to the last refinement, and the parts of the far field that depend on
+    the probe alone are computed once.
 
     Parameters
     ----------
     network : PtychoNN
-        In evaluation mode; left as it is.
+        Copied; in evaluation mode.
     device : str
         Torch device.
     precision : {'float32', 'tf32', 'bfloat16', 'float16'}
@@ -57,24 +66,26 @@ class Predictor:
         self.spread = network.label_spread.tolist()
         with torch.inference_mode():
             size = (self.options.size, self.options.size)
-            self.beam = network.far_field.to(device).propagator(size) if network.far_field else None
-            encoder = folded(network.encoder)
-            decoders = [folded(network.amplitude), folded(network.phase)]
+            self.propagator = (
+                network.far_field.to(device).propagator(size) if network.far_field else None
+            )
+            encoder = fuse(network.encoder)
+            decoders = [fuse(network.amplitude), fuse(network.phase)]
             refinement = None
             if network.refinement is not None:
-                refinement = _FoldedRefinement(network.refinement)
-            if self.beam is not None:
-                # The first convolutions take updates as they are, not in units of the spread.
+                refinement = _FusedRefinement(network.refinement)
+            if self.propagator is not None:
+                # The first convolutions take updates in units of the labels.
                 spread = network.label_spread.view(1, 2, 1, 1).cpu()
                 _divide(encoder[0], slice(None), spread)
                 if refinement is not None:
                     _divide(refinement.near[0], slice(2, None), spread)
                 channels = len(decoders) * self.options.last_width * self.options.width
-                if self._type != torch.float32 and channels <= TOGETHER:
-                    decoders = [side_by_side(decoders)]
-            self.encoder = self._quick(encoder)
-            self.decoders = [self._quick(decoder) for decoder in decoders]
-            self.refinement = None if refinement is None else self._quick(refinement)
+                if self._type != torch.float32 and channels <= CHANNELS_AT_ONCE:
+                    decoders = [fuse_parallel_convs(decoders)]
+            self.encoder = self._to_device(encoder)
+            self.decoders = [self._to_device(decoder) for decoder in decoders]
+            self.refinement = None if refinement is None else self._to_device(refinement)
         self.largest_batch: int | None = None
         self._streams = [
             torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -94,62 +105,62 @@ class Predictor:
         amplitude, phase : Tensor
             (m, size, size) float32.
         residual : Tensor or None
-            (m,); None without a beam.
+            (m,); None without a probe.
         """
-        with torch.inference_mode(), multiplying(self.precision, self.device):
-            if self.beam is None:
-                amplitude, phase = self._without_beam(frames)
+        with torch.inference_mode(), tf32_mode(self.precision, self.device):
+            if self.propagator is None:
+                amplitude, phase = self._predict_without_probe(frames)
                 return amplitude, phase, None
-            measured = self.beam.measured(frames)
+            measured = self.propagator.measured(frames)
             m, size = len(frames), self.options.size
-            # Patch and update side by side, as the refinement reads them: channels last.
+            # Patch and update as channels of one tensor, as the refinement reads them.
             both = torch.empty((m, size, size, 4), device=frames.device).permute(0, 3, 1, 2)
             patch, update = both[:, :2], both[:, 2:]
-            code = self.encoder(self.beam.first_update(measured).to(self._type))
+            code = self.encoder(self.propagator.first_update(measured).to(self._type))
             decoded = [part for decoder in self.decoders for part in decoder(code).split(4, dim=1)]
             for k, part in enumerate(decoded):
-                put_together(part, out=patch[:, k])
+                shuffle_pixels(part, out=patch[:, k])
             for _ in range(self.options.refinements):
                 assert self.refinement is not None
-                self.beam.update(*self._physical(patch), measured, out=update)
+                self.propagator.update(*self._physical(patch), measured, out=update)
                 correction = self.refinement(both.to(self._type)).float()
                 for k, part in enumerate(correction.split(4, dim=1)):
                     step = torch.empty((m, size, size), device=frames.device)
-                    put_together(part, out=step)
+                    shuffle_pixels(part, out=step)
                     patch[:, k] += step
             amplitude, phase = self._physical(patch)
-            return amplitude, phase, self.beam.residual(amplitude, phase, measured)
+            return amplitude, phase, self.propagator.residual(amplitude, phase, measured)
 
-    def over(
+    def predict_scan(
         self,
         scan: Scan,
-        preparation: Preprocessing,
+        preprocessing: Preprocessing,
         indices: NDArray[np.int64],
         batch_size: int,
         should_stop: Callable[[], bool] | None = None,
     ) -> Iterator[Predictions]:
-        """Predict frames of a scan in their order; reading goes on while others are predicted.
+        """Predict frames of a scan in order; frames are read while others are predicted.
 
         Parameters
         ----------
         scan : Scan
             Read in the thread that iterates.
-        preparation : Preparation
-            That the network was trained with.
+        preprocessing : Preprocessing
+            Of the trained model.
         indices : ndarray of int64
             (m,) scan points.
         batch_size : int
-            Frames at once, at most; halved as often as the device runs out of memory.
+            Frames at once, at most; halved when the device runs out of memory.
         should_stop : callable, optional
-            Asked before each batch; True ends the iteration.
+            Called before each batch; True ends the iteration.
         """
-        prepare = preparation.for_scan(scan)
+        prepare = preprocessing.for_scan(scan)
         with single_threaded_pool() as (pool, count):
             workers = count if self.device == "cpu" else 1
-            limit, size = AHEAD * workers, _even(len(indices), batch_size, workers)
+            limit, size = AHEAD * workers, _even_batch(len(indices), batch_size, workers)
             waiting: deque[Future[Predictions]] = deque()
             start = 0
-            for stream in self._streams:  # what is in use was made in the caller's
+            for stream in self._streams:  # tensors in use were made in the caller's
                 stream.wait_stream(torch.cuda.current_stream(self.device))
             streams = itertools.cycle(self._streams or [None])
             try:
@@ -158,7 +169,7 @@ class Predictor:
                         return
                     if start < len(indices) and len(waiting) < limit:
                         batch = indices[start : start + size]
-                        counts = preparation.counts(scan, batch)
+                        counts = preprocessing.counts(scan, batch)
                         work = partial(self._predictions, batch, counts, prepare)
                         waiting.append(pool.submit(_in_stream, next(streams), work))
                         start += len(batch)
@@ -171,20 +182,20 @@ class Predictor:
     def _predictions(
         self, indices: NDArray[np.int64], counts: Tensor, prepare: Callable[[Tensor], Tensor]
     ) -> Predictions:
-        """Prepare and predict frames, in parts where the device has too little memory for all."""
+        """Preprocess and predict frames, in parts where the device has too little memory."""
         size = min(len(counts), self.largest_batch or len(counts))
         done: list[Predictions] = []
         start = 0
         while start < len(counts):
             rows = slice(start, start + size)
             try:
-                amplitude, phase, residual = self(prepare(self._sent(counts[rows])))
+                amplitude, phase, residual = self(prepare(self._on_device(counts[rows])))
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise
                 size = self.largest_batch = max(1, size // 2)
                 continue
-            found = self._fetched(
+            found = self._on_host(
                 *(part for part in (amplitude, phase, residual) if part is not None)
             )
             done.append(
@@ -203,23 +214,22 @@ class Predictor:
     def _is_gpu(self) -> bool:
         return self.device.startswith("cuda")
 
-    def _sent(self, counts: Tensor) -> Tensor:
-        """Counts as float32 on the device; converted there where every type is known."""
+    def _on_device(self, counts: Tensor) -> Tensor:
+        """Counts as float32 on the device; a GPU converts them itself."""
         return counts.to(self.device).float() if self._is_gpu else counts.float().to(self.device)
 
-    def _fetched(self, *tensors: Tensor) -> list[NDArray[np.float32]]:
-        """Copies on the host, once they are complete."""
+    def _on_host(self, *tensors: Tensor) -> list[NDArray[np.float32]]:
+        """Copy tensors to the host and wait for the copies."""
         if not self._is_gpu:
             return [tensor.cpu().numpy() for tensor in tensors]
-        # Pinned memory is kept by torch and used again: fresh memory takes ten times as long to
-        # fill as the copy takes.
+        # torch reuses pinned memory: filling fresh memory takes ten times as long as the copy.
         with torch.inference_mode():
             copies = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in tensors]
             for copy_, tensor in zip(copies, tensors, strict=True):
                 copy_.copy_(tensor, non_blocking=True)
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record(torch.cuda.current_stream(self.device))
-        done.synchronize()  # not for what other threads have given the device meanwhile
+        done.synchronize()  # but not for the work of other threads
         return [copy_.numpy() for copy_ in copies]
 
     def _physical(self, patch: Tensor) -> tuple[Tensor, Tensor]:
@@ -230,7 +240,7 @@ class Predictor:
         )
         return amplitude, phase
 
-    def _without_beam(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def _predict_without_probe(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         code = self.encoder(frames.to(self._type).contiguous(memory_format=torch.channels_last))
         amplitude, phase = (decoder(code)[:, 0].float() for decoder in self.decoders)
         if self.options.heads == "sigmoid-tanh":
@@ -240,20 +250,20 @@ class Predictor:
             return amplitude.mul_(s0).add_(m0), phase.mul_(s1).add_(m1)
         return amplitude, phase
 
-    def _quick(self, part: nn.Module) -> nn.Module:
-        """Weights on the device in the order and precision that convolutions are fastest in."""
+    def _to_device(self, part: nn.Module) -> nn.Module:
+        """Move weights to the device, channels last and in the precision of the convolutions."""
         part = part.to(self.device, self._type, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return part.requires_grad_(False)
 
 
-def _even(total: int, largest: int, workers: int) -> int:
-    """Frames at once with which all workers are done at about the same time."""
+def _even_batch(total: int, largest: int, workers: int) -> int:
+    """Batch size for which all workers finish at about the same time."""
     rounds = max(1, math.ceil(total / (largest * workers)))
     return max(1, math.ceil(total / (rounds * workers)))
 
 
 def _in_stream(stream: torch.cuda.Stream | None, work: Callable[[], Predictions]) -> Predictions:
-    """Work in a stream of its own: one batch is sent and fetched while another is predicted."""
+    """Work in a stream: one batch is transferred while another is predicted."""
     with torch.cuda.stream(stream):
         return work()
 
@@ -264,14 +274,14 @@ def _divide(convolution: nn.Module, channels: slice, by: Tensor) -> None:
     convolution.weight[:, channels] /= by
 
 
-class _FoldedRefinement(nn.Module):
-    """`Refinement` without its reordering of pixels: that is done outside, or by a convolution."""
+class _FusedRefinement(nn.Module):
+    """`Refinement` without its pixel shuffle, which the caller or a convolution does."""
 
     def __init__(self, refinement: Refinement) -> None:
         super().__init__()
-        self.near = folded(nn.Sequential(refinement.unshuffle, *refinement.near))
-        self.far = folded(refinement.far)
-        self.together = folded(refinement.together)
+        self.near = fuse(nn.Sequential(refinement.unshuffle, *refinement.near))
+        self.far = fuse(refinement.far)
+        self.together = fuse(refinement.together)
         self.enlarge = Double()
 
     def forward(self, both: Tensor) -> Tensor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.model import TrainedModel
 
 INPUT, OUTPUTS = "frames", ("amplitude", "phase")
 
 
-class _Pair(nn.Module):
-    """The network's last stage as a plain pair of images."""
+class _LastStage(nn.Module):
+    """Amplitude and phase of the network's last stage."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -46,8 +45,7 @@ def write_onnx(path: str | Path, model: TrainedModel) -> None:
     path : str or Path
         Replaced once the new file is complete.
     model : TrainedModel
-        Any but those that see frames through the beam: ONNX programs have no
-        complex Fourier transforms in common.
+        Without a probe: ONNX has no complex Fourier transform.
 
     Raises
     ------
@@ -63,46 +61,39 @@ def write_onnx(path: str | Path, model: TrainedModel) -> None:
         raise InputError(
             "writing ONNX needs two more packages: pip install 'napari-ptychonn[onnx]'."
         ) from error
-    if model.options.knows_beam:
+    if model.options.uses_probe:
         raise InputError(
-            "a network that sees frames through the beam cannot be written as ONNX, which has no "
-            "complex Fourier transform; train one with 'Frames seen as' sqrt or raw (preset paper)."
+            "a network that uses the probe cannot be written as ONNX, which has no complex "
+            "Fourier transform; train one with the scaling sqrt or raw (preset paper)."
         )
-    network = _Pair(model.network())
-    _, _, height, width = model.preparation.window
+    network = _LastStage(model.network())
+    _, _, height, width = model.preprocessing.window
     size = model.options.size
-    edge = (size, size) if model.preparation.scaling != "amplitude" else (height, width)
+    edge = (size, size) if model.preprocessing.scaling != "amplitude" else (height, width)
     example = torch.zeros(2, 1, *edge)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            whole = Path(folder) / path.name
-            with _quiet():
-                torch.onnx.export(
-                    network,
-                    (example,),
-                    whole,
-                    input_names=[INPUT],
-                    output_names=list(OUTPUTS),
-                    dynamic_shapes=({0: torch.export.Dim("n")},),
-                    dynamo=True,
-                    external_data=False,
-                    verbose=False,
-                )
-            written = onnx.load(whole)
-            onnx.helper.set_model_props(written, _properties(model))
-            onnx.save(written, whole)
-            with whole.open("rb+") as stream:
-                os.fsync(stream.fileno())
-            whole.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    with replacing(path) as temporary:
+        with _quiet():
+            torch.onnx.export(
+                network,
+                (example,),
+                temporary,
+                input_names=[INPUT],
+                output_names=list(OUTPUTS),
+                dynamic_shapes=({0: torch.export.Dim("n")},),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        written = onnx.load(temporary)
+        onnx.helper.set_model_props(written, _properties(model))
+        onnx.save(written, temporary)
 
 
 def _properties(model: TrainedModel) -> dict[str, str]:
-    preparation: dict[str, Any] = asdict(model.preparation)
-    del preparation["valid"]
+    preprocessing: dict[str, Any] = asdict(model.preprocessing)
+    del preprocessing["valid"]
     return {
-        "preparation": json.dumps(preparation),
+        "preparation": json.dumps(preprocessing),
         "pixel_size": json.dumps(model.pixel_size),
         "unit": model.unit,
         "provenance": json.dumps(model.provenance),
@@ -111,7 +102,7 @@ def _properties(model: TrainedModel) -> dict[str, str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the exporter thinks aloud out of a user's log."""
+    """Suppress the log and warnings of the exporter."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

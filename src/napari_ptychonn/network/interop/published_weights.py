@@ -40,12 +40,10 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
     path : str or Path
         A `.pth` file with a state dict.  Nothing in it is executed.
     scan : Scan
-        Says what frames look like and how large an object pixel is; the
-        weights' file says neither.
+        Gives frame shape and object pixel size, which the file of weights lacks.
     crop : int, optional
-        Detector pixels that are kept around the zero frequency along each
-        axis, before they are mean-binned to 64: 192 of 256 in the paper.  By
-        default as many as binning by a whole number can use.
+        Detector pixels along each axis kept around the zero frequency, before they are
+        mean-binned to 64: 192 of 256 in the paper.  By default the largest possible.
 
     Returns
     -------
@@ -55,8 +53,8 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
     Raises
     ------
     InputError
-        When the file is damaged, holds a program instead of weights, or
-        weights of another network.
+        When the file is damaged, contains more than weights, or weights of another
+        network.
     """
     path = Path(path)
     stored = _layers(path, _state(path))
@@ -71,7 +69,7 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
     state |= {name: value.to(torch.float32) for name, value in stored.items()}
     return TrainedModel(
         options=options,
-        preparation=_preparation(scan, options.size, crop),
+        preprocessing=_preprocessing(scan, options.size, crop),
         state=state,
         pixel_size=scan.pixel_size or (1.0, 1.0),
         unit="pixel" if scan.pixel_size is None else scan.unit,
@@ -137,7 +135,7 @@ def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return "the same layers"
 
 
-def _preparation(scan: Scan, size: int, crop: int | None) -> Preprocessing:
+def _preprocessing(scan: Scan, size: int, crop: int | None) -> Preprocessing:
     if crop is None:
         crop = min(scan.frame_shape) // size * size
     if crop < size or crop % size or crop > min(scan.frame_shape):

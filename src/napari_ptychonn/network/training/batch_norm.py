@@ -1,4 +1,4 @@
-"""Batch normalisation over the frames of all members of a team."""
+"""Batch normalisation over the frames of all processes of a group."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from napari_ptychonn.network.training.process_group import ProcessGroup
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Normalises by mean and variance of the whole batch, wherever its frames are.
+    """Batch normalisation by mean and variance over all processes.
 
-    torch's own SyncBatchNorm does so on CUDA only.
+    torch.nn.SyncBatchNorm does this on CUDA only.
 
     Parameters
     ----------
     norm : BatchNorm2d
-        What it takes the place of: same weights, same names.
-    team : Team
-        Whose frames count.
+        Layer to replace; weights and names stay.
+    group : ProcessGroup
+        The processes.
 
     Attributes
     ----------
     present : bool
-        Whether this member's frames count; it takes part all the same.
+        False while this process has no frames of the batch; it takes part all the same.
     """
 
-    def __init__(self, norm: nn.BatchNorm2d, team: ProcessGroup) -> None:
+    def __init__(self, norm: nn.BatchNorm2d, group: ProcessGroup) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum)
         self.load_state_dict(norm.state_dict())
-        self.team = team
+        self.group = group
         self.present = True
 
     def forward(self, images: Tensor) -> Tensor:
@@ -41,28 +41,28 @@ class SharedBatchNorm(nn.BatchNorm2d):
             return super().forward(images)
         count, mean, variance = self._moments(images)
         with torch.no_grad():
-            self._remember(count, mean, variance)
+            self._update_running(count, mean, variance)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift = self.bias - mean * scale
         shape = (1, -1, 1, 1)
         return torch.addcmul(shift.view(shape), images, scale.view(shape))
 
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pixels of one channel, mean and biased variance (channels,) over all members."""
+        """Pixels per channel, mean and biased variance (channels,) over the group."""
         variance, mean = torch.var_mean(images, dim=(0, 2, 3), correction=0)
         mean, variance = mean.double(), variance.double()  # else a small variance drowns
         pixels = images.numel() / self.num_features * self.present
         count = torch.full((1,), pixels, dtype=torch.float64, device=images.device)
         parts = torch.cat([count, pixels * mean, pixels * (variance + mean.square())])
-        count, sums, squares = _Sum.apply(self.team, parts).split(  # type: ignore[no-untyped-call]
+        count, sums, squares = _Sum.apply(self.group, parts).split(  # type: ignore[no-untyped-call]
             [1, self.num_features, self.num_features]
         )
         mean = sums / count
         variance = functional.relu(squares / count - mean.square())
         return count, mean.to(images), variance.to(images)
 
-    def _remember(self, count: Tensor, mean: Tensor, variance: Tensor) -> None:
-        """Keep what predictions are normalised by, as torch does."""
+    def _update_running(self, count: Tensor, mean: Tensor, variance: Tensor) -> None:
+        """Update the running statistics as torch does."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -72,26 +72,26 @@ class SharedBatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
 
 
-def share_statistics(network: nn.Module, team: ProcessGroup) -> list[SharedBatchNorm]:
-    """Replace each batch normalisation of a network by one over all members of a team."""
+def share_statistics(network: nn.Module, group: ProcessGroup) -> list[SharedBatchNorm]:
+    """Replace each batch normalisation of a network by one over the group."""
     shared = []
     for module in list(network.modules()):
         for name, child in module.named_children():
             if type(child) is nn.BatchNorm2d:
-                shared.append(SharedBatchNorm(child, team))
+                shared.append(SharedBatchNorm(child, group))
                 setattr(module, name, shared[-1])
     return shared
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over all members: each of them gets what all losses together say of its part."""
+    """Sum over the group, with the gradient of the summed loss."""
 
     @staticmethod
-    def forward(ctx: Any, team: ProcessGroup, values: Tensor) -> Tensor:
-        ctx.team = team
-        return team.add(values.clone())
+    def forward(ctx: Any, group: ProcessGroup, values: Tensor) -> Tensor:
+        ctx.group = group
+        return group.add(values.clone())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[None, Tensor]:
         (gradient,) = gradients
-        return None, ctx.team.add(gradient.clone())
+        return None, ctx.group.add(gradient.clone())

@@ -1,4 +1,4 @@
-"""A training step recorded once on a GPU, and played again for every batch."""
+"""A training step captured once as a CUDA graph and replayed for every batch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from napari_ptychonn.network.training.labels import LabelledFrames
 
 logger = logging.getLogger(__name__)
 
-BEFORE = 3
-"""Steps taken as they are before one is recorded: in them libraries choose their algorithms."""
+WARM_UP = 3
+"""Steps before one is captured: in them libraries choose their algorithms."""
 
 
-class RecordedStep:
-    """Plays an optimiser step as one CUDA graph.
+class GraphedStep:
+    """Replays an optimiser step as one CUDA graph.
 
-    A step of a small network is hundreds of calls of microseconds each, which
-    Python cannot make as fast as a GPU works them off.  What is played is what
-    was recorded, on a copy of the batch: the same numbers.  Where recording
-    fails, steps are taken as they are.
+    A step of a small network is hundreds of kernels of microseconds each, which
+    Python launches more slowly than a GPU works them off.  The graph is replayed on
+    a copy of the batch and gives the same numbers.  Where it cannot be captured,
+    steps run one by one.
 
     Parameters
     ----------
@@ -38,55 +38,50 @@ class RecordedStep:
         self._batch: LabelledFrames | None = None
         self._loss: Tensor | None = None
 
-    def __call__(self, batch: LabelledFrames) -> Tensor:
-        """Take one step on a batch that is as large as all before it."""
-        with torch.cuda.device(batch.frames.device):
-            return self._on_its_device(batch)
-
     @property
-    def is_played(self) -> bool:
-        """Whether there is a record; not in the first steps, and not where recording failed."""
+    def is_captured(self) -> bool:
+        """False in the first steps, and where capturing failed."""
         return self._graph is not None
 
-    def _on_its_device(self, batch: LabelledFrames) -> Tensor:
-        if self._taken < BEFORE or self._failed:
-            self._taken += 1
-            return self._aside(batch)
-        if self._graph is None and not self._record(batch):
-            return self._step(batch)
+    def __call__(self, batch: LabelledFrames) -> Tensor:
+        """Take one step on a batch, which must be as large as all before it."""
+        with torch.cuda.device(batch.frames.device):
+            if self._taken < WARM_UP or self._failed:
+                self._taken += 1
+                return self._step_in_side_stream(batch)
+            if self._graph is None and not self._capture(batch):
+                return self._step(batch)
+            return self._replay(batch)
+
+    def _replay(self, batch: LabelledFrames) -> Tensor:
         assert self._graph is not None and self._batch is not None and self._loss is not None
-        for kept, new in zip(_tensors(self._batch), _tensors(batch), strict=True):
-            kept.copy_(new)
+        for static, new in zip(self._batch.tensors, batch.tensors, strict=True):
+            static.copy_(new)
         self._graph.replay()
         return self._loss.clone()
 
-    def _aside(self, batch: LabelledFrames) -> Tensor:
-        """Take a step in a stream of its own, as one that is recorded has to be."""
-        now = torch.cuda.current_stream()
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(now)
-        with torch.cuda.stream(aside):
+    def _step_in_side_stream(self, batch: LabelledFrames) -> Tensor:
+        # Steps before a capture must run in a stream of their own (PyTorch notes on CUDA graphs).
+        current = torch.cuda.current_stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
             loss = self._step(batch)
-        now.wait_stream(aside)
+        current.wait_stream(side)
         return loss
 
-    def _record(self, batch: LabelledFrames) -> bool:
-        """Record a step; nothing is computed by that."""
-        frames, amplitude, phase, weight = (tensor.clone() for tensor in _tensors(batch))
-        self._batch = LabelledFrames(frames=frames, amplitude=amplitude, phase=phase, weight=weight)
+    def _capture(self, batch: LabelledFrames) -> bool:
+        """Capture a step, without computing it; return False where that fails."""
+        self._batch = LabelledFrames(*(tensor.clone() for tensor in batch.tensors))
         graph = torch.cuda.CUDAGraph()
         try:
-            # Only this thread is watched: the window may use the GPU meanwhile.
+            # Only this thread's calls are captured: the window may use the GPU meanwhile.
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 self._loss = self._step(self._batch)
         except RuntimeError as error:
-            logger.warning("steps are taken one by one, because recording one failed: %s", error)
+            logger.warning("steps run one by one, because one could not be captured: %s", error)
             self._failed = True
             self._batch = None
             return False
         self._graph = graph
         return True
-
-
-def _tensors(batch: LabelledFrames) -> tuple[Tensor, ...]:
-    return batch.frames, batch.amplitude, batch.phase, batch.weight

@@ -1,4 +1,4 @@
-"""Everything a training learns from: measured frames, validation frames, virtual frames."""
+"""Training data: measured frames, validation frames and virtual frames with their labels."""
 
 from __future__ import annotations
 
@@ -22,10 +22,29 @@ from napari_ptychonn.network.training.process_group import ProcessGroup
 from napari_ptychonn.network.training.virtual_scan import VirtualScan
 
 MOST_VALIDATING = 1024
-"""Validation frames at most: they are predicted after each epoch."""
+"""Validation frames at most, as they are predicted after each epoch."""
 
 ALL_TRAINING = 4096
-"""So many training frames are always all read, however few steps there are."""
+"""Up to this number all training frames are read, however few steps there are."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingSource:
+    """What a network is trained on.
+
+    Attributes
+    ----------
+    scan : Scan
+        Diffraction frames.
+    reconstruction : Reconstruction
+        Source of the labels.
+    region : TrainingRegion
+        Which frames train and which validate.
+    """
+
+    scan: Scan
+    reconstruction: Reconstruction
+    region: TrainingRegion
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,58 +54,70 @@ class TrainingData:
     Attributes
     ----------
     placed : Reconstruction
-        The source of the labels, under the scan.
+        The source of the labels, aligned to the scan.
     network : NetworkOptions
-        As asked for, or without the beam where no probe explains the frames.
-    preparation : Preparation
+        As given, or without the probe where it does not explain the frames.
+    preprocessing : Preprocessing
         Fitted on the training frames.
     phase_offset : float
-        Angle of the mean object over the training patches, rad: the labels' zero.
+        Angle of the mean object over the training patches, rad: zero of the labels' phase.
     train, validation : LabelledFrames
         Measured frames; `validation` may be empty.
     train_indices, validation_indices : ndarray of int64
         Their scan points.
-    rescan : Rescan or None
-        Source of virtual frames, and the beam.
+    virtual : VirtualScan or None
+        Source of virtual frames, and the probe.
     messages : tuple of str
-        What the user should know.
+        Sentences for the user.
     """
 
     placed: Reconstruction
     network: NetworkOptions
-    preparation: Preprocessing
+    preprocessing: Preprocessing
     phase_offset: float
     train: LabelledFrames
     validation: LabelledFrames
     train_indices: NDArray[np.int64]
     validation_indices: NDArray[np.int64]
-    rescan: VirtualScan | None
+    virtual: VirtualScan | None
     messages: tuple[str, ...]
 
     @classmethod
     def load(
         cls,
-        scan: Scan,
-        reconstruction: Reconstruction,
-        region: TrainingRegion,
+        source: TrainingSource,
         options: TrainingOptions,
         network: NetworkOptions,
         device: str,
-        preparation: Preprocessing | None = None,
+        preprocessing: Preprocessing | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> TrainingData:
-        """Read the frames and cut the labels of a region: no more than training looks at.
+        """Read the frames and cut the labels of a region.
 
-        Of the training frames of a big region as many are drawn as the steps ask
-        for, and of the validation frames `MOST_VALIDATING` are evenly chosen.
+        Of the training frames of a large region, as many are drawn at random as the steps
+        can use; of the validation frames, `MOST_VALIDATING` are chosen evenly.
+
+        Parameters
+        ----------
+        source : TrainingSource
+            Frames and labels.
+        options, network
+            Recipe and network.
+        device : str
+            Torch device of the tensors.
+        preprocessing : Preprocessing, optional
+            Of the model that is trained further; fitted to the training frames if not given.
+        should_stop : callable, optional
+            Called before each piece is read.
 
         Raises
         ------
         InputError
             When fewer than two training patches lie on the object.
         Stopped
-            When `should_stop` said so.
+            When `should_stop` returned True.
         """
+        scan, reconstruction, region = source.scan, source.reconstruction, source.region
         shape = (network.size, network.size)
         placed, positions = reconstruction.align_to(scan)
         covered = on_object(placed, positions, shape)
@@ -97,78 +128,82 @@ class TrainingData:
                 f"{reconstruction.name}; at least 2 are needed."
             )
         lost = len(region.train) + len(region.validation) - len(train) - len(validation)
-        messages = [f"{lost} frames are left out: their patches are not on the object"] * bool(lost)
+        messages = []
+        if lost:
+            messages.append(f"{lost} frames are left out: their patches extend beyond the object")
         offset = phase_origin(placed, positions, train, shape)
-        rescan = None
-        if options.rescans > 0 or network.knows_beam:
+        virtual = None
+        if options.rescans > 0 or network.uses_probe:
             try:
-                rescan = VirtualScan.of(
+                virtual = VirtualScan.from_reconstruction(
                     scan, placed, positions, train, network.size, offset, device
                 )
             except InputError as error:
-                without = "training on measured frames only, without the beam"
-                if preparation is not None and network.knows_beam:
-                    raise InputError(f"this model cannot be trained on: {error}") from error
+                without = "training on measured frames only, without the probe"
+                if preprocessing is not None and network.uses_probe:
+                    raise InputError(f"this model cannot be trained further: {error}") from error
                 messages.append(f"{without}: {error}")
-                network = network.without_beam()
-        if preparation is None:
-            preparation = Preprocessing.fit(scan, train, size=network.size, scaling=network.scaling)
+                network = network.without_probe()
+        if preprocessing is None:
+            preprocessing = Preprocessing.fit(
+                scan, train, size=network.size, scaling=network.scaling
+            )
         else:
-            preparation = preparation.masked_as(scan)
-        looked_at = _drawn(train, options), _even(validation)
-        for whole, part, what in zip(
-            (train, validation), looked_at, ("training", "validation"), strict=True
+            preprocessing = preprocessing.masked_as(scan)
+        used = _sample_training(train, options), _sample_evenly(validation)
+        for every, part, kind in zip(
+            (train, validation), used, ("training", "validation"), strict=True
         ):
-            if len(part) < len(whole):
-                messages.append(f"{len(part)} of the {len(whole)} {what} frames are looked at")
-        train, validation = looked_at
+            if len(part) < len(every):
+                messages.append(f"{len(part)} of the {len(every)} {kind} frames are used")
+        train, validation = used
         measured = (
             LabelledFrames.measured(
-                scan, placed, positions, part, preparation, offset, device, should_stop
+                scan, placed, positions, part, preprocessing, offset, device, should_stop
             )
-            for part in looked_at
+            for part in used
         )
         return cls(
             placed=placed,
             network=network,
-            preparation=preparation,
+            preprocessing=preprocessing,
             phase_offset=offset,
             train=next(measured),
             validation=next(measured),
             train_indices=train,
             validation_indices=validation,
-            rescan=rescan,
+            virtual=virtual,
             messages=tuple(messages),
         )
 
     def shares(self, options: TrainingOptions) -> tuple[int, int]:
         """Measured and virtual frames in one batch."""
-        if self.rescan is None:
+        if self.virtual is None:
             return options.batch_size, 0
         measured = max(1, round(options.batch_size / (1 + options.rescans)))
         return measured, options.batch_size - measured
 
     def batches(
-        self, options: TrainingOptions, team: ProcessGroup = ProcessGroup()
+        self, options: TrainingOptions, group: ProcessGroup = ProcessGroup()
     ) -> Iterator[tuple[LabelledFrames, float]]:
-        """Yield batches without end: measured frames in random order, topped up with virtual ones.
+        """Yield batches without end: measured frames in random order, filled up with virtual ones.
 
-        A pass over the measured frames ends with a smaller batch if need be, so
-        that each frame is seen once in every pass.
+        The last batch of a pass over the measured frames may be smaller, so that each frame
+        is used once in every pass.
 
         Parameters
         ----------
         options : TrainingOptions
             Recipe.
-        team : Team
-            Who works off a batch together.  Batches are the same for any team.
+        group : ProcessGroup
+            The processes that share each batch.  Batches do not depend on it.
 
         Yields
         ------
         frames : LabelledFrames
-            This member's; a frame that does not count where it has none.
+            Of this process; a frame of weight 0 where it has none.
         share : float
-            Part of the whole batch that they are.
+            Their part of the batch.
         """
         measured, virtual = self.shares(options)
         order = torch.Generator().manual_seed(options.seed)
@@ -177,22 +212,22 @@ class TrainingData:
             rows = torch.randperm(len(self.train), generator=order).to(self.train.frames.device)
             for start in range(0, len(rows), measured):
                 chosen = rows[start : start + measured]
-                mine = team.share(len(chosen) + virtual)
+                mine = group.share(len(chosen) + virtual)
                 batch = self.train[chosen[mine.start : mine.stop]]
-                if self.rescan is not None and virtual:
+                if self.virtual is not None and virtual:
                     made = range(max(0, mine.start - len(chosen)), max(0, mine.stop - len(chosen)))
-                    drawn = self.rescan.draw(virtual, self.preparation, chance, made)
+                    drawn = self.virtual.sample_batch(virtual, self.preprocessing, chance, made)
                     batch = LabelledFrames.join(batch, drawn) if len(batch) else drawn
                 share = len(mine) / (len(chosen) + virtual)
                 yield (batch if len(mine) else self.train[:1]), share
 
     def steps_per_pass(self, options: TrainingOptions) -> int:
-        """Batches until each measured frame was seen once."""
+        """Batches until each measured frame was used once."""
         return math.ceil(len(self.train) / self.shares(options)[0])
 
 
-def _drawn(train: NDArray[np.int64], options: TrainingOptions) -> NDArray[np.int64]:
-    """Training frames that so many steps can look at, at most; in scan order."""
+def _sample_training(train: NDArray[np.int64], options: TrainingOptions) -> NDArray[np.int64]:
+    """Training frames that the steps can use, at most; in scan order."""
     if options.epochs:
         return train
     most = max(ALL_TRAINING, options.steps * options.batch_size)
@@ -201,7 +236,7 @@ def _drawn(train: NDArray[np.int64], options: TrainingOptions) -> NDArray[np.int
     return np.sort(np.random.default_rng(options.seed).choice(train, most, replace=False))
 
 
-def _even(validation: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sample_evenly(validation: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(validation) <= MOST_VALIDATING:
         return validation
     chosen = np.linspace(0, len(validation) - 1, MOST_VALIDATING).astype(np.int64)

@@ -19,14 +19,13 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError, Stopped
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.network.training.data import TrainingData
+from napari_ptychonn.network.training.data import TrainingData, TrainingSource
 from napari_ptychonn.network.training.process_group import ProcessGroup
 from napari_ptychonn.network.training.trainer import Trainer
-from napari_ptychonn.optics.illumination import illumination_weight
-from napari_ptychonn.stitching.mosaic import window_weight
+from napari_ptychonn.stitching.mosaic import patch_weight
 
 EPOCH_STEPS = 25
-"""An epoch that is counted in steps has at least so many."""
+"""Least number of optimiser steps of an epoch when the budget is given in steps."""
 
 SAMPLE = 64
 """Training frames that stand in for validation frames where there are none."""
@@ -34,30 +33,31 @@ SAMPLE = 64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Epoch:
-    """What is known after some steps of training.
+    """State of a training after one epoch.
 
     Attributes
     ----------
     number, total : int
-        This epoch, from 1, and how many there will be at most.
+        This epoch, from 1, and the largest number there will be.
     step, steps : int
         Optimiser steps done, and in all.
     train_loss : float
-        Mean over the epoch's batches of what is minimised.
+        Mean loss over the epoch's batches.
     validation_loss : float or None
-        The same on the validation frames; None without any.
+        Loss of the validation frames; None without any.
     amplitude_loss, phase_loss : float or None
-        Its parts: mean absolute error of the validation frames, in label units and rad.
+        Mean absolute error of the validation frames, in label units and rad.
     learning_rate : float
         During this epoch.
     seconds, remaining : float
-        Since the start, and until the end as far as can be foreseen.
+        Since the start, and estimated until the end.
     best : TrainedModel
-        The model of the best epoch so far; without validation frames, the latest.
+        Model of the epoch with the lowest validation loss so far; without validation
+        frames, the latest.
     is_best : bool
-        Whether this epoch made it.
+        Whether `best` is of this epoch.
     messages : tuple of str
-        What the user should know since the last epoch: plain sentences.
+        Sentences for the user since the previous epoch.
     """
 
     number: int
@@ -86,16 +86,15 @@ def train(
     device: str = "auto",
     resume: TrainedModel | None = None,
     should_stop: Callable[[], bool] | None = None,
-    team: ProcessGroup = ProcessGroup(),
 ) -> Iterator[Epoch]:
     """Fit a network to the training region, epoch by epoch.
 
     Parameters
     ----------
     scan : Scan
-        Frames.
+        Diffraction frames.
     reconstruction : Reconstruction
-        Labels; placed under the scan here.
+        Source of the labels; it is aligned to the scan here.
     region : TrainingRegion
         Which frames train and which validate.
     options : TrainingOptions, optional
@@ -105,16 +104,11 @@ def train(
     device : str
         See `choose_device`.
     resume : TrainedModel, optional
-        Go on from these weights, Adam's moments and epoch number, for as long
-        again as `options` say.
+        Continue from these weights, Adam moments and epoch number, for the whole
+        budget of `options` again.
     should_stop : callable, optional
-        Asked before every batch; True ends the training with one last epoch
-        that carries the best model so far.  While frames are still read it ends
-        without any.
-    team : Team
-        Who trains together; all members call this with the same arguments.  Any
-        team gives the same losses, and only its first member's epochs carry
-        trained models.
+        Called before every batch; True ends the training with one last epoch
+        that carries the best model so far, or, while frames are still read, without any.
 
     Yields
     ------
@@ -131,159 +125,212 @@ def train(
     Mean absolute error and Adam as in Cherukara et al. 2020.  The same seed on
     the same machine gives the same weights.
     """
+    source = TrainingSource(scan=scan, reconstruction=reconstruction, region=region)
+    return train_in_group(
+        ProcessGroup(),
+        source,
+        options,
+        network,
+        device=device,
+        resume=resume,
+        should_stop=should_stop,
+    )
+
+
+def train_in_group(
+    group: ProcessGroup,
+    source: TrainingSource,
+    options: TrainingOptions | None = None,
+    network: NetworkOptions | None = None,
+    *,
+    device: str = "auto",
+    resume: TrainedModel | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[Epoch]:
+    """Fit a network together with the other processes of a group.
+
+    All members call this with the same arguments.  The losses do not depend on the size
+    of the group, and only the epochs of its first member carry trained models.
+
+    Parameters
+    ----------
+    group : ProcessGroup
+        The processes that train together.
+    source : TrainingSource
+        Frames and labels.
+    options, network, device, resume, should_stop
+        As for `train`.
+
+    Yields
+    ------
+    Epoch
+        As `train` does.
+
+    Raises
+    ------
+    InputError
+        As `train` does, and when the group is larger than a batch.
+    """
     options = options or TrainingOptions()
     network = network or (resume.options if resume else NetworkOptions())
-    if resume and network != resume.options:
-        raise InputError("training goes on with the network it began with; got other options.")
-    if team.size > options.batch_size:
-        raise InputError(
-            f"{team.size} processes cannot share batches of {options.batch_size} frames."
-        )
-    chosen = team.device(device)
     should_stop = should_stop or _never
+    if resume and network != resume.options:
+        raise InputError("training continues with the network it began with; got other options.")
+    if group.size > options.batch_size:
+        raise InputError(
+            f"{group.size} processes cannot share batches of {options.batch_size} frames."
+        )
+    chosen = group.device(device)
     try:
         data = TrainingData.load(
-            scan,
-            reconstruction,
-            region,
+            source,
             options,
             network,
             chosen.name,
-            resume.preparation if resume else None,
-            lambda: team.agree(should_stop()),
+            resume.preprocessing if resume else None,
+            lambda: group.agree(should_stop()),
         )
     except Stopped:
         return  # before there was a model
-    network = data.network
     epoch_steps, epochs = _budget(options, data.steps_per_pass(options))
-    fit = Trainer(options, network, data, chosen.name, epoch_steps * epochs, resume, team)
-    together = f", {team.size} processes together" if team.size > 1 else ""
-    fit.messages += [f"training on {chosen.name}: {chosen.reason}{together}", *data.messages]
-    blank = _blank_model(scan, reconstruction, region, options, network, data)
-    course = _Course(fit, data, blank, epoch_steps, epochs, resume)
-    while not course.ended:
-        yield course.epoch(should_stop)
+    steps = epoch_steps * epochs
+    trainer = Trainer(options, data.network, data, chosen.name, steps, resume, group)
+    together = f", {group.size} processes together" if group.size > 1 else ""
+    trainer.messages += [f"training on {chosen.name}: {chosen.reason}{together}", *data.messages]
+    blank = _blank_model(source, options, data)
+    run = TrainingRun(trainer, data, blank, epoch_steps, epochs, resume)
+    while not run.ended:
+        yield run.next_epoch(should_stop)
 
 
-class _Course:
-    """The run of the epochs: counts them and keeps the best model."""
+class TrainingRun:
+    """The epochs of one training: counts them and keeps the best model.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Takes the optimiser steps.
+    data : TrainingData
+        Batches and validation frames.
+    blank : TrainedModel
+        The model without weights.
+    epoch_steps, epochs : int
+        Steps of one epoch, and epochs at most.
+    resume : TrainedModel, optional
+        Model whose history is continued.
+    """
 
     def __init__(
         self,
-        fit: Trainer,
+        trainer: Trainer,
         data: TrainingData,
         blank: TrainedModel,
         epoch_steps: int,
         epochs: int,
         resume: TrainedModel | None,
     ) -> None:
-        self.fit, self.data, self.team = fit, data, fit.team
+        self.trainer, self.data, self.group = trainer, data, trainer.group
         self.epoch_steps, self.epochs = epoch_steps, epochs
-        self.batches = data.batches(fit.options, fit.team)
+        self.batches = data.batches(trainer.options, trainer.group)
         self.started = time.perf_counter()
         self.history = list(resume.history) if resume else []
         self.before = len(self.history)
-        self.best = resume or replace(blank, state=fit.weights())
+        self.best = resume or replace(blank, state=trainer.weights())
         self.blank = blank
         self.best_loss = math.inf
         self.number = self.step = self.flat = 0
         self.ended = False
 
-    def epoch(self, should_stop: Callable[[], bool]) -> Epoch:
-        """Run one epoch, or what is left of it when asked to stop."""
+    def next_epoch(self, should_stop: Callable[[], bool]) -> Epoch:
+        """Run one epoch, or a part of it if stopped."""
         self.number += 1
-        losses, stopped = self._steps(should_stop)
-        # Only here, once an epoch, does the host wait for what the device has computed.
-        train = float(torch.stack(losses).double().mean()) if losses else math.nan
-        validation = self._validated()
-        rate = self.fit.rate
-        self._record(train, validation, rate)
-        is_best = self._keep_if_best(train, validation)
-        self._decide_end(stopped, diverged=bool(losses) and not math.isfinite(train))
+        losses, stopped = self._take_steps(should_stop)
+        # The host waits for the device only here, once an epoch.
+        train_loss = float(torch.stack(losses).double().mean()) if losses else math.nan
+        validation = self._validate()
+        rate = self.trainer.rate
+        is_best = self._keep_if_best(train_loss, validation)
+        self._decide_end(stopped, diverged=bool(losses) and not math.isfinite(train_loss))
         seconds = time.perf_counter() - self.started
         steps = self.epoch_steps * self.epochs
-        messages, self.fit.messages = tuple(self.fit.messages), []
+        loss, amplitude, phase = validation or (None, None, None)
+        self.history.append(
+            {
+                "number": self.before + self.number,
+                "step": self.step,
+                "train_loss": train_loss,
+                "validation_loss": loss,
+                "amplitude_loss": amplitude,
+                "phase_loss": phase,
+                "learning_rate": rate,
+                "seconds": seconds,
+            }
+        )
+        self.best = replace(self.best, history=tuple(self.history))
+        messages, self.trainer.messages = tuple(self.trainer.messages), []
         return Epoch(
-            number=self.before + self.number,
+            **self.history[-1],
             total=self.before + self.epochs,
-            step=self.step,
             steps=steps,
-            train_loss=train,
-            validation_loss=validation[0] if validation else None,
-            amplitude_loss=validation[1] if validation else None,
-            phase_loss=validation[2] if validation else None,
-            learning_rate=rate,
-            seconds=seconds,
             remaining=0.0 if self.ended else seconds / self.step * (steps - self.step),
             best=self.best,
             is_best=is_best,
             messages=messages,
         )
 
-    def _steps(self, should_stop: Callable[[], bool]) -> tuple[list[Tensor], bool]:
+    def _take_steps(self, should_stop: Callable[[], bool]) -> tuple[list[Tensor], bool]:
+        """Return the losses of an epoch's steps, and whether it was stopped."""
         losses: list[Tensor] = []
         while len(losses) < self.epoch_steps:
-            if self.team.agree(should_stop()):
+            if self.group.agree(should_stop()):
                 return losses, True
             batch, share = next(self.batches)
-            losses.append(self.fit.step(batch, self.step, share))
+            losses.append(self.trainer.step(batch, self.step, share))
             self.step += 1
         return losses, False
 
-    def _validated(self) -> tuple[float, float, float] | None:
-        """Losses on the validation frames, which the first member finds for all."""
+    def _validate(self) -> tuple[float, float, float] | None:
+        """Return loss, amplitude and phase error of the validation frames, computed once."""
         if not len(self.data.validation):
             return None
-        found = self.fit.losses(self.data.validation) if self.team.leads else (0.0, 0.0, 0.0)
-        told = self.team.broadcast(torch.tensor(found, dtype=torch.float64))
-        loss, amplitude, phase = told.tolist()
+        losses = (0.0, 0.0, 0.0)
+        if self.group.leads:
+            losses = self.trainer.losses(self.data.validation)
+        shared = self.group.broadcast(torch.tensor(losses, dtype=torch.float64))
+        loss, amplitude, phase = shared.tolist()
         return loss, amplitude, phase
 
-    def _record(
-        self, train: float, validation: tuple[float, float, float] | None, rate: float
-    ) -> None:
-        loss, amplitude, phase = validation or (None, None, None)
-        self.history.append(
-            {
-                "number": self.before + self.number,
-                "step": self.step,
-                "train_loss": train,
-                "validation_loss": loss,
-                "amplitude_loss": amplitude,
-                "phase_loss": phase,
-                "learning_rate": rate,
-                "seconds": time.perf_counter() - self.started,
-            }
-        )
-
-    def _keep_if_best(self, train: float, validation: tuple[float, float, float] | None) -> bool:
+    def _keep_if_best(
+        self, train_loss: float, validation: tuple[float, float, float] | None
+    ) -> bool:
         """Keep the model of the lowest validation loss; without one, the latest."""
-        loss = validation[0] if validation else train
-        self.fit.end_epoch(loss)
-        better = math.isfinite(train) and math.isfinite(loss)
+        loss = validation[0] if validation else train_loss
+        self.trainer.end_epoch(loss)
+        better = math.isfinite(train_loss) and math.isfinite(loss)
         better = better and (validation is None or loss < self.best_loss)
         if better:
             self.best_loss = loss
-        if better and self.team.leads:
-            seen = self.data.validation if len(self.data.validation) else self.data.train[:SAMPLE]
+        if better and self.group.leads:
+            unseen = self.data.validation if len(self.data.validation) else self.data.train[:SAMPLE]
             self.best = replace(
                 self.blank,
-                state=self.fit.weights(),
-                optimiser=self.fit.moments(),
-                residual_limit=self.fit.residual_limit(seen),
+                state=self.trainer.weights(),
+                optimiser=self.trainer.moments(),
+                residual_limit=self.trainer.residual_limit(unseen),
             )
-        self.best = replace(self.best, history=tuple(self.history))
         self.flat = 0 if better else self.flat + 1
         return better
 
     def _decide_end(self, stopped: bool, *, diverged: bool) -> None:
-        patience = self.fit.options.stop_after
+        patience = self.trainer.options.stop_after
         if stopped:
-            self.fit.messages.append("stopped as asked; the best model so far is kept")
+            self.trainer.messages.append("stopped; the best model so far is kept")
         elif diverged:
-            self.fit.messages.append("the loss is no longer finite; the best model so far is kept")
+            self.trainer.messages.append("the loss is not finite; the best model so far is kept")
         elif patience and self.flat >= patience:
-            self.fit.messages.append(f"no better validation loss for {self.flat} epochs: stopped")
+            self.trainer.messages.append(
+                f"no better validation loss for {self.flat} epochs: stopped"
+            )
             stopped = True
         self.ended = stopped or diverged or self.number == self.epochs
 
@@ -291,8 +338,8 @@ class _Course:
 def _budget(options: TrainingOptions, steps_per_pass: int) -> tuple[int, int]:
     """Steps in an epoch, and epochs.
 
-    An epoch is one pass over the measured frames when counted in epochs.  When
-    counted in steps it is as near to that as leaves 20 epochs to look at.
+    An epoch is one pass over the measured frames when the budget is in epochs.  When it
+    is in steps, an epoch is as near to a pass as leaves about 20 epochs.
     """
     if options.epochs:
         return steps_per_pass, options.epochs
@@ -302,23 +349,18 @@ def _budget(options: TrainingOptions, steps_per_pass: int) -> tuple[int, int]:
 
 
 def _blank_model(
-    scan: Scan,
-    reconstruction: Reconstruction,
-    region: TrainingRegion,
-    options: TrainingOptions,
-    network: NetworkOptions,
-    data: TrainingData,
+    source: TrainingSource, options: TrainingOptions, data: TrainingData
 ) -> TrainedModel:
     """Everything about the model but its weights."""
-    shape, probe = (network.size, network.size), data.placed.probe
+    scan, reconstruction, region = source.scan, source.reconstruction, source.region
     return TrainedModel(
-        options=network,
-        preparation=data.preparation,
+        options=data.network,
+        preprocessing=data.preprocessing,
         state={},
         pixel_size=data.placed.pixel_size,
         unit=data.placed.unit,
-        weight=window_weight(shape) if probe is None else illumination_weight(probe, shape),
-        probe=probe,
+        weight=patch_weight(data.placed.probe, (data.network.size, data.network.size)),
+        probe=data.placed.probe,
         provenance={
             "scan": scan.name,
             "scan_key": scan.fingerprint,

@@ -1,4 +1,4 @@
-"""Frames with what they should become: what the network is fitted to."""
+"""Prepared frames with their labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ptychonn.data import patch_store as stored
+from napari_ptychonn.data import patch_store
 from napari_ptychonn.data.patches import cut_patches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
@@ -19,10 +19,10 @@ from napari_ptychonn.errors import Stopped
 from napari_ptychonn.network.preprocessing import Preprocessing
 
 READ = 256
-"""Frames read and prepared at once, so that the counts of a big region never lie in memory."""
+"""Frames read and prepared at once: the counts of a large region are never all in memory."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LabelledFrames:
     """Prepared frames and their labels, all (m, 1, height, width) float32 on one device.
 
@@ -33,7 +33,7 @@ class LabelledFrames:
     amplitude, phase : Tensor
         Labels; phase in rad.
     weight : Tensor
-        How much each label pixel counts, 0 … 1.
+        Of each label pixel in the loss, 0 … 1.
     """
 
     frames: Tensor
@@ -47,22 +47,17 @@ class LabelledFrames:
 
     def __getitem__(self, rows: Any) -> LabelledFrames:
         """Select frames."""
-        return LabelledFrames(
-            frames=self.frames[rows],
-            amplitude=self.amplitude[rows],
-            phase=self.phase[rows],
-            weight=self.weight[rows],
-        )
+        return LabelledFrames(*(tensor[rows] for tensor in self.tensors))
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Frames, amplitude, phase and weight."""
+        return self.frames, self.amplitude, self.phase, self.weight
 
     @classmethod
     def join(cls, *parts: LabelledFrames) -> LabelledFrames:
         """Concatenate."""
-        return cls(
-            frames=torch.cat([p.frames for p in parts]),
-            amplitude=torch.cat([p.amplitude for p in parts]),
-            phase=torch.cat([p.phase for p in parts]),
-            weight=torch.cat([p.weight for p in parts]),
-        )
+        return cls(*map(torch.cat, zip(*(part.tensors for part in parts), strict=True)))
 
     @classmethod
     def measured(
@@ -71,7 +66,7 @@ class LabelledFrames:
         reconstruction: Reconstruction,
         positions: NDArray[np.float64],
         indices: NDArray[np.int64],
-        preparation: Preprocessing,
+        preprocessing: Preprocessing,
         phase_offset: float,
         device: str,
         should_stop: Callable[[], bool] | None = None,
@@ -83,39 +78,39 @@ class LabelledFrames:
         scan : Scan
             Measured frames.
         reconstruction : Reconstruction
-            Placed under the scan.
+            Aligned to the scan.
         positions : ndarray of float64
             (n, 2) of every scan point.
         indices : ndarray of int64
-            (m,) points wanted; their patches lie on the object.
-        preparation : Preparation
+            (m,) points; their patches lie on the object.
+        preprocessing : Preprocessing
             Fitted on the training frames.
         phase_offset : float
             Zero of the labels' phase, rad.
         device : str
-            Where the tensors shall be.
+            Torch device of the tensors.
         should_stop : callable, optional
-            Asked before each piece is read.
+            Called before each piece is read.
 
         Raises
         ------
         Stopped
-            When it said so.
+            When it returned True.
         """
-        count, shape = len(indices), (preparation.size, preparation.size)
-        amplitude, phase = (_room((count, 1, *shape), device) for _ in range(2))
+        count, shape = len(indices), (preprocessing.size, preprocessing.size)
+        amplitude, phase = (_allocate((count, 1, *shape), device) for _ in range(2))
         frames = torch.empty((0, 1, 1, 1), device=device)
         for start in range(0, count, READ):
             if should_stop is not None and should_stop():
                 raise Stopped
             rows = slice(start, min(start + READ, count))
-            prepared = preparation.read(scan, indices[rows])
+            prepared = preprocessing.read(scan, indices[rows])
             if start == 0:
-                frames = _room((count, *prepared.shape[1:]), device)
+                frames = _allocate((count, *prepared.shape[1:]), device)
             frames[rows] = prepared.to(device)
             cut = cut_patches(reconstruction, positions, indices[rows], shape, phase_offset)
-            for room, values in ((amplitude, cut.amplitude), (phase, cut.phase)):
-                room[rows] = torch.from_numpy(values)[:, None].to(device)
+            for labels, values in ((amplitude, cut.amplitude), (phase, cut.phase)):
+                labels[rows] = torch.from_numpy(values)[:, None].to(device)
         return cls(
             frames=frames,
             amplitude=amplitude,
@@ -124,8 +119,8 @@ class LabelledFrames:
         )
 
 
-def _room(shape: tuple[int, ...], device: str) -> Tensor:
-    """Make a tensor to be filled; a large one need not lie in the memory of the CPU."""
+def _allocate(shape: tuple[int, ...], device: str) -> Tensor:
+    """Make an empty tensor; on the CPU a large one is mapped from a file."""
     if torch.device(device).type == "cpu":
-        return torch.from_numpy(stored.room(shape))
+        return torch.from_numpy(patch_store.allocate(shape))
     return torch.empty(shape, device=device)

@@ -1,6 +1,6 @@
-"""Practice: made-up samples under a real beam, to train a network before any sample is known.
+"""Pretraining scans: simulated samples under a measured probe.
 
-No ``from __future__ import annotations`` here: the form in the dock would lose the ranges.
+Without ``from __future__ import annotations``, as the form in the dock needs the ranges.
 """
 
 from collections.abc import Iterator
@@ -12,48 +12,48 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.validation import check_options
 
 _FEATURES = 10e-9
-"""Patterns are drawn as if a pixel were so large, m: features of 5 to 50 pixels."""
+"""Pixel size for which patterns are drawn, m: features of 5 to 50 pixels."""
 
 _WAVELENGTH = 1.4e-10
 _SAMPLE = 32
 _BATCH = 128
 
 _FEW_COUNTS = 100
-"""No frame has fewer; a probe that stands for less has another scale than counts."""
+"""Fewer counts per frame mean that the probe is not scaled to counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pretraining:
-    """A scan of samples that do not exist, by the beam of one that does.
+    """Options of a simulated scan for pretraining a network to a measured probe.
 
-    The object is tiled from all of `napari_ptychonn.simulation.sample.PATTERNS`, the
-    frames follow from the measured probe at the measured count level.  A
-    network trained on it knows the beam before the first frame of a sample is
-    reconstructed (Vong et al. 2025, arXiv:2509.25104, found that learning the
-    probe matters as much as learning the sample), and training can go on from
-    it with measured frames.
+    The object is tiled from all of `napari_ptychonn.simulation.sample.PATTERNS`; the
+    frames are computed with the measured probe at the measured count level.  A network
+    pretrained on it can predict before any frame is reconstructed (Vong et al. 2025,
+    arXiv:2509.25104, found that learning the probe matters as much as learning the
+    sample), and its training can be continued with measured frames.
 
     Attributes
     ----------
     phase : float
-        Phase of the thickest part of the sample that is expected, rad, against the open.
+        Expected phase of the thickest part of the sample, rad; 0 is the open beam.
     amplitude : float
-        Amplitude there; 1 in the open.
+        Expected amplitude there; 1 is the open beam.
     points : int
-        Frames made.
+        Number of frames.
     seed : int
-        Same seed, same practice.
+        Of samples, positions and noise.
     """
 
     phase: Annotated[
         float,
         {
             "label": "Thickest phase, rad",
-            "tooltip": "Phase of the thickest part of the sample that is expected, in radians; "
+            "tooltip": "Expected phase of the thickest part of the sample, in radians; "
             "0 is the open beam.",
             "min": -100.0,
             "max": 100.0,
@@ -64,7 +64,7 @@ class Pretraining:
         float,
         {
             "label": "Thickest amplitude",
-            "tooltip": "Amplitude that the thickest part lets through; 1 is the open beam.",
+            "tooltip": "Expected amplitude of the thickest part; 1 is the open beam.",
             "min": 0.01,
             "max": 2.0,
             "step": 0.05,
@@ -73,8 +73,8 @@ class Pretraining:
     points: Annotated[
         int,
         {
-            "label": "Made-up frames",
-            "tooltip": "Frames of made-up samples; more of them show more patterns.",
+            "label": "Simulated frames",
+            "tooltip": "Frames of simulated samples; more frames show more patterns.",
             "min": 16,
             "max": 1_000_000,
             "step": 64,
@@ -84,22 +84,24 @@ class Pretraining:
         int, {"label": "Seed", "tooltip": "The same seed gives the same samples.", "min": 0}
     ] = 0
 
+    on = RenamedAttribute("simulate_for_scan")
+    under = RenamedAttribute("simulate_for_reconstruction")
+
     def __post_init__(self) -> None:
         check_options(self)
 
-    def on(
+    def simulate_for_scan(
         self,
         scan: Scan,
         probe: NDArray[np.complex64] | None = None,
         counts: float | None = None,
     ) -> tuple[Scan, Reconstruction]:
-        """Make the practice scan for the beam and detector of a measured one.
+        """Simulate a scan with the probe and detector of a measured one.
 
         Parameters
         ----------
         scan : Scan
-            Gives frame shape, count level, mask, unit and pixel size; its
-            positions and object play no part.
+            Gives frame shape, count level, mask, unit and pixel size, but no positions.
         probe : ndarray of complex64, optional
             (modes, ky, kx); the scan's own if not given.
         counts : float, optional
@@ -108,7 +110,7 @@ class Pretraining:
         Returns
         -------
         scan : Scan
-            Made-up frames; train on it like on any other.
+            Simulated frames.
         reconstruction : Reconstruction
             The exact object and the probe.
 
@@ -120,8 +122,8 @@ class Pretraining:
         probe = scan.probe if probe is None else probe
         if probe is None or probe.shape[-2:] != scan.frame_shape:
             raise InputError(
-                f"practice on {scan.name} needs a probe of its frames' size, "
-                f"{scan.frame_shape[0]}x{scan.frame_shape[1]} pixels."
+                f"pretraining for {scan.name} needs a probe of "
+                f"{scan.frame_shape[0]}x{scan.frame_shape[1]} pixels, as its frames have."
             )
         drawing, noise = (
             np.random.default_rng(s) for s in np.random.SeedSequence(self.seed).spawn(2)
@@ -142,8 +144,8 @@ class Pretraining:
             probe=probe * np.float32(np.sqrt(brightness)),
             indices=np.arange(self.points),
             positions=positions.copy(),
-            algorithm="made up",
-            name="practice",
+            algorithm="simulated",
+            name="pretraining",
         )
         made = Scan(
             frames=np.concatenate(list(self._frames(truth, positions, noise))),
@@ -153,27 +155,27 @@ class Pretraining:
             valid=scan.valid,
             probe=truth.probe,
             optics=scan.optics,
-            name=f"practice for {scan.name}",
-            notes=("This scan is made up; only its beam was measured.",),
+            name=f"pretraining for {scan.name}",
+            notes=("This scan is simulated; only its probe was measured.",),
         )
         return made, truth
 
-    def under(
+    def simulate_for_reconstruction(
         self, reconstruction: Reconstruction, counts: float | None = None
     ) -> tuple[Scan, Reconstruction]:
-        """Make the practice scan for a beam that was reconstructed on some other sample.
+        """Simulate a scan with a probe that was reconstructed on another sample.
 
         Parameters
         ----------
         reconstruction : Reconstruction
-            Gives probe, unit and pixel size; its object plays no part.
+            Gives probe, unit and pixel size.
         counts : float, optional
             Mean counts of a frame; those of the probe if not given.
 
         Returns
         -------
         scan, reconstruction
-            As of `on`, every detector pixel being good.
+            As of `simulate_for_scan`, without a mask.
 
         Raises
         ------
@@ -182,13 +184,13 @@ class Pretraining:
         """
         probe = reconstruction.probe
         if probe is None:
-            raise InputError(f"practice needs a probe, and {reconstruction.name} has none.")
+            raise InputError(f"pretraining needs a probe, and {reconstruction.name} has none.")
         if counts is None:
             counts = float(np.sum(np.abs(probe) ** 2))
             if not counts >= _FEW_COUNTS:
                 raise InputError(
-                    f"the probe of {reconstruction.name} stands for {counts:.3g} counts in a "
-                    f"frame; expected {_FEW_COUNTS} or more: practise on a scan, or say how many."
+                    f"the probe of {reconstruction.name} is scaled to {counts:.3g} counts per "
+                    f"frame, expected {_FEW_COUNTS} or more; pretrain for a scan or give counts."
                 )
         blank = Scan(
             frames=np.zeros((1, *probe.shape[-2:]), np.uint32),
@@ -198,10 +200,10 @@ class Pretraining:
             probe=probe,
             name=reconstruction.name,
         )
-        return self.on(blank, counts=counts)
+        return self.simulate_for_scan(blank, counts=counts)
 
     def _object(self, size: int, rng: np.random.Generator) -> NDArray[np.complex64]:
-        """Tiles of every pattern, each scaled to the range that is expected."""
+        """Tiles of every pattern, each scaled to the expected range."""
         from napari_ptychonn.simulation.sample import PATTERNS
 
         tile = -(-size // len(PATTERNS))
@@ -232,12 +234,12 @@ class Pretraining:
 
 
 def _object_size(points: int, shape: tuple[int, ...]) -> int:
-    """Pixels along an edge: room for as many points as are made, a tenth of the frame apart."""
+    """Pixels along an edge for a distance of a tenth of a frame between points."""
     return int(np.ceil(np.sqrt(points) * max(shape) / 10)) + 2 * max(shape)
 
 
 def _mean_counts(scan: Scan) -> float:
-    """Counts of a frame, on average over some of them."""
+    """Mean counts per frame, of some frames."""
     chosen = np.unique(np.linspace(0, len(scan) - 1, _SAMPLE).astype(int))
     counts = scan.read(chosen).astype(np.float64)
     good = np.ones(scan.frame_shape, bool) if scan.valid is None else scan.valid

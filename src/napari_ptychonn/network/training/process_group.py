@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from napari_ptychonn.compute.device import Device, choose_device
@@ -129,6 +130,11 @@ def joined() -> Iterator[ProcessGroup]:
 
     if not (distributed.is_available() and distributed.is_gloo_available()):
         raise InputError("this torch was built without 'gloo', which several processes need.")
+    # The defaults of its functions keep the process group that exists when it is first imported
+    # (torch.optim imports it), so that destroy_process_group could not end gloo's threads. One of
+    # these may free its last tensor while the interpreter is shutting down, and then aborts the
+    # process (SIGABRT). Imported before there is a group, it keeps none.
+    import_module("torch.distributed.nn.functional")
     team = ProcessGroup(
         rank=place,
         size=int(os.environ["WORLD_SIZE"]),

@@ -1,4 +1,4 @@
-"""One network being fitted: its loss, its optimiser, one step at a time."""
+"""Loss, optimiser and learning rate of one network, one step at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.ptychonn import PtychoNN
 from napari_ptychonn.network.training.batch_norm import share_statistics
-from napari_ptychonn.network.training.cuda_graph import RecordedStep
+from napari_ptychonn.network.training.cuda_graph import GraphedStep
 from napari_ptychonn.network.training.data import TrainingData
 from napari_ptychonn.network.training.labels import LabelledFrames
 from napari_ptychonn.network.training.process_group import ProcessGroup
@@ -29,8 +29,8 @@ FLOOR_RATE = 0.1
 GAUSSIAN_WIDTH = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
-OUTLYING = 4.0
-"""Standard deviations beyond which a diffraction residual is no chance."""
+OUTLIER_SIGMA = 4.0
+"""Standard deviations above which a diffraction residual is an outlier."""
 
 
 class Trainer:
@@ -43,15 +43,15 @@ class Trainer:
     network : NetworkOptions
         Shape of the network.
     data : TrainingData
-        What it is fitted to; gives the spread of the labels and the beam.
+        Training data; gives the spread of the labels and the probe.
     device : str
         Torch device.
     steps : int
         Optimiser steps in all, for the linear schedule.
     resume : TrainedModel, optional
-        Weights and moments to go on from.
-    team : Team
-        Who fits it together: each member works off its share of every batch, and
+        Weights and moments to continue from.
+    group : ProcessGroup
+        Processes that train together: each computes its share of every batch, and
         all take the same step.
     """
 
@@ -63,34 +63,34 @@ class Trainer:
         device: str,
         steps: int,
         resume: TrainedModel | None = None,
-        team: ProcessGroup = ProcessGroup(),
+        group: ProcessGroup = ProcessGroup(),
     ) -> None:
-        self.options, self.steps, self.team = options, steps, team
+        self.options, self.steps, self.group = options, steps, group
         self.messages: list[str] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
-            far_field = data.rescan.far_field if data.rescan else None
+            far_field = data.virtual.far_field if data.virtual else None
             self.network = PtychoNN(network, far_field)
         if resume is not None:
-            self._take_weights(resume)
-        if network.heads == "standardised":  # other labels than before may spread otherwise
+            self._load_weights(resume)
+        if network.heads == "standardised":  # continued training may have other labels
             for k, label in enumerate((data.train.amplitude, data.train.phase)):
                 self.network.label_mean[k] = label.mean()
                 self.network.label_spread[k] = label.std().clamp_min(1e-6)
-        self.shared = share_statistics(self.network, team) if team.size > 1 else []
+        self.shared = share_statistics(self.network, group) if group.size > 1 else []
         for value in self.network.state_dict().values():
-            team.broadcast(value)  # machines may differ in the last digit
-        self.network.on(device)
-        self.weight = _beam(options, network, data, device)
+            group.broadcast(value)  # the machines of a group may differ in the last digit
+        self.network.to_device(device)
+        self.weight = _loss_weight(options, network, data, device)
         self.micro_batch = options.batch_size
         on_gpu = device.startswith("cuda")
         self.optimiser = torch.optim.Adam(
             self.network.parameters(),
             lr=options.learning_rate,
-            fused=device == "cpu" or on_gpu,  # all weights in one go
+            fused=device == "cpu" or on_gpu,  # one kernel for all weights
             capturable=on_gpu,
         )
-        self.recorded = RecordedStep(self._eager_step) if on_gpu and team.size == 1 else None
+        self.graphed = GraphedStep(self._step) if on_gpu and group.size == 1 else None
         self._rate = torch.zeros((), device=device) if on_gpu else None
         if resume is not None and resume.optimiser:
             self._restore(resume)
@@ -109,8 +109,8 @@ class Trainer:
     def step(self, batch: LabelledFrames, number: int, share: float = 1.0) -> Tensor:
         """Take one optimiser step; return its loss as a scalar on the device.
 
-        When the device runs out of memory, the batch is worked off in parts from
-        then on: same gradient, half the memory.
+        When the device runs out of memory, batches are computed in parts from then on:
+        same gradient, half the memory.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Trainer:
         number : int
             Steps taken before, for the schedule.
         share : float
-            Part of the team's batch that this is; 0 for a member without any.
+            Part of the group's batch that this is; 0 for a process without frames.
         """
         if self.options.schedule == "linear":
             fall = 1 - (1 - FINAL_RATE) * number / self.steps
@@ -127,12 +127,12 @@ class Trainer:
                 group["lr"] = self.options.learning_rate * fall
         self.network.train()
         with self._rate_on_device():
-            if self.recorded is not None and len(batch) == self.micro_batch:
-                return self.recorded(batch)
-            return self._eager_step(batch, share)
+            if self.graphed is not None and len(batch) == self.micro_batch:
+                return self.graphed(batch)
+            return self._step(batch, share)
 
     def losses(self, frames: LabelledFrames) -> tuple[float, float, float]:
-        """Loss, amplitude error and phase error (rad) of frames, without learning from them."""
+        """Loss, mean absolute amplitude error and phase error (rad) of frames, without a step."""
         self.network.eval()
         total = torch.zeros(3, device=self.network.label_mean.device)
         with torch.inference_mode():
@@ -141,16 +141,21 @@ class Trainer:
                 amplitude, phase = self.network(part.frames)
                 errors = self._errors(amplitude, phase, part)
                 total += torch.stack(errors) * (len(part) / len(frames))
-        minimised, off_amplitude, off_phase = total.tolist()  # only now a GPU is waited for
+        minimised, off_amplitude, off_phase = total.tolist()  # waits for the GPU
         return minimised, off_amplitude, off_phase
 
     def residual_limit(self, frames: LabelledFrames) -> float | None:
-        """Diffraction residual that a good prediction hardly ever exceeds; None without a beam.
+        """Threshold on the diffraction residual that few good predictions exceed.
 
         Parameters
         ----------
         frames : LabelledFrames
-            Frames like those to come: best ones that were not trained on.
+            Frames like those to be predicted, at best not trained on.
+
+        Returns
+        -------
+        float or None
+            Median plus four standard deviations; None without a probe.
         """
         self.network.eval()
         found: list[Tensor] = []
@@ -165,10 +170,10 @@ class Trainer:
         residuals = torch.cat(found).cpu()
         middle = residuals.median()
         width = (residuals - middle).abs().median() * GAUSSIAN_WIDTH
-        return float(middle + OUTLYING * width)
+        return float(middle + OUTLIER_SIGMA * width)
 
     def end_epoch(self, loss: float) -> None:
-        """Let the plateau schedule see the loss that decides."""
+        """Pass the validation loss to the plateau schedule."""
         if self.options.schedule == "plateau" and math.isfinite(loss):
             self.plateau.step(loss)
 
@@ -184,7 +189,7 @@ class Trainer:
             for moment, value in state.items()
         }
 
-    def _eager_step(self, batch: LabelledFrames, share: float = 1.0) -> Tensor:
+    def _step(self, batch: LabelledFrames, share: float = 1.0) -> Tensor:
         while True:
             try:
                 loss = self._gradient(batch, share)
@@ -196,7 +201,7 @@ class Trainer:
 
     @contextmanager
     def _rate_on_device(self) -> Iterator[None]:
-        """Let Adam read its rate on the GPU: a number would be recorded with the step."""
+        """Keep Adam's rate on the GPU: a number would be captured with the CUDA graph."""
         if self._rate is None:
             yield
             return
@@ -224,13 +229,13 @@ class Trainer:
             ]
             torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
             total += losses[-1].detach()
-        return self._summed(total) if self.team.size > 1 else total
+        return self._sum_over_group(total) if self.group.size > 1 else total
 
-    def _summed(self, loss: Tensor) -> Tensor:
-        """Sum gradients and loss over the team, in one message."""
+    def _sum_over_group(self, loss: Tensor) -> Tensor:
+        """Sum gradients and loss over the group, in one message."""
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         parts = [*gradients, loss]
-        message = self.team.add(torch.cat([part.reshape(-1) for part in parts]))
+        message = self.group.add(torch.cat([part.reshape(-1) for part in parts]))
         summed = torch.split(message, [part.numel() for part in parts])
         for gradient, values in zip(gradients, summed[:-1], strict=True):
             gradient.copy_(values.view_as(gradient))
@@ -239,7 +244,7 @@ class Trainer:
     def _errors(
         self, amplitude: Tensor, phase: Tensor, labels: LabelledFrames
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What is minimised; mean absolute errors of the amplitude and of the phase (rad)."""
+        """Loss, and the mean absolute errors of amplitude and phase (rad)."""
         weight = labels.weight if self.weight is None else labels.weight * self.weight
         off_amplitude = ((amplitude - labels.amplitude).abs() * weight).mean()
         off = self._phase_error(phase, labels.phase)
@@ -249,17 +254,17 @@ class Trainer:
         return minimised, off_amplitude, off_phase
 
     def _phase_error(self, phase: Tensor, label: Tensor) -> Tensor:
-        """Difference of phases, rad; around the circle, so that a label that wraps does no harm."""
+        """Difference of phases, rad, wrapped to [−π, π) except for the published networks."""
         off = phase - label
         if self.network.options.heads != "standardised":
             return off  # as published
         return torch.remainder(off + math.pi, 2 * math.pi) - math.pi
 
     def _without_offset(self, off: Tensor, weight: Tensor) -> Tensor:
-        """Mean absolute phase error in which each patch's constant counts by its own weight.
+        """Mean absolute phase error, with the constant of each patch weighted separately.
 
-        The far field does not depend on a constant phase.  Made to guess it, a
-        network learns by heart where in the training region each frame belongs.
+        The far field does not depend on a constant phase.  A network that has to predict
+        it memorises the place of each training frame.
         """
         share = self.options.offset_weight
         if share == 1.0:
@@ -269,10 +274,10 @@ class Trainer:
         return ((off - constant).abs() * weight).mean() + share * constant.abs().mean()
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
-        if self.team.size > 1:  # the others are in the middle of the same step
+        if self.group.size > 1:  # the others are in the middle of the same step
             raise InputError(
                 f"the device has too little memory for {self.options.batch_size} frames among "
-                f"{self.team.size} processes; choose a smaller batch size or more processes."
+                f"{self.group.size} processes; choose a smaller batch size or more processes."
             ) from error
         if self.micro_batch == 1:
             raise InputError(
@@ -283,11 +288,11 @@ class Trainer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self.messages.append(
-            f"the device ran out of memory: batches are worked off {self.micro_batch} at a time"
+            f"the device ran out of memory: batches are computed {self.micro_batch} at a time"
         )
 
-    def _take_weights(self, resume: TrainedModel) -> None:
-        """Go on from trained weights, but with the beam of this scan, which may be another."""
+    def _load_weights(self, resume: TrainedModel) -> None:
+        """Continue from trained weights, but with the probe of this scan, which may be another."""
         state = {k: v for k, v in resume.state.items() if not k.startswith("far_field.")}
         self.network.load_state_dict(state, strict=False)
 
@@ -302,13 +307,13 @@ class Trainer:
             group["lr"] = resume.history[-1]["learning_rate"]
 
 
-def _beam(
+def _loss_weight(
     options: TrainingOptions, network: NetworkOptions, data: TrainingData, device: str
 ) -> Tensor | None:
-    """(size, size) weight of each patch pixel, 1 on average; None when all count the same."""
+    """(size, size) weight of each patch pixel in the loss, 1 on average; None for uniform."""
     if options.loss_weight == "uniform" or data.placed.probe is None:
         return None
-    # The root keeps the dim rim of the patch in play: it holds part of what the frame says.
+    # The root gives the weakly illuminated rim more weight: it shapes the frame too.
     weight = torch.from_numpy(
         illumination_weight(data.placed.probe, (network.size, network.size))
     ).sqrt()

@@ -1,9 +1,8 @@
-"""Virtual scans of a reconstructed object with its own probe: labelled frames without limit.
+"""Virtual scan: labelled frames computed from a reconstructed object and probe.
 
-The reconstruction of the training region is an object and a probe, so the
-far-field forward model, frame = Σ_modes |F(probe · object window)|², can scan that
-object again at any position, rotation and reflection.  A few hundred measured
-frames become as many different ones as training asks for, exactly labelled.
+The far-field forward model, frame = Σ_modes |F(probe · object window)|², scans the object
+of the training region at any position, rotation and reflection.  A few hundred measured
+frames become any number of different ones with exact labels.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from napari_ptychonn.compute.device import sent
+from napari_ptychonn.compute.device import move_async
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
@@ -26,32 +25,32 @@ from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.training.labels import LabelledFrames
 from napari_ptychonn.optics.far_field import FarField
 
-LIT = 0.005
-"""Object pixels with less than this of the typical illumination are not used."""
+LEAST_ILLUMINATION = 0.005
+"""Object pixels with less than this part of the typical illumination are not used."""
 
 AGREEMENT = 0.5
-"""Least correlation of modelled with measured amplitudes for virtual frames to be worth having."""
+"""Least correlation of modelled with measured amplitudes for which virtual frames are used."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VirtualScan:
-    """Makes batches of virtual frames on one device.
+    """Source of virtual frames on one device.
 
     Attributes
     ----------
     object : Tensor
-        (1, 3, ny, nx): real and imaginary part over the phase zero, and 1 where
-        the training frames lit it; the mean object elsewhere.
+        (1, 3, ny, nx): real part, imaginary part, and 1 where the training frames
+        illuminate the object; the mean object elsewhere.
     far_field : FarField
-        The beam, scaled to the counts of the scan, and the background.
+        The probe, scaled to the counts of the scan, and the background.
     centres : Tensor
         (m, 2) object index (y, x) of the training positions.
     reach : float
-        Virtual positions lie within this distance of a training position, pixels.
+        Largest distance of a virtual position from a training position, pixels.
     size : int
         Edge of the labels' patches, pixels.
     ceiling : float
-        The largest count that the detector gave.
+        The largest measured count.
     agreement : float
         Mean correlation of modelled and measured amplitudes over the training frames.
     """
@@ -65,7 +64,7 @@ class VirtualScan:
     agreement: float
 
     @classmethod
-    def of(
+    def from_reconstruction(
         cls,
         scan: Scan,
         reconstruction: Reconstruction,
@@ -75,14 +74,14 @@ class VirtualScan:
         phase_offset: float,
         device: str,
     ) -> VirtualScan:
-        """Set up from the training region, and fit counts and background to its frames.
+        """Set up from the training region; fit counts and background to its frames.
 
         Parameters
         ----------
         scan : Scan
             Measured frames.
         reconstruction : Reconstruction
-            Placed under the scan, with a probe.
+            Aligned to the scan, with a probe.
         positions : ndarray of float64
             (n, 2) of every scan point.
         indices : ndarray of int64
@@ -92,21 +91,20 @@ class VirtualScan:
         phase_offset : float
             Zero of the labels' phase, rad.
         device : str
-            Where frames are made.
+            Torch device of the frames.
 
         Raises
         ------
         InputError
-            When there is no probe, it does not belong to these frames, or it
-            does not explain them.
+            When there is no probe, or it does not fit or explain the frames.
         """
         probe = _probe_for(scan, reconstruction, size)
         centres = reconstruction.pixel_index(positions[indices])
-        lit = _lit(reconstruction.object.shape, centres, probe)
+        illuminated = _illuminated(reconstruction.object.shape, centres, probe)
         zeroed = reconstruction.object * np.exp(-1j * phase_offset)
-        mean = complex(zeroed[lit].mean())
-        zeroed = np.where(lit, zeroed, mean)
-        planes = np.stack([zeroed.real, zeroed.imag, lit]).astype(np.float32)
+        mean = complex(zeroed[illuminated].mean())
+        zeroed = np.where(illuminated, zeroed, mean)
+        planes = np.stack([zeroed.real, zeroed.imag, illuminated]).astype(np.float32)
         step = scan.step / float(np.mean(reconstruction.pixel_size))
         unfitted = cls(
             object=torch.from_numpy(planes)[None].to(device),
@@ -117,34 +115,34 @@ class VirtualScan:
             ceiling=math.inf,
             agreement=math.nan,
         )
-        return unfitted._fitted(scan, indices)
+        return unfitted._fit(scan, indices)
 
-    def draw(
+    def sample_batch(
         self,
         count: int,
-        preparation: Preprocessing,
+        preprocessing: Preprocessing,
         generator: torch.Generator,
         share: range | None = None,
     ) -> LabelledFrames:
-        """Make `count` virtual frames with their labels, prepared as measured ones are.
+        """Draw virtual frames with their labels, preprocessed as measured ones.
 
-        Every frame has its own position, rotation and reflection of the object;
-        the probe stays as it is, because the beam does.
+        Every frame has its own position, rotation and reflection of the object under the
+        unchanged probe.
 
         Parameters
         ----------
         count : int
-            Frames that are chosen.
-        preparation : Preparation
+            Frames to draw.
+        preprocessing : Preprocessing
             As for measured frames.
         generator : Generator
-            On the CPU, so that no choice waits for a GPU.
+            On the CPU, so that drawing does not wait for a GPU.
         share : range, optional
-            Which of them are made; all by default.  They are the same whichever others are.
+            Those of the frames to compute; all by default.  They do not depend on it.
         """
         share = range(count) if share is None else share
         mine = slice(share.start, share.stop)
-        # On the CPU and for all of them: the last digits then are the same for any share.
+        # On the CPU and for all frames: the last digits are the same for any share.
         random = torch.rand((5, count), generator=generator)
         seeds = torch.randint(2**62, (count,), generator=generator)[mine].tolist()
         which = (random[0] * len(self.centres)).long().clamp_max(len(self.centres) - 1)
@@ -155,12 +153,12 @@ class VirtualScan:
         # Rows are the (y, x) steps on the object of one step along the window's y and x.
         turned = torch.stack([turn.cos(), turn.sin(), -turn.sin() * flip, turn.cos() * flip])
         which, jitter, axes = (
-            sent(chosen[mine], self.object.device)
+            move_async(chosen[mine], self.object.device)
             for chosen in (which, jitter, turned.T.reshape(count, 2, 2))
         )
-        windows, lit = self._windows(self.centres[which] + jitter, axes)
+        windows, illuminated = self._windows(self.centres[which] + jitter, axes)
         counts = self._noisy(self.far_field.counts(windows), seeds)
-        return self._labelled(preparation, counts, windows, lit)
+        return self._labelled(preprocessing, counts, windows, illuminated)
 
     def expected(self, centres: Tensor) -> Tensor:
         """Mean counts at given object indices, without noise: (m, 2) → (m, ky, kx)."""
@@ -168,17 +166,17 @@ class VirtualScan:
         return self.far_field.counts(self._windows(centres, upright)[0])
 
     def _windows(self, centres: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:
-        """Object under the probe: (m, ky, kx) complex64, and how far it was lit."""
+        """Object under the probe, (m, ky, kx) complex64, and its illuminated part, 0 to 1."""
         ky, kx = self.far_field.valid.shape
         device = centres.device
         y = torch.arange(ky, device=device, dtype=torch.float32) - ky // 2
         x = torch.arange(kx, device=device, dtype=torch.float32) - kx // 2
         offsets = torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1)  # (ky, kx, 2)
-        # Not a product of matrices: its last digits depend on how many there are.
+        # Not a matrix product, whose last digits depend on the batch size.
         down, right = (offsets[..., k, None] * axes[:, k, None, None] for k in range(2))
         index = centres[:, None, None] + down + right
         ny, nx = self.object.shape[-2:]
-        # grid_sample wants (x, y); sizes as numbers, for a tensor of them would wait for the GPU.
+        # grid_sample takes (x, y); sizes are numbers, as a tensor would wait for the GPU.
         edges = ((index[..., 1], nx), (index[..., 0], ny))
         grid = torch.stack([2 * along / (n - 1) - 1 for along, n in edges], dim=-1)
         planes = functional.grid_sample(
@@ -191,7 +189,7 @@ class VirtualScan:
         return torch.complex(planes[:, 0], planes[:, 1]), planes[:, 2]
 
     def _noisy(self, expected: Tensor, seeds: list[int]) -> Tensor:
-        """Counts of the photons that arrive: noise of its own for each frame, whoever makes it."""
+        """Poisson counts, each frame with a seed of its own."""
         noise = torch.Generator(expected.device)
         counts = [
             torch.poisson(frame, generator=noise.manual_seed(seed))
@@ -200,10 +198,10 @@ class VirtualScan:
         return torch.stack(counts).clamp_max(self.ceiling)
 
     def _labelled(
-        self, preparation: Preprocessing, counts: Tensor, windows: Tensor, lit: Tensor
+        self, preprocessing: Preprocessing, counts: Tensor, windows: Tensor, illuminated: Tensor
     ) -> LabelledFrames:
-        top, left, height, width = preparation.window
-        frames = preparation.apply(counts[:, top : top + height, left : left + width])
+        top, left, height, width = preprocessing.window
+        frames = preprocessing.apply(counts[:, top : top + height, left : left + width])
         size = self.size
         ky, kx = windows.shape[-2:]
         rows = slice(ky // 2 - size // 2, ky // 2 - size // 2 + size)
@@ -213,11 +211,11 @@ class VirtualScan:
             frames=frames,
             amplitude=patch.abs(),
             phase=patch.angle(),
-            weight=lit[:, None, rows, columns],
+            weight=illuminated[:, None, rows, columns],
         )
 
-    def _fitted(self, scan: Scan, indices: NDArray[np.int64], sample: int = 64) -> VirtualScan:
-        """Scale the probe to the measured counts; find background, ceiling and agreement."""
+    def _fit(self, scan: Scan, indices: NDArray[np.int64], sample: int = 64) -> VirtualScan:
+        """Scale the probe to the measured counts; estimate background, ceiling and agreement."""
         chosen = np.unique(np.linspace(0, len(indices) - 1, sample).astype(int))
         counts = scan.read(indices[chosen]).astype(np.float32)
         good = np.ones(scan.frame_shape, bool) if scan.valid is None else scan.valid
@@ -249,7 +247,7 @@ class VirtualScan:
 
 
 def _probe_for(scan: Scan, reconstruction: Reconstruction, size: int) -> NDArray[np.complex64]:
-    """The probe on the frames' own number of pixels."""
+    """The probe, which must have the size of the frames."""
     if reconstruction.probe is None:
         raise InputError("the reconstruction has no probe")
     probe = reconstruction.probe
@@ -263,10 +261,10 @@ def _probe_for(scan: Scan, reconstruction: Reconstruction, size: int) -> NDArray
     return np.ascontiguousarray(probe, np.complex64)
 
 
-def _lit(
+def _illuminated(
     shape: tuple[int, ...], centres: NDArray[np.float64], probe: NDArray[np.complex64]
 ) -> NDArray[np.bool_]:
-    """Object pixels that the beam reached often enough to be reconstructed."""
+    """Object pixels (ny, nx) with enough illumination to be reconstructed."""
     from scipy.signal import fftconvolve
 
     visits = np.zeros(shape)
@@ -278,4 +276,4 @@ def _lit(
     full: NDArray[Any] = fftconvolve(visits, intensity, mode="full")
     illumination = full[ky // 2 : ky // 2 + shape[0], kx // 2 : kx // 2 + shape[1]]
     typical = np.median(illumination[rows[inside], columns[inside]])
-    return np.asarray(illumination > LIT * typical)
+    return np.asarray(illumination > LEAST_ILLUMINATION * typical)

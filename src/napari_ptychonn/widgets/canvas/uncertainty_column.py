@@ -37,11 +37,11 @@ class UncertaintyColumn(HiddenColumn):
         for image, overlay in zip(TRUST_IMAGES, TRUST_OVERLAYS, strict=True):
             if result is not None:
                 mosaic = result.mosaic
-                shown = maps.get(image, np.full_like(mosaic.spread, np.nan))
+                shown = maps.get(image, np.full_like(mosaic.overlap_std, np.nan))
                 place = field.map_transform(mosaic.pixel_size, mosaic.origin)
                 self.show_map(image, shown, place, limits_of(shown, 0.0))
             self.note(overlay, shown=image not in maps)
         if self._points in self.viewer.layers:
             assert isinstance(self._points, Points)
-            trust = None if result is None else result.trust
+            trust = None if result is None else result.uncertainty
             self._points.features = point_features(self._count, trust)

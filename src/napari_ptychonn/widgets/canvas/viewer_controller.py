@@ -215,7 +215,7 @@ class ViewerController:
         """Show what the mosaic and the reconstruction differ in, and the line of the profile."""
         report = self.session.report
         if self._difference is not None and self._scene is not None:
-            self._difference.show(None if report is None else report.whole, self._scene.field)
+            self._difference.show(None if report is None else report.full_mosaic, self._scene.field)
         self.show_line()
 
     def show_trust(self, shown: bool) -> None:

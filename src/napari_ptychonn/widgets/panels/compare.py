@@ -73,9 +73,9 @@ class ComparePanel(SessionPanel):
         self.mosaic.setToolTip(MOSAIC_EXPLANATION)
         self.speed = WrappedLabel()
         self.speed.setToolTip(SPEED_EXPLANATION)
-        self.trust = WrappedLabel()
-        self.trust.setToolTip(TRUST_EXPLANATION)
-        for label in (self.sentence, self.table, self.mosaic, self.speed, self.trust):
+        self.uncertainty = WrappedLabel()
+        self.uncertainty.setToolTip(TRUST_EXPLANATION)
+        for label in (self.sentence, self.table, self.mosaic, self.speed, self.uncertainty):
             self._layout.addWidget(label)
         self.columns = self._make_columns()
         self._layout.addWidget(self.columns)
@@ -97,9 +97,9 @@ class ComparePanel(SessionPanel):
     def refresh(self) -> None:
         """Show the numbers of the session's report."""
         result, report = self._session.result, self._session.report
-        trust = None if result is None else result.trust
-        self.trust.setVisible(trust is not None)
-        self.trust.setText("" if trust is None else trust.sentence)
+        trust = None if result is None else result.uncertainty
+        self.uncertainty.setVisible(trust is not None)
+        self.uncertainty.setText("" if trust is None else trust.sentence)
         self.columns.setVisible(result is not None)
         self.show_difference.setEnabled(report is not None or self.show_difference.isChecked())
         speed = None if report is None else report.speed
@@ -136,7 +136,7 @@ class ComparePanel(SessionPanel):
         if report is None or self.profile is None:
             return
         channel: Channel = "amplitude" if self.channel.currentText() == "amplitude" else "phase"
-        profile = report.whole.profile(self._session.line or report.line, channel)
+        profile = report.full_mosaic.profile(self._session.line or report.line, channel)
         self.profile.show_profile(profile, channel, report.reference)
 
     def tick_columns(self, trust: bool, difference: bool) -> None:
@@ -164,7 +164,7 @@ class ComparePanel(SessionPanel):
             self.rings, self.profile = RingPlot(self._theme), ProfilePlot(self._theme)
             self._curves.addWidget(self.rings)
             self._curves.addWidget(self.profile)
-        self.rings.show_pair(report.comparison.pair)
+        self.rings.show_pair(report.comparison.aligned)
         self.show_line()
 
     def _make_columns(self) -> QWidget:

@@ -16,7 +16,7 @@ Row = tuple[str, tuple[float | None, ...]]
 
 def rows(comparison: Comparison) -> list[Row]:
     """Label and one number to a column; None where a number makes no sense."""
-    shot, lit, mosaic = comparison.single_shot, comparison.lit, comparison.mosaic
+    shot, lit, mosaic = comparison.single_shot, comparison.illuminated, comparison.mosaic
     phase = (shot.phase_correlation, lit.phase_correlation, mosaic.phase_correlation, None)
     amplitude = (
         shot.amplitude_correlation,

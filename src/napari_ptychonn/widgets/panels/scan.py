@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_ptychonn.app.session import Session
-from napari_ptychonn.data.checks import gap_between_beams
+from napari_ptychonn.data.checks import check_overlap
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.sidecars import SidecarSuggestion
@@ -98,7 +98,7 @@ class ScanPanel(SessionPanel):
         warnings = self._warnings()
         self.warnings.setVisible(bool(warnings))
         self.warnings.set_html("<br>".join(f"<b>⚠</b> {escape(w)}" for w in warnings))
-        self.mask_control.show_pixels(None if scan is None else scan.faulty)
+        self.mask_control.show_pixels(None if scan is None else scan.bad_pixels)
         self.mask_control.setEnabled(not self._session.running)
         self.reading_control.setVisible(scan is not None)
         self.reading_control.setEnabled(not self._session.running)
@@ -141,7 +141,7 @@ class ScanPanel(SessionPanel):
             return ()
         gap = None
         if made is not None and scan.probe is None:
-            gap = gap_between_beams(scan, made.probe, made.pixel_size)
+            gap = check_overlap(scan, made.probe, made.pixel_size)
         return scan.warnings if gap is None else (*scan.warnings, gap)
 
     def _facts(self) -> str:

@@ -98,11 +98,11 @@ class ProfilePlot(StillPlot):
         """Draw both; where nothing is compared there is a gap."""
         factor, unit = _length(profile.unit)
         distance = profile.distance * factor
-        self._plain.setData(distance, profile.wanted, connect="finite")
+        self._plain.setData(distance, profile.reference, connect="finite")
         self._predicted.setData(distance, profile.predicted, connect="finite")
         self._name(self._plain, reference)
         item = self.getPlotItem()
-        both = np.concatenate([profile.wanted, profile.predicted])
+        both = np.concatenate([profile.reference, profile.predicted])
         if np.isfinite(both).any():
             low, high = float(np.nanmin(both)), float(np.nanmax(both))
             item.setYRange(low, high + LEGEND * max(high - low, 1e-6), padding=0.05)

@@ -14,9 +14,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from napari_ptychonn.compute.memory import format_bytes
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.hdf5.file import open_file
-from napari_ptychonn.io.memory_limits import in_words, must_fit
+from napari_ptychonn.io.memory_limits import must_fit
 
 _KINDS = "biufc"
 _WIDEST = {"f": 8, "c": 16, "i": 8, "u": 8, "b": 1}
@@ -125,8 +126,8 @@ def _vet_size(dataset: h5py.Dataset, what: str) -> None:
     stored = dataset.id.get_storage_size()
     if declared > _ABSURD and declared > _BEST_COMPRESSION * max(stored, 1):
         raise InputError(
-            f"{what} declares shape {dataset.shape}, {in_words(declared)}, but the file holds "
-            f"{in_words(stored)} of it."
+            f"{what} declares shape {dataset.shape}, {format_bytes(declared)}, but the file holds "
+            f"{format_bytes(stored)} of it."
         )
     if dataset.chunks is not None:
         must_fit(f"{what}, one chunk,", dataset.chunks, dataset.dtype)

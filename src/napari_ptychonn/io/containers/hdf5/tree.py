@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import format_bytes
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.hdf5.entries import hdf5_branches
@@ -23,7 +24,7 @@ from napari_ptychonn.io.containers.hdf5.policy import (
 )
 from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
 from napari_ptychonn.io.containers.signature import Container
-from napari_ptychonn.io.memory_limits import check_compression_ratio, in_words, must_fit
+from napari_ptychonn.io.memory_limits import check_compression_ratio, must_fit
 
 _MOST_LINKS = 32
 _MOST_OBJECTS = 20_000
@@ -131,7 +132,7 @@ class Hdf5Tree:
                 return None
             size = node.attrs.get_id(name).get_storage_size()
             if size > _LARGEST_ATTRIBUTE:
-                raise InputError(f"{what} has {in_words(size)}; expected a number or a text.")
+                raise InputError(f"{what} has {format_bytes(size)}; expected a number or a text.")
             return node.attrs[name]
 
     def node(self, path: str) -> h5py.Group | h5py.Dataset | None:

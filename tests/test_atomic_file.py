@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_reconstruction, write_reconstruction
-from napari_ptychonn.io.atomic import replacing
 
 SMALL = Reconstruction(object=np.full((8, 8), 2, np.complex64))
 BIG = Reconstruction(object=np.zeros((600, 600), np.complex64))

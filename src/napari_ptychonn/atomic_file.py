@@ -1,4 +1,4 @@
-"""Writing a file so that a crash, a full disk or a kill leaves the old one or the new one."""
+"""Atomic replacement: a crash, a full disk or a kill leaves the old file or the new one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from napari_ptychonn.compute.memory import format_bytes
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.memory_limits import in_words
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -68,12 +68,12 @@ def replacing(path: Path, size: int = 0) -> Iterator[Path]:
 
 
 def _must_fit(path: Path, size: int) -> None:
-    # Asked first, because HDF5 does not let go of a file that it could not finish.
+    # Checked first: HDF5 keeps a file open that it could not finish.
     free = shutil.disk_usage(path.parent).free
     if size > free:
         raise InputError(
-            f"{path} cannot be written: it needs {in_words(size)} and the disk has "
-            f"{in_words(free)} left."
+            f"{path} cannot be written: it needs {format_bytes(size)} and the disk has "
+            f"{format_bytes(free)} left."
         )
 
 
