@@ -14,7 +14,7 @@ from napari_ptychonn.cli import app as cli
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.simulation.scan import simulate_scan
-from napari_ptychonn.studies import work
+from napari_ptychonn.studies import steps
 
 
 def run(*arguments):
@@ -106,7 +106,7 @@ def test_errors_are_one_sentence(scan, tmp_path):
 
 
 def test_interrupted_it_keeps_what_is_finished(scan, tmp_path, monkeypatch):
-    real, trainings = work.train, []
+    real, trainings = steps.train, []
 
     def train(*arguments, **options):
         trainings.append(arguments)
@@ -114,7 +114,7 @@ def test_interrupted_it_keeps_what_is_finished(scan, tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(work, "train", train)
+    monkeypatch.setattr(steps, "train", train)
     ended = run(
         *("study", "size", scan, "--frames", "0:60", "--sizes", "40,50,60"),
         *("--steps", "2", "-o", tmp_path),
@@ -130,7 +130,7 @@ def test_interrupted_before_anything_is_finished(scan, tmp_path, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
         return iter(())
 
-    monkeypatch.setattr(work, "train", train)
+    monkeypatch.setattr(steps, "train", train)
     ended = run("study", "size", scan, "--frames", "0:60", "--sizes", "40", "-o", tmp_path)
     assert ended.code == 1
     assert "stopped before any of it was finished" in ended.err

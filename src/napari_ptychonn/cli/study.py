@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.data.scan import Scan
     from napari_ptychonn.network.model import TrainedModel
     from napari_ptychonn.reconstruction import EngineOptions
-    from napari_ptychonn.studies.stage import Study
+    from napari_ptychonn.studies.study import Study
 
 study = typer.Typer(
     name="study",
@@ -153,7 +153,8 @@ def size(
     Ctrl-C ends it early and keeps the trainings that are finished.
     """
     counts = None if sizes is None else parse_counts(sizes)
-    from napari_ptychonn.studies import size_study
+    from napari_ptychonn.network.options import NetworkOptions
+    from napari_ptychonn.studies import TrainingRecipe, size_study
 
     measured = load_scan(scan, positions=positions)
     labels = load_reconstruction(reconstruction or scan, scan=scan, positions=positions)
@@ -164,9 +165,11 @@ def size(
             labels,
             chosen_frames(len(measured), frames, measured.name),
             sizes=counts,
-            options=options,
-            network=network,
-            split=split_by(None, preset, seed),
+            recipe=TrainingRecipe(
+                training=options,
+                network=network or NetworkOptions(),
+                split=split_by(None, preset, seed),
+            ),
             reference=None
             if reference is None
             else load_reconstruction(reference, scan=scan, positions=positions),
@@ -234,23 +237,23 @@ def _engine(
 
 def _watch(stages: Iterator[Any], folder: Path, name: str, as_json: bool) -> None:
     """Show how far it is; write after every point, so that whatever ends it, they are kept."""
-    from napari_ptychonn.studies.stage import Stage
-    from napari_ptychonn.studies.writing import as_values, write_all
+    from napari_ptychonn.studies.export import study_values, write_study_files
+    from napari_ptychonn.studies.study import Progress
 
     study: Study | None = None
     files: tuple[Path, ...] = ()
     with progress_bars() as progress:
         track = tracker(progress)
         for step in stages:
-            if isinstance(step, Stage):
-                track(step.what, step.done, step.total)
+            if isinstance(step, Progress):
+                track(step.step, step.done, step.total)
             else:
-                study, files = step, write_all(folder, name, step)
+                study, files = step, write_study_files(folder, name, step)
                 print_status(step.sentence)
     if study is None:
         raise InputError("The study was stopped before any of it was finished.")
     if as_json:
-        print_json(as_values(study))
+        print_json(study_values(study))
     else:
         for file in files:
             print(file)
