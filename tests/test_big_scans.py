@@ -11,7 +11,7 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.io import read_result, write_result
 from napari_ptychonn.io.readers import results
 from napari_ptychonn.stitching.mosaic import window_weight
-from napari_ptychonn.tasks import jobs
+from napari_ptychonn.tasks.predict import PredictTask
 
 COUNT, SIDE, LINE = 3000, 64, 60
 WHOLE = 2 * COUNT * SIDE * SIDE * 4
@@ -66,7 +66,7 @@ def result_of(count, path):
     """Predict, stitch and write a scan, and open what was written."""
     positions = 3.0 * np.stack(np.divmod(np.arange(count), LINE), axis=1)
     scan = Scan(frames=Frames(count), positions=positions, name="long")
-    for step in jobs.predict_job(scan, Model(), None, None, "cpu", lambda: False):
+    for step in PredictTask(scan=scan, model=Model(), device="cpu").run():
         last = step
     write_result(path, last.result)
     return read_result(path)

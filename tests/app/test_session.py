@@ -10,6 +10,7 @@ from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.tasks.events import EpochEnded
 
 
 @pytest.fixture
@@ -109,9 +110,10 @@ def test_epochs_become_a_curve_and_the_best_model(session):
     models, told = [object(), object()], []
     session.model_changed.connect(lambda: told.append(session.model))
     for number, best in enumerate((models[0], models[0], models[1]), 1):
-        session.record(
-            SimpleNamespace(number=number, train_loss=1 / number, validation_loss=None, best=best)
+        epoch = SimpleNamespace(
+            number=number, train_loss=1 / number, validation_loss=None, best=best
         )
+        session.apply(EpochEnded(epoch=epoch))
     assert [p.number for p in session.losses] == [1, 2, 3]
     assert told == models
 

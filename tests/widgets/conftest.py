@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from napari.components import ViewerModel
 from npe2 import PluginManifest
 
 import napari_ptychonn
 from napari_ptychonn.app import autosave as drafts
+from napari_ptychonn.app.session import Session
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.simulation.scan import Simulation
 from napari_ptychonn.tasks.events import Loaded
+from napari_ptychonn.widgets.canvas.viewer_controller import ViewerController
+from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
     from napari_ptychonn.widgets.dock import PtychoNNDock
@@ -36,6 +40,31 @@ def _one_thread() -> Iterator[None]:
 def _own_drafts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Offer no test what another one left unsaved."""
     monkeypatch.setattr(drafts, "folder", lambda: tmp_path / "drafts")
+
+
+@pytest.fixture
+def shown_errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the dock shows as errors, instead of napari's notifications."""
+    shown: list[str] = []
+    for module in (
+        "task_controller",
+        "file_controller",
+        "panels.reconstruct",
+        "panels.scan",
+        "panels.train",
+    ):
+        monkeypatch.setattr(f"napari_ptychonn.widgets.{module}.show_error", shown.append)
+    return shown
+
+
+@pytest.fixture
+def bare_controllers(qapp: Any) -> Callable[[Session], tuple[TaskController, ViewerController]]:
+    """Controllers of a session without a window."""
+
+    def make(session: Session) -> tuple[TaskController, ViewerController]:
+        return TaskController(session), ViewerController(ViewerModel(), session)
+
+    return make
 
 
 @pytest.fixture

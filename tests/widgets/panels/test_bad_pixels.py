@@ -11,6 +11,7 @@ from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.widgets.panels.bad_pixels_control import BadPixelsControl
 from napari_ptychonn.widgets.panels.scan import ScanPanel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +55,7 @@ def test_the_control_shows_and_asks(qtbot, faulty):
 
 def test_the_panel_warns(qtbot, small):
     session = Session()
-    panel = ScanPanel(session)
+    panel = ScanPanel(session, TaskController(session))
     qtbot.addWidget(panel)
     session.load_scan(replace(small.scan, findings=("The step is <odd>: is it right?",)))
     panel.refresh()
@@ -68,7 +69,7 @@ def test_the_panel_warns(qtbot, small):
 
 def test_a_reconstruction_tells_that_steps_are_too_far(qtbot, small):
     session = Session()
-    panel = ScanPanel(session)
+    panel = ScanPanel(session, TaskController(session))
     qtbot.addWidget(panel)
     far = replace(small.scan, probe=None, positions=small.scan.positions * 20)
     session.load_scan(far)

@@ -96,7 +96,7 @@ def window_colour(theme):
 
 
 def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
-    qtbot, compared, window, tmp_path, monkeypatch
+    shown_errors, qtbot, compared, window, tmp_path, monkeypatch
 ):
     pair, panel = compared.session.report.full_mosaic, compared.compare_panel
     title = by_role(window, "diffraction").name_overlay
@@ -127,8 +127,7 @@ def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
     assert (panel.show_trust.isChecked(), panel.show_difference.isChecked()) == (True, False)
 
     # Exported by extension.
-    said = []
-    monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", said.append)
+    said = shown_errors
     for name in ("c.png", "c.pdf", "c.json", "c.csv"):
         asked = [str(tmp_path / name), ""]
         monkeypatch.setattr(

@@ -31,7 +31,10 @@ def test_a_scan_is_read_again(dock, small_file, qtbot):
     dock.open(str(small_file))
     session, control = dock.session, dock.scan_panel.reading_control
     qtbot.waitUntil(lambda: session.reconstruction is not None, timeout=60_000)
-    qtbot.waitUntil(lambda: not session.running and dock._search is None, timeout=30_000)  # noqa: SLF001
+    qtbot.waitUntil(
+        lambda: not session.running and not dock.tasks.runs_in_background("sidecars"),
+        timeout=60_000,
+    )
     whole = session.scan
     control.crop.setValue(24)
     control.read.click()
@@ -44,4 +47,4 @@ def test_a_scan_is_read_again(dock, small_file, qtbot):
     control.bin.setValue(2)
     control.read.click()
     assert session.scan.frame_shape == (24, 24), "4 pixels are too few"
-    qtbot.waitUntil(lambda: dock._search is None, timeout=30_000)  # noqa: SLF001
+    qtbot.waitUntil(lambda: not dock.tasks.runs_in_background("sidecars"), timeout=60_000)

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from napari_ptychonn.widgets.common.worker import Failure, Worker
 
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.errors import InputError
@@ -13,14 +12,18 @@ from napari_ptychonn.network.options import PRESETS, NetworkOptions, TrainingOpt
 from napari_ptychonn.network.training.pretraining import Pretraining
 from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.stitching.uncertainty import Uncertainty
+from napari_ptychonn.tasks.events import Failed, ObjectPreview
 from napari_ptychonn.widgets.canvas.point_picker import Picker
+from napari_ptychonn.widgets.canvas.viewer_controller import ViewerController
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
+from napari_ptychonn.widgets.common.task_runner import TaskRunner
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels.compare import ComparePanel
 from napari_ptychonn.widgets.panels.region import RegionPanel
 from napari_ptychonn.widgets.panels.scan import ScanPanel
 from napari_ptychonn.widgets.panels.train import TrainPanel, duration
+from napari_ptychonn.widgets.task_controller import TaskController
 
 
 @pytest.mark.parametrize("options", [TrainingOptions, NetworkOptions, EngineOptions, Pretraining])
@@ -60,13 +63,16 @@ def session(toy):
 
 
 @pytest.fixture
-def panel(qtbot, session):
+def panel(qtbot, session, bare_controllers, monkeypatch):
+    tasks, canvas = bare_controllers(session)
     drawn = []
-    made = RegionPanel(session, lambda: drawn)
+    monkeypatch.setattr(ViewerController, "region_polygons", drawn)
+    made = RegionPanel(session, tasks, canvas)
     made.drawn = drawn
     qtbot.addWidget(made)
     made.propose()
-    return made
+    yield made
+    canvas.close()
 
 
 def test_three_quarters_of_the_lines_are_proposed(panel, session, toy):
@@ -111,7 +117,7 @@ def test_a_region_that_makes_no_sense_is_explained(panel, session):
 
 
 def test_the_scan_panel_says_what_was_recognised(qtbot, session):
-    panel = ScanPanel(session)
+    panel = ScanPanel(session, TaskController(session))
     qtbot.addWidget(panel)
     text = panel.recognised.text()
     assert "144 frames of 64×64" in text
@@ -122,7 +128,7 @@ def test_the_scan_panel_says_what_was_recognised(qtbot, session):
 
 
 def test_train_can_be_pressed_when_everything_is_there(qtbot, session, panel):
-    train = TrainPanel(session, "dark")
+    train = TrainPanel(session, TaskController(session), "dark")
     qtbot.addWidget(train)
     assert train.train.isEnabled()
     session.choose_region(None)
@@ -133,25 +139,25 @@ def test_train_can_be_pressed_when_everything_is_there(qtbot, session, panel):
 
 def test_made_up_samples_need_a_probe_and_nothing_else(qtbot, toy):
     session = Session()
-    train = TrainPanel(session, "dark")
+    train = TrainPanel(session, TaskController(session), "dark")
     qtbot.addWidget(train)
     assert train.made_up.isHidden()
-    train.teacher.setCurrentText("made-up samples")
+    train.labels.setCurrentText("simulated samples")
     assert not train.made_up.isHidden()
     assert train.train.toolTip() == "Open a scan first."
     session.load_scan(replace(toy.scan, probe=None))
     train.refresh()
     assert not train.train.isEnabled()
-    assert "the beam is needed" in train.train.toolTip()
+    assert "probe is needed" in train.train.toolTip()
     session.load_scan(toy.scan)
     train.refresh()
     assert train.train.isEnabled()
-    train.teacher.setCurrentText("the reconstruction")
+    train.labels.setCurrentText("reconstruction")
     assert not train.train.isEnabled()
 
 
 def test_presets_fill_the_forms(qtbot, session):
-    train = TrainPanel(session, "dark")
+    train = TrainPanel(session, TaskController(session), "dark")
     qtbot.addWidget(train)
     train.preset.setCurrentText("paper")
     assert train.options.value == TrainingOptions.preset("paper")
@@ -198,11 +204,11 @@ def test_drags_other_cells_and_drawing_tools_pick_nothing(mode, cell, moves):
     assert picked_by(mode, cell, moves) == []
 
 
-def test_the_comparison_says_how_far_to_trust_the_result(qtbot):
+def test_the_comparison_says_how_far_to_trust_the_result(qtbot, bare_controllers):
     session = Session()
-    panel = ComparePanel(session)
+    panel = ComparePanel(session, *bare_controllers(session))
     qtbot.addWidget(panel)
-    assert panel.trust.isHidden()
+    assert panel.uncertainty.isHidden()
     trust = Uncertainty(
         indices=np.arange(3),
         overlap_std=np.zeros(3, np.float32),
@@ -211,12 +217,12 @@ def test_the_comparison_says_how_far_to_trust_the_result(qtbot):
     )
     session.result = SimpleNamespace(uncertainty=trust, held_out=None)
     panel.refresh()
-    assert not panel.trust.isHidden(), "needs no reconstruction"
-    assert panel.trust.text() == trust.sentence
-    assert panel.trust.toolTip()
+    assert not panel.uncertainty.isHidden(), "needs no reconstruction"
+    assert panel.uncertainty.text() == trust.sentence
+    assert panel.uncertainty.toolTip()
     session.result = SimpleNamespace(uncertainty=None, held_out=None)
     panel.refresh()
-    assert panel.trust.isHidden(), "a result of an older version"
+    assert panel.uncertainty.isHidden(), "a result of an older version"
 
 
 @pytest.mark.parametrize(
@@ -230,29 +236,31 @@ def test_the_comparison_says_how_far_to_trust_the_result(qtbot):
 def test_every_error_of_a_job_arrives_as_a_sentence_and_ends_it(qtbot, error, sentence):
     received, ended = [], []
 
-    def job(_should_stop):
-        yield 1
-        raise error
+    class Fails:
+        def run(self, _should_stop):
+            yield ObjectPreview()
+            raise error
 
-    Worker(job, received.append, lambda: ended.append(True)).start()
-    qtbot.waitUntil(lambda: bool(ended), timeout=5000)
-    assert received[0] == 1
-    assert isinstance(received[1], Failure)
-    assert received[1].sentence.startswith(sentence)
+    TaskRunner(Fails(), received.append, lambda: ended.append(True)).start()
+    qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
+    assert isinstance(received[0], ObjectPreview)
+    assert isinstance(received[1], Failed)
+    assert received[1].reason.startswith(sentence)
     assert ended == [True]
 
 
 def test_an_abandoned_worker_says_nothing_more(qtbot):
     received, ended = [], []
 
-    def job(should_stop):
-        while not should_stop():
-            yield 1
+    class Endless:
+        def run(self, should_stop):
+            while not should_stop():
+                yield ObjectPreview()
 
-    worker = Worker(job, received.append, lambda: ended.append(True))
-    worker.start()
-    qtbot.waitUntil(lambda: bool(received), timeout=5000)
-    worker.abandon()
+    runner = TaskRunner(Endless(), received.append, lambda: ended.append(True))
+    runner.start()
+    qtbot.waitUntil(lambda: bool(received), timeout=60_000)
+    runner.abandon()
     seen = len(received)
     qtbot.wait(100)
     assert len(received) == seen

@@ -14,6 +14,7 @@ from napari_ptychonn.reconstruction import why_not
 from napari_ptychonn.reconstruction.worker_process import WorkerProcess
 from napari_ptychonn.viewer.layers import KEY
 from napari_ptychonn.widgets.panels.reconstruct import ReconstructPanel
+from napari_ptychonn.widgets.task_controller import TaskController
 
 needs_engine = pytest.mark.skipif(bool(why_not()), reason=why_not() or "pty-chi is there")
 
@@ -49,10 +50,9 @@ def wait(qtbot, condition):
 @needs_engine
 @pytest.mark.timeout(600)
 def test_from_a_bare_scan_to_the_mosaic_in_one_sitting(
-    qtbot, window, dock, bare_file, children, monkeypatch, tmp_path, screenshots
+    shown_errors, qtbot, window, dock, bare_file, children, monkeypatch, tmp_path, screenshots
 ):
-    said = []
-    monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", said.append)
+    said = shown_errors
     session, panel = dock.session, dock.reconstruct_panel
     assert not panel.reconstruct.isEnabled()
     window.open(bare_file, plugin="napari-ptychonn")
@@ -115,7 +115,8 @@ def test_from_a_bare_scan_to_the_mosaic_in_one_sitting(
 
 def test_without_the_engine_the_panel_says_how_to_get_it(qtbot, monkeypatch):
     monkeypatch.setattr("napari_ptychonn.reconstruction.availability.find_spec", lambda name: None)
-    panel = ReconstructPanel(Session(), "dark")
+    session = Session()
+    panel = ReconstructPanel(session, TaskController(session), "dark")
     qtbot.addWidget(panel)
     assert 'pip install "napari-ptychonn[epie]"' in panel.state.text()
     assert not panel.form.isEnabled()
@@ -129,7 +130,7 @@ def test_the_frames_are_those_of_the_region_or_all(qtbot, small):
     session = Session()
     session.load_scan(small.scan)
     session.choose_region(TrainingRegion.from_indices(small.scan, slice(0, 100)))
-    panel = ReconstructPanel(session, "dark")
+    panel = ReconstructPanel(session, TaskController(session), "dark")
     qtbot.addWidget(panel)
     np.testing.assert_array_equal(panel.indices(), np.arange(100))
     panel.which.setCurrentText("all frames")

@@ -47,6 +47,7 @@ def test_what_is_found_is_used_only_when_asked_for(
     window.screenshot(str(screenshots / "offer.png"), canvas_only=False, flash=False)
 
     offers.text.linkActivated.emit("0")
+    qtbot.waitUntil(lambda: dock.session.reconstruction is not None, timeout=60_000)
     made = dock.session.reconstruction
     assert made is not None
     assert made.source == tmp_path / "scan_516_recon.h5"
@@ -54,6 +55,9 @@ def test_what_is_found_is_used_only_when_asked_for(
     assert "use as positions" in offers.text.text()
     offers.text.linkActivated.emit("0")
     qtbot.waitUntil(lambda: dock.session.positions_source is not None, timeout=30_000)
-    qtbot.waitUntil(lambda: not dock.session.running and dock._search is None, timeout=30_000)  # noqa: SLF001
+    qtbot.waitUntil(
+        lambda: not dock.session.running and not dock.tasks.runs_in_background("sidecars"),
+        timeout=60_000,
+    )
     np.testing.assert_allclose(dock.session.scan.positions, small.scan.positions * 1.1, atol=1e-12)
     assert "scan_516_laser.csv" not in offers.text.text()

@@ -14,12 +14,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_stop_and_a_kill_both_leave_the_best_model_and_the_window(
-    qtbot, window, dock, small_file, screenshots, monkeypatch, tmp_path
+    shown_errors, qtbot, window, dock, small_file, screenshots, monkeypatch, tmp_path
 ):
     session, panel = dock.session, dock.train_panel
-    epochs, said = [], []
+    epochs, said = [], shown_errors
     session.epoch_finished.connect(epochs.append)
-    monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", said.append)
+    said = shown_errors
     window.open(small_file, plugin="napari-ptychonn")
     qtbot.waitUntil(lambda: session.region is not None, timeout=10_000)
     panel.options.widgets["epochs"].value = 100_000

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from napari_ptychonn.reconstruction.availability import why_not
+from napari_ptychonn.studies.events import StudyProgressed
 from napari_ptychonn.studies.study import Progress
 from napari_ptychonn.tasks.events import Loaded
 from napari_ptychonn.widgets.panels import studies as studies_panel
@@ -55,18 +56,17 @@ def test_training_size_from_stop_to_saved_table(qtbot, loaded, tmp_path):
     assert [p.frames for p in panel.study.points] == [60, 100]
     assert "60" in panel.table.text() and "mosaic, rad" in panel.table.text()
     assert panel.said.text() == panel.study.sentence
-    panel.save_requested.emit(str(tmp_path / "size.csv"))
+    panel.save_study(str(tmp_path / "size.csv"))
     qtbot.waitUntil(lambda: "Saved the study" in panel.said.text(), timeout=30_000)
     with (tmp_path / "size.csv").open(newline="") as file:
         assert [row["frames"] for row in csv.DictReader(file)] == ["60", "100"]
-    loaded.adopt(Loaded(path=Path("again"), scan=loaded.session.scan))
+    loaded.take(Loaded(path=Path("again"), scan=loaded.session.scan))
     assert panel.study is None
     assert not panel.save.isEnabled()
 
 
-def test_what_cannot_be_studied_is_said(qtbot, loaded, monkeypatch):
-    told = []
-    monkeypatch.setattr("napari_ptychonn.widgets.dock.show_error", told.append)
+def test_what_cannot_be_studied_is_said(shown_errors, qtbot, loaded, monkeypatch):
+    told = shown_errors
     panel = loaded.studies_panel
     panel.which.setCurrentIndex(SIZE)
     for values in ("a, b", "0, 100", "100 200"):
@@ -88,7 +88,7 @@ def test_what_cannot_be_studied_is_said(qtbot, loaded, monkeypatch):
     assert panel.run.toolTip() == "there is no engine."
     assert not panel.run.isEnabled()
 
-    panel.show_value(Progress(what="×2: ePIE", done=3, total=10))
+    panel.show_event(StudyProgressed(progress=Progress(step="×2: ePIE", done=3, total=10)))
     assert (panel.progress.value(), panel.progress.maximum()) == (3, 10)
     assert panel.progress.format() == "×2: ePIE: %v of %m"
 
