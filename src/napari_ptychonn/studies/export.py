@@ -1,4 +1,4 @@
-"""Writing a study: the extension says whether as a picture, a table, or everything as JSON."""
+"""Write a study as a figure, a table or JSON, chosen by the extension."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from napari_ptychonn.atomic_file import replacing
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.plots.report_export import check_kind
-from napari_ptychonn.studies.stage import Study
+from napari_ptychonn.studies.study import Study
 
 
 def write_study(path: str | Path, study: Study) -> Path:
-    """Write a study, whole or not at all.
+    """Write a study; the file is replaced only once it is complete.
 
     Parameters
     ----------
     path : str or Path
         ``.png``, ``.pdf`` and ``.svg`` become its figure, ``.csv`` its table,
-        ``.json`` title, settings, what came out, and the table.
+        ``.json`` title, settings, outcome and table.
     study : Study
         With at least one point.
 
@@ -34,10 +34,10 @@ def write_study(path: str | Path, study: Study) -> Path:
     kind = check_kind(path)
     rows = study.rows
     if not rows:
-        raise InputError(f"{path} is not written: no point of the study is finished.")
+        raise InputError(f"{path} cannot be written: no point of the study is finished.")
     with replacing(path) as temporary:
         if kind == ".json":
-            text = json.dumps(as_values(study), indent=1, allow_nan=False)
+            text = json.dumps(study_values(study), indent=1, allow_nan=False)
             temporary.write_text(text, encoding="utf-8")
         elif kind == ".csv":
             with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -51,8 +51,8 @@ def write_study(path: str | Path, study: Study) -> Path:
     return path
 
 
-def as_values(study: Study) -> dict[str, Any]:
-    """All of a study but its images, as plain values."""
+def study_values(study: Study) -> dict[str, Any]:
+    """Title, settings, outcome and table of a study as plain values."""
     return {
         "title": study.title,
         "settings": study.settings,
@@ -61,11 +61,11 @@ def as_values(study: Study) -> dict[str, Any]:
     }
 
 
-def write_all(folder: str | Path, name: str, study: Study) -> tuple[Path, ...]:
-    """Write figure, table and JSON into a folder, which is made where it is missing."""
+def write_study_files(folder: str | Path, name: str, study: Study) -> tuple[Path, ...]:
+    """Write figure, table and JSON into a folder, which is created if missing."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be made: {error.strerror}.") from error
+        raise InputError(f"{folder} cannot be created: {error.strerror}.") from error
     return tuple(write_study(folder / f"{name}{kind}", study) for kind in (".png", ".csv", ".json"))

@@ -1,4 +1,4 @@
-"""One picture of each study: images above, curves below."""
+"""One figure for each study: images above, curves below."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.studies.warm_start import WarmStartStudy
 
 MOST = 6
-"""Images beside one another; of more points, so many are shown."""
+"""Most images in a row; of more points, an even selection is shown."""
 
 WIDTH = 8.6
 """Inches."""
@@ -81,7 +81,7 @@ def size(study: SizeStudy) -> Figure:
         for cell, channel, unit in zip(axes, ("phase", "amplitude"), (", rad", ""), strict=False):
             key = f"{channel}_mae"
             for title, colour, errors in (
-                ("single shot, in the beam", BLUE, [c.illuminated for c in comparisons]),
+                ("single shot, illuminated area", BLUE, [c.illuminated for c in comparisons]),
                 ("mosaic", ORANGE, [c.mosaic for c in comparisons]),
             ):
                 values = [getattr(e, key) for e in errors]
@@ -113,10 +113,10 @@ def warm_start(study: WarmStartStudy) -> Figure:
                 iterations, [p.phase_rms for p in points], color=colour, label=curve.beginning
             )
             axes[1].plot(iterations, [p.misfit or np.nan for p in points], color=colour)
-            reached = curve.reached(study.target)
+            reached = curve.find_phase_error(study.target)
             if reached is not None and reached.iteration:
                 axes[0].plot(reached.iteration, reached.phase_rms, "o", color=colour, ms=5)
-        axes[0].axhline(study.target, color="black", lw=0.8, ls=":", label="to be reached")
+        axes[0].axhline(study.target, color="black", lw=0.8, ls=":", label="target")
         _finish(axes[0], "phase against the reference, RMS, rad", "iteration")
         _finish(axes[1], "misfit of the frames", "iteration")
         for cell in axes:
@@ -137,11 +137,11 @@ def _page(
     rows : dict
         Title of each row, and its images.
     titles : list of str
-        Of the columns.
+        Titles of the columns.
     like : AlignedPair
         Its reference is shown, and gives scale and limits.
     curves : int
-        How many axes.
+        Number of axes below the images.
     """
     wanted = _masked(like, 1)
     height, width = wanted.shape
@@ -165,7 +165,7 @@ def _page(
 
 
 def _some(points: Sequence[Any]) -> list[Any]:
-    """At most `MOST` of them, evenly chosen, with the first and the last."""
+    """Choose at most `MOST` points evenly, with the first and the last."""
     chosen = np.unique(np.linspace(0, len(points) - 1, min(MOST, len(points))).round().astype(int))
     return [points[k] for k in chosen]
 

@@ -1,4 +1,4 @@
-"""Objects against one reference over one area, so that errors of different runs compare."""
+"""Compare objects with one reference over one area, so that errors of runs are comparable."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.object_grid import Grid
-from napari_ptychonn.studies.stage import Row, finite
+from napari_ptychonn.studies.study import Row, finite
 
 RIM = 2
-"""Pixels that count in the alignment alone: a shift takes in what lies outside there."""
+"""Pixels at the rim that are aligned but not compared: a shift brings in values from outside."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
-    """An object, aligned to the reference, and how far it is from it.
+    """An object aligned to the reference, and its errors.
 
     Attributes
     ----------
-    pair : AlignedPair
+    aligned : AlignedImages
         Both images on one grid.
     errors : ImageErrors
-        Over the judge's area.
+        Over the area of the evaluator.
     phase_rms, amplitude_rms : float
         Root mean square of the differences, rad and label units.
     """
@@ -41,35 +41,35 @@ class Evaluation:
     phase_rms: float
     amplitude_rms: float
 
-    def columns(self, of: str) -> Row:
-        """The numbers as columns of a table, named after what was judged."""
+    def columns(self, method: str) -> Row:
+        """The errors as columns of a table, prefixed by the method."""
         e = self.errors
         return {
-            f"{of}_phase_mae": e.phase_mae,
-            f"{of}_phase_rms": self.phase_rms,
-            f"{of}_phase_correlation": e.phase_correlation,
-            f"{of}_phase_ssim": finite(e.phase_ssim),
-            f"{of}_amplitude_mae": e.amplitude_mae,
-            f"{of}_amplitude_rms": self.amplitude_rms,
-            f"{of}_amplitude_correlation": e.amplitude_correlation,
-            f"{of}_amplitude_ssim": finite(e.amplitude_ssim),
+            f"{method}_phase_mae": e.phase_mae,
+            f"{method}_phase_rms": self.phase_rms,
+            f"{method}_phase_correlation": e.phase_correlation,
+            f"{method}_phase_ssim": finite(e.phase_ssim),
+            f"{method}_amplitude_mae": e.amplitude_mae,
+            f"{method}_amplitude_rms": self.amplitude_rms,
+            f"{method}_amplitude_correlation": e.amplitude_correlation,
+            f"{method}_amplitude_ssim": finite(e.amplitude_ssim),
         }
 
 
 class Evaluator:
-    """Compares any object of a scan with the same reference over the same area.
+    """Compare any object of a scan with the same reference over the same area.
 
-    The area is the convex hull of some scan points: every object that was made
-    from beams at these points, few or many, was lit there.
+    The area is the convex hull of some scan points: every object reconstructed from
+    them, few or many, was illuminated there.
 
     Parameters
     ----------
     scan : Scan
-        Under which all objects are placed.
+        Places the objects: see `Reconstruction.align_to`.
     reference : Reconstruction
-        The truth, or the best there is.
+        The truth, or the best reconstruction available.
     points : ndarray of int64
-        (m,) scan points whose hull is judged; at least three, not on one line.
+        (m,) scan points whose hull is compared; at least three, not on one line.
 
     Raises
     ------
@@ -92,10 +92,10 @@ class Evaluator:
             pixel_size=placed.pixel_size,
             unit=placed.unit,
         )
-        self._wanted = self._grid.sampled(placed)
+        self._reference = self._grid.sampled(placed)
         self._area = _inside(corners - first, (rows, columns))
-        self._judged = ndimage.binary_erosion(self._area, iterations=RIM)
-        if not self._judged.any():
+        self._compared = ndimage.binary_erosion(self._area, iterations=RIM)
+        if not self._compared.any():
             raise InputError(
                 f"{scan.name}: {len(points)} scan points enclose too little of {reference.name} "
                 "to compare objects over."
@@ -103,17 +103,17 @@ class Evaluator:
 
     @property
     def pixels(self) -> int:
-        """That are compared."""
-        return int(self._judged.sum())
+        """Number of pixels compared."""
+        return int(self._compared.sum())
 
-    def judge(self, made: Reconstruction) -> Evaluation:
-        """Align an object to the reference, and tell how far it is from it."""
+    def evaluate(self, made: Reconstruction) -> Evaluation:
+        """Align an object to the reference and measure its errors."""
         placed, _ = made.align_to(self._scan)
-        image, alignment = align(self._grid.sampled(placed), self._wanted, self._area)
+        image, alignment = align(self._grid.sampled(placed), self._reference, self._area)
         pair = AlignedImages(
             predicted=image.astype(np.complex64),
-            reference=self._wanted,
-            mask=self._judged,
+            reference=self._reference,
+            mask=self._compared,
             alignment=alignment,
             pixel_size=self._grid.pixel_size,
             origin=self._grid.origin,

@@ -6,7 +6,7 @@ import pytest
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.plots.style import styled_figure
-from napari_ptychonn.studies.writing import write_all, write_study
+from napari_ptychonn.studies.export import write_study, write_study_files
 
 
 def drawn():
@@ -26,7 +26,7 @@ def study():
 
 
 def test_figure_table_and_json(study, tmp_path):
-    files = write_all(tmp_path / "new", "sparse", study)
+    files = write_study_files(tmp_path / "new", "sparse", study)
     assert [f.name for f in files] == ["sparse.png", "sparse.csv", "sparse.json"]
     assert files[0].read_bytes().startswith(b"\x89PNG")
     with files[1].open(newline="") as file:
@@ -48,5 +48,5 @@ def test_unknown_extensions_and_folders_that_cannot_be_made(study, tmp_path):
     with pytest.raises(InputError, match="ends in one of"):
         write_study(tmp_path / "x.txt", study)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be made"):
-        write_all(tmp_path / "file", "x", study)
+    with pytest.raises(InputError, match=r"file.*File exists"):
+        write_study_files(tmp_path / "file", "x", study)

@@ -1,4 +1,4 @@
-"""A scan with a larger step: fewer of its points, as evenly spread."""
+"""Subsample a scan: the points that a scan with a larger step would have."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 
 SKEW = 4.0
-"""Spacing along lines over that between them (or the reverse) beyond which they form no raster."""
+"""Largest ratio of the spacings along and between the lines of a raster, or its inverse."""
 
 
-def thinned(scan: Scan, every: int) -> NDArray[np.int64]:
-    """Choose the points that a scan with an `every` times larger step would have had.
+def subsample_scan(scan: Scan, every: int) -> NDArray[np.int64]:
+    """Choose the scan points of a scan whose step is `every` times larger.
 
-    Of a raster (also serpentine, jittered or with missing points), every k-th
-    point of every k-th line.  Of any other path (spiral, irregular), as many
-    points as lie in 1/k² of the area, each as far from the others as can be:
-    farthest-point sampling (Gonzalez 1985, doi:10.1016/0304-3975(85)90224-5)
-    from the point nearest the middle.
+    A raster (also serpentine, jittered or with missing points) keeps every k-th
+    point of every k-th line.  Any other path (spiral, irregular) keeps n / k²
+    points by farthest-point sampling (Gonzalez 1985,
+    doi:10.1016/0304-3975(85)90224-5) from the point nearest the centre.
 
     Parameters
     ----------
@@ -40,7 +39,11 @@ def thinned(scan: Scan, every: int) -> NDArray[np.int64]:
         When `every` is less than 1.
     """
     if every < 1:
-        raise InputError(f"a scan is thinned by a factor of 1 or more, got {every}.")
+        raise InputError(
+            f"{scan.name}: the subsampling factor must be 1 or more, got {every}.",
+            expected="1 or more",
+            got=every,
+        )
     if every == 1:
         return np.arange(len(scan), dtype=np.int64)
     if is_raster(scan):
@@ -57,7 +60,7 @@ def spacing(positions: NDArray[np.float64]) -> float:
 
 
 def is_raster(scan: Scan) -> bool:
-    """Whether the lines of a scan, side by side, cover it evenly."""
+    """Whether the spacing along the lines of a scan is similar to that between them."""
     if scan.line is None:
         return False
     along, between = _spacings(scan, _fast_axis(scan))
@@ -71,21 +74,21 @@ def _every_line_and_point(scan: Scan, every: int) -> NDArray[np.int64]:
     kept = []
     for line in np.unique(scan.line)[::every]:
         points = np.flatnonzero(scan.line == line)
-        place = scan.positions[points, axis]
-        # By place, not by count: lines may run either way and lack points.
-        column = np.rint((place - place.min()) / spacing).astype(np.int64)
+        along = scan.positions[points, axis]
+        # By position, not by count: lines may run in either direction and lack points.
+        column = np.rint((along - along.min()) / spacing).astype(np.int64)
         kept.append(points[column % every == 0])
     return np.sort(np.concatenate(kept))
 
 
 def _fast_axis(scan: Scan) -> int:
-    """The axis that the beam moves along within a line."""
+    """The axis along which positions change within a line: 0 is y, 1 is x."""
     extents = [np.ptp(scan.positions[points], axis=0) for points in _lines(scan)]
     return int(np.argmax(np.sum(extents, axis=0))) if extents else 1
 
 
 def _spacings(scan: Scan, axis: int) -> tuple[float, float]:
-    """Median distance of neighbours in a line, and of neighbouring lines; 0 where there is none."""
+    """Median spacing along the lines and between them; 0 for a single point or line."""
     lines = _lines(scan)
     gaps = [np.diff(np.sort(scan.positions[points, axis])) for points in lines]
     along = np.concatenate(gaps) if gaps else np.empty(0)

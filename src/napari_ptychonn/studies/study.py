@@ -1,35 +1,32 @@
-"""How far a study is, and what all studies are."""
+"""Progress of a study, and what all studies have in common."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ShouldStop = Callable[[], bool]
-
 Row = dict[str, float | int | str | None]
-"""One line of a study's table: names of columns and plain values."""
-
+"""One row of a study's table: plain values by column name."""
 
 Summary = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
-"""Names of a few columns, and lines of text: what fits into a narrow dock."""
+"""Column names and rows of text for a narrow dock."""
 
 
 def finite(value: float) -> float | None:
-    """A number for a table; None, an empty cell, where it is none."""
+    """Return the value, or None (an empty cell) for NaN and infinity."""
     return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """What a study does now: `done` of `total` steps of `what`."""
+class Progress:
+    """`done` of `total` units of the step that a study is at."""
 
-    what: str
+    step: str
     done: int
     total: int
 
@@ -39,29 +36,29 @@ class Study(Protocol):
 
     @property
     def title(self) -> str:
-        """What was studied, on which scan."""
+        """The scan and the experiment."""
         ...
 
     @property
     def settings(self) -> dict[str, Any]:
-        """With which options, as plain values."""
+        """Options, as plain values."""
         ...
 
     @property
     def rows(self) -> list[Row]:
-        """One row to a point, the same columns in each."""
+        """One row for each point, all with the same columns."""
         ...
 
     @property
     def summary(self) -> Summary:
-        """What matters most of each point."""
+        """The main numbers of each point."""
         ...
 
     @property
     def sentence(self) -> str:
-        """What came out, for a person."""
+        """The outcome in one sentence."""
         ...
 
     def figure(self) -> Figure:
-        """One picture of it all."""
+        """Draw images and curves."""
         ...
