@@ -1,17 +1,21 @@
-"""Memory of the machine, and where the system does not say."""
+"""The machine's memory, and byte counts as text."""
 
 import os
 
-import psutil
 import pytest
 
-from napari_ptychonn.compute.memory import physical_memory
+from napari_ptychonn.compute.memory import format_bytes, physical_memory
 
 
-def test_it_is_what_the_system_says():
-    assert physical_memory() == pytest.approx(psutil.virtual_memory().total, rel=0.01)
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="POSIX only")
+def test_physical_memory_is_that_of_the_system():
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert physical_memory() == pytest.approx(total, rel=0.01)
 
 
-def test_without_an_answer_it_is_a_guess(monkeypatch):
-    monkeypatch.delattr(os, "sysconf")
-    assert physical_memory() == 16 * 2**30
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (1023, "1.02e+03 bytes"), (2**20, "1 MiB"), (3 * 2**50, "3 PiB")],
+)
+def test_bytes_are_written_with_a_binary_unit(size, text):
+    assert format_bytes(size) == text

@@ -1,22 +1,17 @@
-"""How much memory this machine has."""
+"""The machine's memory, and byte counts as text."""
 
 from __future__ import annotations
 
-import os
-
-_WITHOUT_SYSCONF = 16 * 2**30
+import psutil
 
 
 def physical_memory() -> int:
-    """Bytes of the machine's memory; 16 GiB where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return _WITHOUT_SYSCONF
+    """Bytes of memory of this machine."""
+    return int(psutil.virtual_memory().total)
 
 
 def format_bytes(size: int) -> str:
-    """Bytes as a person reads them: '3.2 GiB'."""
+    """Write a byte count with a binary unit: '3.2 GiB'."""
     value = float(size)
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
         if value < 1024:
