@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from napari_ptychonn import read_reconstruction, read_scan
 from napari_ptychonn.data.patches import Patches, cut_patches
-from napari_ptychonn.network.refinement import convolution
+from napari_ptychonn.network.ptychonn import convolution
 
 STEPS, BATCH, RATE = 400, 16, 2e-3
 

@@ -28,33 +28,24 @@ def test_every_public_name_resolves(name):
     assert name in dir(napari_ptychonn)
 
 
-def test_what_the_design_promises_is_there():
-    from napari_ptychonn import (
-        Mosaic,
-        NetworkOptions,
-        TrainedModel,
-        TrainingOptions,
-        TrainingRegion,
-        compare,
-        read_reconstruction,
-        read_scan,
-        simulate_scan,
-        train,
-    )
+PROMISED = {
+    "Mosaic",
+    "NetworkOptions",
+    "TrainedModel",
+    "TrainingOptions",
+    "TrainingRegion",
+    "compare",
+    "read_reconstruction",
+    "read_scan",
+    "simulate_scan",
+    "train",
+}
 
-    promised = (
-        Mosaic,
-        NetworkOptions,
-        TrainedModel,
-        TrainingOptions,
-        TrainingRegion,
-        compare,
-        read_reconstruction,
-        read_scan,
-        simulate_scan,
-        train,
-    )
-    assert all(callable(each) for each in promised)
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_what_the_design_promises_is_public_under_its_own_name(name):
+    assert name in napari_ptychonn.__all__
+    assert getattr(napari_ptychonn, name).__name__ == name
 
 
 def test_an_unknown_name_is_an_attribute_error():

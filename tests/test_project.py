@@ -5,13 +5,14 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import fields
-from importlib.metadata import entry_points, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from npe2 import PluginManifest
+from packaging.version import Version
 
 import napari_ptychonn
 
@@ -21,8 +22,18 @@ QT = {"PyQt5", "PyQt6", "PySide2", "PySide6"}
 
 
 @pytest.fixture(scope="module")
-def project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def project(pyproject: dict[str, Any]) -> dict[str, Any]:
+    return pyproject["project"]
+
+
+@pytest.fixture(scope="module")
+def tools(pyproject: dict[str, Any]) -> dict[str, Any]:
+    return pyproject["tool"]
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +41,26 @@ def manifest() -> PluginManifest:
     return PluginManifest.from_file(PACKAGE / "napari.yaml")
 
 
-def test_version_is_the_same_everywhere(project: dict[str, Any]) -> None:
+def test_version_comes_from_the_tag_and_stands_nowhere_else(project: dict[str, Any]) -> None:
+    assert "version" not in project and project["dynamic"] == ["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert (
-        napari_ptychonn.__version__
-        == version("napari-ptychonn")
-        == project["version"]
-        == citation["version"]
-    )
+    assert "version" not in citation
+    assert napari_ptychonn.__version__ == version("napari-ptychonn")
+
+
+def test_version_of_an_untagged_tree_lies_after_the_last_release(tools: dict[str, Any]) -> None:
+    fallback = Version(tools["hatch"]["version"]["raw-options"]["fallback_version"])
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = [Version(each) for each in re.findall(r"^## \[(\d[^]]*)\]", changelog, re.M)]
+    assert fallback.is_devrelease and all(fallback > each for each in released)
+
+
+def test_version_of_a_tree_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert napari_ptychonn.__version__ == "0+unknown"
 
 
 def test_every_public_name_is_there() -> None:

@@ -40,8 +40,8 @@ class InputError(ValueError):
 
 
 class LostProcessError(InputError):
-    """Another process of the same job is gone; that one, or the system, knows why."""
+    """Another process of the same task has ended; its own message has the reason."""
 
 
 class Stopped(Exception):  # noqa: N818 (it is no error)
-    """Somebody asked to stop before there was anything to keep."""
+    """Stopped before there was anything to keep."""

@@ -16,12 +16,12 @@ from napari_ptychonn.simulation.scan import Simulation
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory):
-    """What a demonstration of a few seconds leaves behind, and what it said."""
+    """What a demonstration of a few seconds leaves behind, and what it reported."""
     folder = tmp_path_factory.mktemp("demo") / "new"
-    said, tracked = [], []
+    reported, tracked = [], []
     small = demo.Demonstration(points=(12, 11), training_lines=7, steps=3)
-    files = small.run(folder, said.append, lambda *a: tracked.append(a), lambda: False)
-    return folder, files, said, tracked
+    files = small.run(folder, reported.append, lambda *a: tracked.append(a), lambda: False)
+    return folder, files, reported, tracked
 
 
 def test_everything_is_left_in_the_folder(left):
@@ -45,15 +45,15 @@ def test_files_agree_with_each_other(left):
 
 
 def test_it_says_that_the_labels_are_no_epie(left):
-    _, _, said, tracked = left
-    assert any("not ePIE" in sentence for sentence in said)
-    assert any("held out" in sentence for sentence in said)
+    _, _, reported, tracked = left
+    assert any("not ePIE" in sentence for sentence in reported)
+    assert any("held out" in sentence for sentence in reported)
     assert tracked[-1][1] <= tracked[-1][2]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match=r"file.x"):
         demo.Demonstration().run(tmp_path / "file" / "x", print, lambda *a: None, lambda: True)
 
 
@@ -88,9 +88,10 @@ def test_a_scan_without_a_reconstruction_can_be_written(tmp_path):
 def test_without_a_display_no_window_is_tried(tmp_path, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    said = []
-    demo.show_demo(tmp_path, said.append)
-    assert said == ["no window is opened: this machine has no display (use --headless to say so)"]
+    reported = []
+    demo.show_demo(tmp_path, reported.append)
+    assert len(reported) == 1
+    assert "no display" in reported[0]
 
 
 def test_the_demonstration_needs_no_qt():

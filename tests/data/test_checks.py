@@ -129,7 +129,7 @@ def test_all_at_one_place(toy: SimulatedScan) -> None:
 
 def test_a_pixel_that_cannot_be(toy: SimulatedScan) -> None:
     huge = replace(toy.scan, pixel_size=(3e-3, 3e-3), positions=toy.scan.positions * 1e7)
-    assert any("object pixel of 0.003 m cannot be" in text for text in found(huge))
+    assert any("object pixel of 0.003 m" in text for text in found(huge))
 
 
 @settings(max_examples=40)

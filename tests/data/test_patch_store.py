@@ -84,7 +84,7 @@ def _open_files():
 
 def test_a_disk_without_room_is_an_input_error(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with pytest.raises(InputError, match=r"predictions in .* need .* GB and the disk has .* left"):
+    with pytest.raises(InputError, match=r"predictions in .* TMPDIR"):
         StoredImages((10**9, 1024, 1024))
 
 

@@ -41,7 +41,7 @@ from napari_ptychonn.io import (
     read_scan,
     write_result,
 )
-from napari_ptychonn.io.layouts.user import as_json, from_json
+from napari_ptychonn.io.layouts.format import layout_from_values, layout_to_values
 from napari_ptychonn.io.mapping.inspect import holds_datasets, look_below, missing_from_scan, survey
 from napari_ptychonn.io.mapping.preview import glimpse
 from napari_ptychonn.io.mapping.roles import ROLES
@@ -383,7 +383,7 @@ def _choose(path: Path) -> None:
     if found.choice.missing(found.ranking.shapes) is not None:
         raise InputError(found.problem or f"{path}: nothing to choose.")
     layout = found.choice.layout("fuzz")
-    assert from_json(json.loads(json.dumps(as_json(layout))), "fuzz") == layout
+    assert layout_from_values(json.loads(json.dumps(layout_to_values(layout))), "fuzz") == layout
     seen = glimpse(path, layout)
     if seen.problem:
         raise InputError(seen.problem)

@@ -70,7 +70,7 @@ def test_a_precision_once_chosen_for_many_frames_is_that_of_few(model, toy, monk
         Trial(precision="float32", error=0.0, seconds=2e-4),
         Trial(precision="bfloat16", error=4e-3, seconds=1e-4),
     )
-    monkeypatch.setattr(model_module, "native", lambda device: ("float32", "bfloat16"))
+    monkeypatch.setattr(model_module, "native_precisions", lambda device: ("float32", "bfloat16"))
     monkeypatch.setattr(model_module, "compare_precisions", lambda *_: trials)
     monkeypatch.setattr(model_module, "TRIED_FROM", 20)
     fresh = replace(model)
@@ -154,8 +154,9 @@ def rewritten(trained, path, **metadata):
 def test_what_is_not_a_model_is_one_sentence(model, tmp_path, damage, says):
     path = tmp_path / "model"
     damage(model, path)
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=says) as error:
         TrainedModel.load(path)
+    assert error.value.file == path
 
 
 def renumbered(number, **network):
@@ -184,8 +185,25 @@ def renumbered(number, **network):
 )
 def test_a_network_of_another_version_is_not_called_damaged(model, tmp_path, change, says):
     change(model, tmp_path / "model")
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=says) as error:
         TrainedModel.load(tmp_path / "model")
+    assert error.value.file == tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [("heads", "standardized", "standardised"), ("width", 0, "1"), ("refinements", 2.5, "whole")],
+)
+def test_an_option_that_is_not_allowed_is_named_with_its_file(
+    model, tmp_path, option, value, allowed
+):
+    renumbered(3, **{option: value})(model, tmp_path / "model")
+    with pytest.raises(InputError) as error:
+        TrainedModel.load(tmp_path / "model")
+    assert option in str(error.value)
+    assert error.value.file == tmp_path / "model"
+    assert error.value.got == value
+    assert allowed in error.value.expected
 
 
 def test_a_model_saved_before_networks_were_numbered_opens_when_it_fits(model, tmp_path):

@@ -14,7 +14,7 @@ from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.epochs import train
 from napari_ptychonn.reconstruction import Iteration
 from napari_ptychonn.simulation.scan import Simulation
-from napari_ptychonn.studies import sparse, warm_start, work
+from napari_ptychonn.studies import sparse, warm_start
 
 NETWORK = NetworkOptions(size=32, width=4, refinements=0)
 RECIPE = TrainingOptions(steps=4, rescans=0)
@@ -82,7 +82,7 @@ class Engine:
 def engine(small, monkeypatch):
     """The stand-in, in the place of `reconstruct`."""
     stand_in = Engine(small.truth)
-    monkeypatch.setattr(work, "reconstruct", stand_in)
+    monkeypatch.setattr("napari_ptychonn.reconstruction.iterations.reconstruct", stand_in)
     for module in (sparse, warm_start):
         monkeypatch.setattr(module, "why_not", lambda: "")
     return stand_in

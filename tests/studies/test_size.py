@@ -3,17 +3,17 @@ import pytest
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.studies.size import default_sizes, size_study
-from napari_ptychonn.studies.stage import Stage
+from napari_ptychonn.studies.size import TrainingRecipe, default_sizes, size_study
+from napari_ptychonn.studies.study import Progress
 
 NETWORK = NetworkOptions(size=32, width=4, refinements=0)
-RECIPE = TrainingOptions(steps=4, rescans=0)
+RECIPE = TrainingRecipe(training=TrainingOptions(steps=4, rescans=0), network=NETWORK)
 TRAINED = 72
 POOL = np.arange(TRAINED)
 
 
 def run(small, **changes):
-    wanted = {"sizes": (40, 72), "options": RECIPE, "network": NETWORK, "device": "cpu"} | changes
+    wanted = {"sizes": (40, 72), "recipe": RECIPE, "device": "cpu"} | changes
     return size_study(small.scan, small.reconstruction, POOL, **wanted)
 
 
@@ -28,7 +28,7 @@ def test_all_sizes_are_tested_on_the_same_frames(steps):
     assert {p.comparison.frames for p in study.points} == {144 - TRAINED}
     small, large = study.points
     assert small.trained < large.trained < 72
-    assert all(p.seconds > 0 and p.steps == RECIPE.steps for p in study.points)
+    assert all(p.seconds > 0 and p.steps == RECIPE.training.steps for p in study.points)
     assert study.reference == "simulated truth"
 
 
@@ -44,7 +44,7 @@ def test_the_amplitude_scale_of_a_reference_is_free(small, steps):
 
 
 def test_every_finished_training_is_there_at_once(steps, documented):
-    studies = [s for s in steps if not isinstance(s, Stage)]
+    studies = [s for s in steps if not isinstance(s, Progress)]
     assert [len(s.points) for s in studies] == [1, 2]
     row = studies[-1].rows[1]
     assert row["frames"] == 72
@@ -60,8 +60,8 @@ def test_every_finished_training_is_there_at_once(steps, documented):
 def test_stopping_keeps_what_is_finished(small):
     asked, kept = [], None
     for step in run(small, should_stop=lambda: asked):
-        if isinstance(step, Stage):
-            if step.what == "72 frames: training" and step.done:
+        if isinstance(step, Progress):
+            if step.step == "72 frames: training" and step.done:
                 asked.append(True)
         else:
             kept = step
@@ -84,7 +84,7 @@ def test_sizes_that_make_no_sense(small, sizes):
 def test_nothing_held_out_is_refused(small):
     everything = np.arange(len(small.scan))
     with pytest.raises(InputError, match="no frames to test on"):
-        list(size_study(small.scan, small.reconstruction, everything, options=RECIPE))
+        list(size_study(small.scan, small.reconstruction, everything, recipe=RECIPE))
 
 
 def test_a_reference_of_the_training_region_is_refused_before_hours_of_work(small):

@@ -5,8 +5,8 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction import EngineOptions
 from napari_ptychonn.studies import sparse
 from napari_ptychonn.studies.sparse import sparse_study
-from napari_ptychonn.studies.stage import Stage
-from napari_ptychonn.studies.thinning import thinned
+from napari_ptychonn.studies.study import Progress
+from napari_ptychonn.studies.subsampling import subsample_scan
 
 TRAINED = 72
 
@@ -21,7 +21,7 @@ def run(small, model, **changes):
 def test_both_methods_get_the_same_thinned_frames(small, model, engine):
     *_, study = run(small, model)
     for point, (options, indices, start) in zip(study.points, engine.calls, strict=True):
-        np.testing.assert_array_equal(indices, thinned(small.scan, point.every))
+        np.testing.assert_array_equal(indices, subsample_scan(small.scan, point.every))
         assert options == OPTIONS
         assert start is None
         assert point.frames == len(indices)
@@ -31,7 +31,7 @@ def test_both_methods_get_the_same_thinned_frames(small, model, engine):
     assert first.epie.errors.pixels == second.ptychonn.errors.pixels
 
 
-def test_only_what_was_held_out_is_judged(small, model, engine):
+def test_only_what_was_held_out_is_found(small, model, engine):
     *_, study = run(small, model, every=(1,))
     pair = study.points[0].epie.aligned
     held_out = small.scan.positions[TRAINED:, 0]
@@ -42,12 +42,12 @@ def test_only_what_was_held_out_is_judged(small, model, engine):
 
 def test_every_finished_step_is_there_at_once(small, model, engine):
     steps = run(small, model)
-    studies = [s for s in steps if not isinstance(s, Stage)]
+    studies = [s for s in steps if not isinstance(s, Progress)]
     assert [len(s.points) for s in studies] == [1, 2]
     assert [row["every"] for row in studies[-1].rows] == [1, 2]
-    stages = {s.what for s in steps if isinstance(s, Stage)}
+    stages = {s.step for s in steps if isinstance(s, Progress)}
     assert stages == {"×1: PtychoNN", "×1: ePIE", "×2: PtychoNN", "×2: ePIE"}
-    assert all(0 <= s.done <= s.total for s in steps if isinstance(s, Stage))
+    assert all(0 <= s.done <= s.total for s in steps if isinstance(s, Progress))
 
 
 def test_stopping_keeps_what_is_finished(small, model, engine):
@@ -56,8 +56,8 @@ def test_stopping_keeps_what_is_finished(small, model, engine):
     for step in sparse_study(
         small.scan, model, small.truth, every=(1, 2), options=OPTIONS, should_stop=lambda: asked
     ):
-        if isinstance(step, Stage):
-            if step.what == "×2: ePIE" and step.done == 1:
+        if isinstance(step, Progress):
+            if step.step == "×2: ePIE" and step.done == 1:
                 asked.append(True)
         else:
             kept = step
@@ -68,10 +68,10 @@ def test_numbers_and_sentence(small, model, engine, documented):
     *_, study = run(small, model)
     row = study.rows[0]
     assert [column for column in row if not documented(column)] == []
-    judged = study.points[0].epie
-    assert row["epie_phase_mae"] == judged.errors.phase_mae
+    found = study.points[0].epie
+    assert row["epie_phase_mae"] == found.errors.phase_mae
     assert row["epie_seconds"] == 1.5
-    assert f"{judged.errors.phase_mae:.3f} rad at ×1" in study.sentence
+    assert f"{found.errors.phase_mae:.3f} rad at ×1" in study.sentence
     assert study.figure().axes
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from napari_ptychonn.reconstruction import EngineOptions
-from napari_ptychonn.studies.stage import Stage
+from napari_ptychonn.studies.study import Progress
 from napari_ptychonn.studies.warm_start import FLAT, FLAT_AND_PROBE, MOSAIC, warm_start_study
 
 TRAINED = 72
@@ -34,8 +34,8 @@ def test_iterations_to_the_same_error(steps):
     assert f"{reached[MOSAIC].iteration} iterations" in study.sentence
     assert all(point.phase_rms <= study.target for point in reached.values())
     flat, _, mosaic = study.curves
-    assert flat.explained(study.misfit).iteration == 20
-    assert mosaic.explained(study.misfit).iteration < 20
+    assert flat.find_misfit(study.misfit).iteration == 20
+    assert mosaic.find_misfit(study.misfit).iteration < 20
     assert study.summary[1][0][:3] == (FLAT, str(reached[FLAT].iteration), "20")
 
 
@@ -54,7 +54,7 @@ def test_curves_begin_where_the_run_does_and_fall(steps, documented):
 
 def test_an_error_that_is_never_reached_is_said(steps):
     *_, study = steps
-    assert study.curves[0].reached(0.0) is None
+    assert study.curves[0].find_phase_error(0.0) is None
 
 
 def test_stopping_keeps_finished_runs(small, model, engine):
@@ -66,8 +66,8 @@ def test_stopping_keeps_finished_runs(small, model, engine):
         options=EngineOptions(iterations=3),
         should_stop=lambda: asked,
     ):
-        if isinstance(step, Stage):
-            if step.what == MOSAIC:
+        if isinstance(step, Progress):
+            if step.step == MOSAIC:
                 asked.append(True)
         else:
             kept = step

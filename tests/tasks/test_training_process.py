@@ -13,9 +13,9 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.epochs import train
 from napari_ptychonn.simulation.scan import Simulation
-from napari_ptychonn.tasks import training_process as beside
+from napari_ptychonn.tasks import training_process
 from napari_ptychonn.tasks.epoch_lines import epoch_of, line_of
-from napari_ptychonn.tasks.task_folder import ARRAYS, FRAMES, TrainTask
+from napari_ptychonn.tasks.train import TrainTask
 from napari_ptychonn.tasks.training_process import train_in_process
 
 
@@ -34,54 +34,9 @@ def task():
     )
 
 
-def test_what_goes_over_is_what_training_needs(task, tmp_path):
-    assert task.save(tmp_path)
-    back = TrainTask.load(tmp_path)
-    assert (back.training, back.network, back.device) == (task.training, task.network, "cpu")
-    assert back.scan.fingerprint == task.scan.fingerprint
-    assert (back.scan.unit, back.scan.pixel_size) == (task.scan.unit, task.scan.pixel_size)
-    assert back.scan.optics == task.scan.optics
-    np.testing.assert_array_equal(back.scan.valid, task.scan.valid)
-    np.testing.assert_array_equal(back.scan.positions, task.scan.positions)
-    for name in ("train", "validation", "gap", "held_out"):
-        np.testing.assert_array_equal(getattr(back.region, name), getattr(task.region, name))
-    used = np.union1d(task.region.train, task.region.validation)
-    np.testing.assert_array_equal(back.scan.read(used), task.scan.read(used))
-    made, again = task.reconstruction, back.reconstruction
-    np.testing.assert_array_equal(again.object, made.object)
-    np.testing.assert_array_equal(again.probe, made.probe)
-    assert (again.origin, again.algorithm, again.name) == (made.origin, made.algorithm, made.name)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="holes take room there")
-def test_frames_outside_the_region_take_no_room(task, tmp_path):
-    few = TrainingRegion.from_indices(task.scan, slice(0, 8))
-    replace(task, region=few).save(tmp_path)
-    file = tmp_path / FRAMES
-    assert file.stat().st_size > task.scan.frames.nbytes
-    assert file.stat().st_blocks * 512 < 0.5 * file.stat().st_size
-
-
-def test_a_full_disk_is_one_sentence(task, tmp_path, monkeypatch):
-    from types import SimpleNamespace
-
-    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=1000))
-    with pytest.raises(InputError, match="set TMPDIR to another disk"):
-        task.save(tmp_path)
-
-
 def test_stop_while_frames_are_handed_over_starts_nothing(task, monkeypatch):
-    monkeypatch.setattr(beside.subprocess, "Popen", None)
+    monkeypatch.setattr(training_process.subprocess, "Popen", None)
     assert list(train_in_process(task, 1, lambda: True)) == []
-
-
-def test_a_folder_of_something_else_is_one_sentence(task, tmp_path):
-    with pytest.raises(InputError, match="expected a folder that holds a training"):
-        TrainTask.load(tmp_path)
-    task.save(tmp_path)
-    (tmp_path / ARRAYS).write_bytes(b"no arrays")
-    with pytest.raises(InputError, match="expected a folder that holds a training"):
-        TrainTask.load(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -127,19 +82,19 @@ print(line, flush=True)
 @pytest.fixture
 def stand_in(epochs, tmp_path, monkeypatch):
     """A process that tells of one epoch, and then does what it is given to do."""
-    epochs[-1].best.save(tmp_path / beside.MODEL)
+    epochs[-1].best.save(tmp_path / training_process.MODEL)
 
     def install(end):
         def command(_name, folder, *_options):
             program = STAND_IN.format(
-                model=str(tmp_path / beside.MODEL),
+                model=str(tmp_path / training_process.MODEL),
                 folder=folder,
                 line=line_of(epochs[-1], saved=True),
                 end=end,
             )
             return [sys.executable, "-c", program]
 
-        monkeypatch.setattr(beside, "command_line", command)
+        monkeypatch.setattr(training_process, "command_line", command)
 
     return install
 
@@ -154,8 +109,8 @@ def test_one_that_is_killed_leaves_the_best_model_and_a_sentence(task, stand_in)
 
 
 def test_one_that_does_not_stop_when_asked_is_ended(task, stand_in, monkeypatch):
-    monkeypatch.setattr(beside, "PATIENCE", 0.2)
-    monkeypatch.setattr(beside, "LINGER", 0.2)
+    monkeypatch.setattr(training_process, "PATIENCE", 0.2)
+    monkeypatch.setattr(training_process, "LINGER", 0.2)
     stand_in("import time; time.sleep(100)")
     asked = []
     run = train_in_process(task, 1, lambda: bool(asked))
@@ -175,6 +130,8 @@ def test_one_that_is_asked_to_stop_tells_a_last_epoch(task, stand_in):
 
 def test_what_a_process_says_at_its_end_is_what_is_said(task, monkeypatch):
     program = "import sys; sys.exit('a warning\\nerror: there is no such device.')"
-    monkeypatch.setattr(beside, "command_line", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(
+        training_process, "command_line", lambda *_: [sys.executable, "-c", program]
+    )
     with pytest.raises(InputError, match=r"^there is no such device\.$"):
         list(train_in_process(task, 1, lambda: False))

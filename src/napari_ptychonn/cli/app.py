@@ -1,7 +1,7 @@
 """The command line: one module for each command, put together here.
 
 Results go to stdout, everything else to stderr.  Exit code 0, 1 for an error in
-one sentence, 2 for wrong usage, 130 for a prediction that was stopped.  torch is
+one sentence, 2 for wrong usage, 3 for a lost process, 130 for a stopped prediction.  torch is
 imported by the commands that compute, so that ``--help`` and ``info`` are quick.
 """
 
@@ -30,7 +30,7 @@ from napari_ptychonn.compute.openmp import wait_passively
 from napari_ptychonn.errors import InputError, LostProcessError
 
 LOST = 3
-"""Exit code of one of several processes of a training when another one is gone."""
+"""Exit code of one of several training processes after another one is lost."""
 
 app = typer.Typer(
     name="napari-ptychonn",
@@ -43,7 +43,7 @@ app = typer.Typer(
 )
 for command in (info, reconstruct, train, pretrain, predict, compare, convert, demo):
     app.command()(command)
-app.command(hidden=True, deprecated=True)(practise)
+app.command(hidden=True)(practise)
 app.command(hidden=True)(train_task)
 app.add_typer(study)
 
@@ -57,7 +57,7 @@ def _top(
 
         print(f"napari-ptychonn {__version__}")
         raise typer.Exit
-    _listen_to_logs()
+    _configure_logging()
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except InputError as error:
         print_status(f"error: {error}")
     except BrokenPipeError:
-        # The reader of our output has gone; Python would complain once more at exit.
+        # The reader of stdout is gone; without this, Python reports it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         reason = str(error).strip().splitlines() or [""]
@@ -83,8 +83,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     raise SystemExit(1)
 
 
-def _listen_to_logs() -> None:
-    """Let warnings of the package be seen, and keep those of libraries out of the way."""
+def _configure_logging() -> None:
+    """Print warnings of the package; silence those of libraries."""
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").addHandler(logging.NullHandler())
     package = logging.getLogger("napari_ptychonn")
@@ -97,7 +97,7 @@ def _listen_to_logs() -> None:
 
 
 class _CurrentStderr(logging.Handler):
-    """Writes to whatever stderr is now."""
+    """Writes to the current `sys.stderr`, which tests and libraries replace."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print_status(self.format(record))

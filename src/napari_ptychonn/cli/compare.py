@@ -15,9 +15,10 @@ from napari_ptychonn.cli.console import (
 from napari_ptychonn.cli.options import (
     FramesOption,
     JsonOption,
-    chosen_frames,
-    must_be_writable,
+    check_writable,
+    select_frames,
 )
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 
 
 def parse_line(text: str) -> Line:
-    """Read the two ends of a line, 'Y0,X0:Y1,X1'.
+    """Parse the two ends of a line, 'Y0,X0:Y1,X1'.
 
     Raises
     ------
     typer.BadParameter
-        When it is something else.
+        If it is anything else.
     """
     try:
         (y0, x0), (y1, x1) = (map(float, end.split(",")) for end in text.split(":"))
@@ -56,7 +57,7 @@ def compare(
             "-o",
             "--output",
             metavar="FILE",
-            help="Also write FILE: .png .pdf .svg (a figure), .csv .json (numbers and curves); "
+            help="Also write FILE: .png .pdf .svg (figure), .csv .json (numbers and curves); "
             "may be repeated.",
         ),
     ] = None,
@@ -71,70 +72,71 @@ def compare(
 ) -> None:
     """Compare predictions with a reconstruction.
 
-    Without --frames, the frames that were held out from training count; all
-    of them where the result does not know.
+    By default the frames held out from training are compared; all frames if the
+    result does not record which those are.
     """
     ends = None if line is None else parse_line(line)
     from napari_ptychonn.plots.report_export import check_kind, write_report
 
     for file in output or ():
         check_kind(file)
-        must_be_writable(file, result, reconstruction)
-    from napari_ptychonn.comparison.report import Report
+        check_writable(file, result, reconstruction)
     from napari_ptychonn.io import read_result
+    from napari_ptychonn.tasks.compare import CompareTask
 
     predicted = read_result(result)
     reference = load_reconstruction(reconstruction)
-    chosen = None if frames is None else _compared(predicted, frames)
-    report = Report.from_result(predicted, reference, chosen)
+    chosen = None if frames is None else _select_predicted(predicted, frames)
+    task = CompareTask(result=predicted, reconstruction=reference, indices=chosen)
+    report = next(task.run()).report
     if left_out := report.comparison.left_out:
         print_status(
-            f"{left_out} of {report.comparison.frames + left_out} frames are left out: "
-            f"their patches are not on the object of {reference.name}"
+            f"left out {left_out} of {format_count(report.comparison.frames + left_out, 'frame')}: "
+            f"their patches extend beyond the object of {reference.name}"
         )
     if ends is not None and predicted.unit == "m":
         (y0, x0), (y1, x1) = ends
         ends = (y0 * 1e-9, x0 * 1e-9), (y1 * 1e-9, x1 * 1e-9)
     for file in output or ():
         print_status(f"wrote {write_report(file, report, ends)}")
-    told = {"result": result, "reconstruction": reconstruction, **report.numbers()}
+    values = {"result": result, "reconstruction": reconstruction, **report.numbers()}
     if as_json:
-        print_json(told)
+        print_json(values)
     else:
-        _print_comparison(told, report)
+        _print_comparison(values, report)
 
 
-def _compared(result: Result, frames: slice) -> NDArray[np.int64]:
-    """Those of the frames asked for that were predicted."""
+def _select_predicted(result: Result, frames: slice) -> NDArray[np.int64]:
+    """Return the chosen frames that were predicted."""
     import numpy as np
 
     predicted = result.predictions.indices
     known = [predicted] if result.held_out is None else [predicted, result.held_out]
-    chosen = chosen_frames(
+    chosen = select_frames(
         1 + max(int(part.max()) for part in known if len(part)), frames, "result"
     )
     if missing := int((~np.isin(chosen, predicted)).sum()):
-        print_status(f"{missing} of {len(chosen)} frames are not in the result")
+        print_status(f"{missing} of {format_count(len(chosen), 'frame')} not in the result")
     chosen = np.intersect1d(chosen, predicted)
     if not len(chosen):
-        raise InputError("None of the frames asked for was predicted.")
+        raise InputError("none of the chosen frames is in the result.")
     return chosen
 
 
-def _print_comparison(told: dict[str, Any], report: Report) -> None:
+def _print_comparison(values: dict[str, Any], report: Report) -> None:
     selection = "" if report.selection == "all" else f" ({report.selection})"
-    print(f"{told['frames']} frames{selection} of {told['result']}")
-    print(f"against {told['reconstruction']}\n")
+    print(f"{format_count(values['frames'], 'frame')}{selection} of {values['result']}")
+    print(f"against {values['reconstruction']}\n")
     rows = (
         ("single-shot, whole patch", "single_shot"),
-        ("single-shot, where lit", "lit"),
+        ("single-shot, illuminated", "lit"),
         ("mosaic", "mosaic"),
     )
     print(
         f"{'':26}{'phase MAE (constant)':>22}{'corr.':>8}{'amplitude MAE (const.)':>25}{'corr.':>8}"
     )
     for title, key in rows:
-        e = told[key]
+        e = values[key]
         phase = f"{_number(e['phase_mae'])} ({_number(e['constant_phase_mae'])}) rad"
         amplitude = f"{_number(e['amplitude_mae'])} ({_number(e['constant_amplitude_mae'])})"
         print(

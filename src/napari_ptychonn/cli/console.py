@@ -1,4 +1,4 @@
-"""The terminal: what a person is told, and asks for, while a command works."""
+"""Terminal output and stop requests of a running command."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ logger = logging.getLogger(__name__)
 
 
 class Track(Protocol):
-    """Shows how far something has got."""
+    """Show progress."""
 
-    def __call__(self, what: str, done: int, total: int, status: str = "") -> None:
-        """Show `done` of `total` for `what`."""
+    def __call__(self, title: str, done: int, total: int, status: str = "") -> None:
+        """Show that `done` of `total` units of `title` are finished."""
 
 
 def print_status(text: str) -> None:
-    """Tell a person something that a script does not read."""
+    """Print a line on stderr: for people, not for scripts."""
     print(text, file=sys.stderr, flush=True)
 
 
 def discard_status(text: str) -> None:
-    """Tell nobody: of several processes, only the first one speaks."""
+    """Print nothing: of several processes, only the first one prints."""
     del text
 
 
 def load_scan(
     path: str,
     contrast: float | None = CONTRAST,
-    say: Callable[[str], None] | None = None,
+    report: Callable[[str], None] | None = None,
     *,
     positions: str | None = None,
     crop: int | None = None,
     bin: int = 1,
 ) -> Scan:
-    """Read a scan, and say what is doubtful about it.
+    """Read a scan and report its warnings.
 
     Parameters
     ----------
     path : str
         See `read_scan`.
     contrast : float or None
-        Faulty pixels beyond this are masked (see `BadPixels`); None masks none.
-    say : callable, optional
-        Instead of a warning in the log.
+        Bad pixels beyond this contrast are masked (see `BadPixels`); None masks none.
+    report : callable, optional
+        Called with each warning; by default warnings are logged.
     positions : str, optional
         See `read_scan`.
     crop, bin : int
@@ -67,30 +67,31 @@ def load_scan(
     from napari_ptychonn.data.crop_bin import crop_and_bin
     from napari_ptychonn.io import read_scan
 
-    # Pixels are summed after the faulty ones are left out.
+    # Bad pixels are masked first, so that binning leaves them out.
     scan = read_scan(path, positions=positions).masked_above(contrast)
     for sentence in scan.warnings:
-        (say or logger.warning)(f"{scan.name}: {sentence}")
+        (report or logger.warning)(f"{scan.name}: {sentence}")
     return crop_and_bin(scan, crop, bin)
 
 
 def load_reconstruction(
     path: str,
-    say: Callable[[str], None] = print_status,
+    report: Callable[[str], None] = print_status,
     *,
     scan: str | None = None,
     positions: str | None = None,
 ) -> Reconstruction:
-    """Read a reconstruction, and say what it is.
+    """Read a reconstruction and report which one it is.
 
     Parameters
     ----------
     path : str
         See `read_reconstruction`.
-    say : callable
-        Tells a person.
+    report : callable
+        Called with one sentence.
     scan, positions : str, optional
-        What the scan was read from; other positions than its own may number its frames anew.
+        Files that the scan and its positions were read from: positions of another file
+        may renumber its frames.
     """
     from napari_ptychonn.io.readers.reconstructions import read_reconstruction_for
 
@@ -98,7 +99,7 @@ def load_reconstruction(
     made = reconstruction.algorithm
     if reconstruction.iterations:
         made += f", {reconstruction.iterations} iterations"
-    say(f"reconstruction: {reconstruction.name} ({made}) of {path}")
+    report(f"reconstruction: {reconstruction.name} ({made}) of {path}")
     return reconstruction
 
 
@@ -107,42 +108,47 @@ def stop_requests(
     kept: str = "the best model so far",
     *,
     attended: bool = False,
-    say: Callable[[str], None] = print_status,
+    report: Callable[[str], None] = print_status,
 ) -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or a queue's SIGTERM) into a wish to stop; the second one is final.
+    """Turn the first Ctrl-C (or SIGTERM of a batch system) into a stop request; the second kills.
 
     Parameters
     ----------
     kept : str
-        What is left of the work then.
+        What is kept then, for the message.
     attended : bool
-        Whether another program is at the standard input: 'stop' asks as well,
-        and so does its end, because that program has gone.
-    say : callable
-        Tells a person.
+        Whether another program holds the standard input: 'stop' there is a stop
+        request, and so is its end, because that program is gone.
+    report : callable
+        Called with one sentence.
+
+    Yields
+    ------
+    callable
+        Returns True once a stop is requested.
     """
-    asked: list[int] = []
+    requests: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_signal(number: int, frame: Any) -> None:
         del frame
-        asked.append(number)
+        requests.append(number)
         for each, handler in before.items():
             signal.signal(each, handler)
-        say(f"stopping after this step; {kept} is kept")
+        report(f"stopping after this step; {kept} is kept")
 
-    def listen() -> None:
+    def read_stdin() -> None:
         # Not through sys.stdin, whose lock a thread must not hold when the program ends.
-        while (heard := os.read(0, 4096)) and b"stop" not in heard:
+        while (received := os.read(0, 4096)) and b"stop" not in received:
             pass
-        asked.append(0)
+        requests.append(0)
 
     for number in before:
         signal.signal(number, on_signal)
     if attended:
-        threading.Thread(target=listen, daemon=True).start()
+        threading.Thread(target=read_stdin, daemon=True).start()
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(requests)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -150,7 +156,7 @@ def stop_requests(
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Progress bars on stderr where that is a terminal; nothing otherwise."""
+    """Show progress bars on stderr if it is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -167,14 +173,14 @@ def progress_bars() -> Iterator[Progress]:
         yield progress
 
 
-def tracker(progress: Progress) -> Track:
-    """Make a callable (what, done, total, status) that keeps one bar for each `what`."""
+def progress_tracker(progress: Progress) -> Track:
+    """Return a `Track` that keeps one bar for each title."""
     bars: dict[str, Any] = {}
 
-    def track(what: str, done: int, total: int, status: str = "") -> None:
-        if what not in bars:
-            bars[what] = progress.add_task(what, total=total, status=status)
-        progress.update(bars[what], completed=done, total=total, status=status)
+    def track(title: str, done: int, total: int, status: str = "") -> None:
+        if title not in bars:
+            bars[title] = progress.add_task(title, total=total, status=status)
+        progress.update(bars[title], completed=done, total=total, status=status)
 
     return track
 

@@ -9,7 +9,7 @@ import typer
 
 from napari_ptychonn.cli.options import (
     PositionsOption,
-    must_be_writable,
+    check_writable,
 )
 
 
@@ -24,15 +24,15 @@ def convert(
             "-o",
             "--output",
             metavar="FILE",
-            help=".h5 .cxi .nxs .ptyr .npz .tiff for an object, .onnx for a model.",
+            help="File to write: .h5 .cxi .nxs .ptyr .npz .tiff for an object, .onnx for a model.",
         ),
     ],
     scan: Annotated[
         str | None,
         typer.Option(
             metavar="SCAN",
-            help="With a reconstruction: write ptychodus training data. With weights: the scan "
-            "that they are for.",
+            help="With a reconstruction: write ptychodus training data. With weights: a scan "
+            "that they are meant for.",
         ),
     ] = None,
     positions: PositionsOption = None,
@@ -41,8 +41,8 @@ def convert(
         typer.Option(min=64, help="With weights: detector pixels to keep along each axis."),
     ] = None,
 ) -> None:
-    """Write an object, a result or a model in the form of another program."""
-    must_be_writable(output, source, scan, positions)
+    """Convert an object, a result or a model to the format of another program."""
+    check_writable(output, source, scan, positions)
     from napari_ptychonn.tasks.convert import convert as converted
 
     for file in converted(source, output, scan=scan, positions=positions, crop=crop):

@@ -1,4 +1,4 @@
-"""The demonstration: a simulated scan from frames to pictures, by the same doors as real data."""
+"""The demonstration: a simulated scan from frames to figures, read and written as real data."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.scan import Scan
@@ -23,8 +23,10 @@ from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.simulation.scan import Simulation
 from napari_ptychonn.tasks.events import PredictionEnded, PredictionProgress
 from napari_ptychonn.tasks.predict import PredictTask
+from napari_ptychonn.tasks.train import TrainTask
 
 if TYPE_CHECKING:
+    from napari_ptychonn.cli.console import Track
     from napari_ptychonn.comparison.metrics import Comparison
     from napari_ptychonn.network.model import TrainedModel
 
@@ -32,7 +34,7 @@ POINTS = (48, 48)
 TRAINING_LINES = 30
 STEPS = 500
 LONGEST_TRAINING = 210.0
-"""Seconds; a very slow machine stops here with the best model so far."""
+"""Time limit of the training, seconds: a very slow machine keeps the best model so far."""
 
 SCAN_FILE = "simulated_scan.h5"
 MODEL_FILE = "model.safetensors"
@@ -43,29 +45,22 @@ FIGURE_FILES = ("loss.png", "single_shots.png", "mosaics.png")
 RECONSTRUCTION_GROUP = "degraded_truth"
 
 
-class Track(Protocol):
-    """Shows how far something has got."""
-
-    def __call__(self, what: str, done: int, total: int, status: str = "") -> None:
-        """Show `done` of `total` for `what`."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Demonstration:
-    """What to simulate and how long to train; the defaults end in minutes on two cores.
+    """Size of the simulation and of the training; the defaults take minutes on two cores.
 
     Attributes
     ----------
     points : tuple of int
         Scan points (ny, nx).
     training_lines : int
-        The first so many lines are trained on, the rest is held out.
+        Number of lines to train on, from the first; the others are held out.
     steps : int
         Optimiser steps.
     device : str
         See `napari_ptychonn.compute.device.choose_device`.
     seed : int
-        Of the sample and the training.
+        Seed of the sample and of the training.
     """
 
     points: tuple[int, int] = POINTS
@@ -77,37 +72,38 @@ class Demonstration:
     def run(
         self,
         folder: Path,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         track: Track,
         should_stop: Callable[[], bool],
     ) -> list[Path]:
-        """Leave scan, model, result, comparison and pictures in a folder; return their paths.
+        """Write scan, model, result, comparison and figures to a folder; return their paths.
 
         Parameters
         ----------
         folder : Path
-            Made when missing; files of an earlier demonstration are replaced.
-        say : callable
-            Told one sentence at a time.
+            Created if missing; files of an earlier demonstration are replaced.
+        report : callable
+            Called with one sentence at a time.
         track : Track
-            Told how far each part is.
+            Shows the progress of each part.
         should_stop : callable
-            Asked during training; True goes on with the best model so far.
+            Checked during training; True continues with the best model so far.
         """
         _make_folder(folder)
         simulated = Simulation(points=self.points, seed=self.seed).run()
         file = write_scan(folder / SCAN_FILE, simulated.scan, simulated.reconstruction)
         scan, reconstruction = read_scan(file), read_reconstruction(file)
-        say(f"{len(scan)} frames simulated; the labels are {reconstruction.algorithm}")
+        frames = format_count(len(scan), "frame")
+        report(f"simulated {frames}; the labels are {reconstruction.algorithm}")
         width = self.points[1]
         region = TrainingRegion.from_indices(scan, slice(0, self.training_lines * width))
-        say(f"training on {region.description}: {region.counts}")
-        model = self._train(scan, reconstruction, region, say, track, should_stop)
+        report(f"training on {region.description}: {region.counts}")
+        model = self._train(scan, reconstruction, region, report, track, should_stop)
         model.save(folder / MODEL_FILE)
         predicted = self._predict(scan, reconstruction, model, track)
         write_result(folder / RESULT_FILE, predicted.result)
         if predicted.comparison is not None:
-            say(predicted.comparison.sentence)
+            report(predicted.comparison.sentence)
             _write_json(folder / COMPARISON_FILE, predicted.comparison)
         pictures = draw(folder, scan, reconstruction, region, model, predicted)
         names = (SCAN_FILE, MODEL_FILE, RESULT_FILE, COMPARISON_FILE)
@@ -118,30 +114,27 @@ class Demonstration:
         scan: Scan,
         reconstruction: Reconstruction,
         region: TrainingRegion,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         track: Track,
         should_stop: Callable[[], bool],
     ) -> TrainedModel:
-        from napari_ptychonn.network.training.epochs import train
-
-        options = TrainingOptions(steps=self.steps, seed=self.seed)
         deadline = time.monotonic() + LONGEST_TRAINING
         model = None
-        for epoch in train(
-            scan,
-            reconstruction,
-            region,
-            options,
-            NetworkOptions(),
+        task = TrainTask(
+            scan=scan,
+            reconstruction=reconstruction,
+            region=region,
+            training=TrainingOptions(steps=self.steps, seed=self.seed),
+            network=NetworkOptions(),
             device=self.device,
-            should_stop=lambda: should_stop() or time.monotonic() > deadline,
-        ):
+        )
+        for epoch in task.epochs(lambda: should_stop() or time.monotonic() > deadline):
             for message in epoch.messages:
-                say(message)
+                report(message)
             track("training", epoch.step, epoch.steps, f"loss {epoch.train_loss:.4f}")
             model = epoch.best
         if model is None:
-            raise InputError("The training was stopped before there was any model.")
+            raise InputError("the training was stopped before its first epoch.")
         return model
 
     def _predict(
@@ -155,7 +148,7 @@ class Demonstration:
                 track("predicting", step.done, step.total)
             else:
                 return step
-        raise InputError("Nothing was predicted.")
+        raise InputError("the prediction was stopped before its first frame.")
 
 
 def draw(
@@ -194,8 +187,8 @@ def draw(
 def write_scan(path: str | Path, scan: Scan, reconstruction: Reconstruction | None = None) -> Path:
     """Write a scan, and a reconstruction in a group of its own, as one HDF5 file.
 
-    The layout is that of this project's sample data: ``diffraction`` and
-    ``positions_m`` (or ``positions_px``) with the optics beside them; the group
+    The layout is that of this project's sample data: ``diffraction``,
+    ``positions_m`` (or ``positions_px``) and the optics at the root; the group
     holds ``object``, ``probe``, ``indexes`` and ``positions_px``, the (y, x)
     index in the object of the centre (element N // 2) of each window.
 
@@ -206,7 +199,7 @@ def write_scan(path: str | Path, scan: Scan, reconstruction: Reconstruction | No
     scan : Scan
         Read batch by batch.
     reconstruction : Reconstruction, optional
-        With the positions it was made at.
+        With its own positions.
     """
     import h5py
 
@@ -241,22 +234,22 @@ def write_scan(path: str | Path, scan: Scan, reconstruction: Reconstruction | No
     return path
 
 
-def show_demo(folder: Path, say: Callable[[str], None]) -> None:
+def show_demo(folder: Path, report: Callable[[str], None]) -> None:
     """Open the demonstration's scan in napari with the dock, until the window is closed.
 
-    Says so, and returns, where there is no screen or no Qt.
+    Without a display or Qt, report why no window opens and return.
     """
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
-        say("no window is opened: this machine has no display (use --headless to say so)")
+        report("no window is opened: this machine has no display (--headless avoids this message)")
         return
     try:
         import napari
 
         viewer = napari.Viewer()
     except (ImportError, RuntimeError) as error:
-        say(f"no window is opened: napari or Qt cannot be used here ({error})")
+        report(f"no window is opened: napari or Qt cannot be used here ({error})")
         return
     viewer.open(folder / SCAN_FILE, plugin="napari-ptychonn")
     viewer.window.add_plugin_dock_widget("napari-ptychonn", "PtychoNN")
@@ -297,18 +290,12 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be made: {error.strerror}.") from error
+        raise InputError(f"{folder} cannot be created: {error.strerror}.") from error
 
 
 def _write_json(path: Path, comparison: Comparison) -> None:
-    with _text(path) as file:
-        json.dump({"selection": "held out", **comparison.as_dict()}, file, indent=2)
+    from napari_ptychonn.atomic_file import replacing
 
-
-@contextmanager
-def _text(path: Path) -> Iterator[Any]:
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}.") from error
+    text = json.dumps({"selection": "held out", **comparison.as_dict()}, indent=2)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -20,7 +20,7 @@ def info(
     positions: PositionsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what was recognised in a file, with every warning."""
+    """Show what a file contains, with every warning."""
     from napari_ptychonn.io import describe
 
     description = describe(scan, beside=True, positions=positions).as_dict()
@@ -31,7 +31,7 @@ def info(
     companions = description.pop("companions", ())
     _print_fields(description)
     for companion in companions:
-        print(f"beside it: {companion}")
+        print(f"nearby file: {companion}")
     for warning in warnings:
         print(f"warning: {warning}")
     for note in notes:
@@ -39,7 +39,7 @@ def info(
 
 
 _FEW = 8
-"""Longer lists are printed as their length; --json prints them whole."""
+"""Longer lists are printed as their length; --json prints them in full."""
 
 
 def _print_fields(fields: dict[str, Any], indent: str = "") -> None:

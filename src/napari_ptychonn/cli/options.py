@@ -1,4 +1,4 @@
-"""What can be said on the command line: options that several commands share, and what they mean."""
+"""Options that several commands share, declared once, and the values made from them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Preset(StrEnum):
 
 
 class Algorithm(StrEnum):
-    """How to reconstruct."""
+    """Reconstruction algorithms."""
 
     EPIE = "epie"
     RPIE = "rpie"
@@ -40,14 +40,14 @@ class Algorithm(StrEnum):
 
 
 class FirstProbe(StrEnum):
-    """The probe that a reconstruction begins with."""
+    """Initial probe of a reconstruction."""
 
     KNOWN = "known"
     ESTIMATED = "estimated"
 
 
 class Validation(StrEnum):
-    """How validation frames are taken out of the chosen ones."""
+    """How validation frames are chosen."""
 
     BLOCKS = "blocks"
     RANDOM = "random"
@@ -92,33 +92,35 @@ JsonOption = Annotated[
 
 MaskOption = Annotated[
     bool,
-    typer.Option(
-        "--mask/--no-mask", help="Leave hot, dead and saturated detector pixels out, or not."
-    ),
+    typer.Option("--mask/--no-mask", help="Mask hot, dead and saturated detector pixels, or not."),
 ]
 MaskContrastOption = Annotated[
     float,
     typer.Option(
         min=LEAST_CONTRAST,
-        help="A pixel is hot or dead when it differs so much from its neighbours: times as much, "
-        "or standard deviations less.",
+        help="Threshold for bad pixels: hot at so many times the counts of the neighbours, dead at "
+        "so many standard deviations below them.",
     ),
 ]
 
-SeedOption = Annotated[int, typer.Option(min=0, help="Same seed, same result.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, help="Random seed; the same seed gives the same result.")
+]
 ModelOption = Annotated[Path, typer.Option(metavar="MODEL", help="Written by train.")]
 IterationsOption = Annotated[int, typer.Option(min=1, help="Passes over the frames.")]
 AlgorithmOption = Annotated[
     Algorithm, typer.Option(help="The paper's ePIE, its regularised form, or LSQML.")
 ]
 FirstProbeOption = Annotated[
-    FirstProbe, typer.Option(help="known: that of the start or the scan, where there is one.")
+    FirstProbe, typer.Option(help="known: that of the start or the scan, if there is one.")
 ]
-PresetOption = Annotated[Preset, typer.Option(help="Network and recipe.")]
+PresetOption = Annotated[Preset, typer.Option(help="Network and training options.")]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
 LabelsOption = Annotated[
     str | None,
-    typer.Option(metavar="OBJ", help="Labels: FILE or FILE::/group; the scan's own if absent."),
+    typer.Option(
+        metavar="OBJ", help="Labels: FILE or FILE::/group; by default that in the scan file."
+    ),
 ]
 RequiredFramesOption = Annotated[
     slice,
@@ -126,7 +128,7 @@ RequiredFramesOption = Annotated[
         "--frames",
         parser=parse_frames,
         metavar="A:B[:K]",
-        help="Frames that may train, as a Python slice: training and validation together.",
+        help="Training region as a Python slice of scan indices: training and validation frames.",
     ),
 ]
 
@@ -150,8 +152,8 @@ BinOption = Annotated[
 ]
 
 
-def chosen_frames(count: int, frames: slice, name: str) -> NDArray[np.int64]:
-    """Scan points that a slice selects; at least one."""
+def select_frames(count: int, frames: slice, name: str) -> NDArray[np.int64]:
+    """Return the scan points that a slice selects: (m,) int64, m ≥ 1."""
     import numpy as np
 
     chosen = np.arange(count, dtype=np.int64)[frames]
@@ -160,8 +162,8 @@ def chosen_frames(count: int, frames: slice, name: str) -> NDArray[np.int64]:
     return chosen
 
 
-def split_by(validation: Validation | None, preset: Preset, seed: int) -> Split:
-    """How validation frames are taken out; the published presets draw them at random."""
+def make_split(validation: Validation | None, preset: Preset, seed: int) -> Split:
+    """Return the validation split; the published presets draw the frames at random."""
     from napari_ptychonn.data.region import Split
 
     published = preset is not Preset.DEFAULT
@@ -176,7 +178,7 @@ def recipe(
     seed: int,
     resume: TrainedModel | None,
 ) -> tuple[TrainingOptions, NetworkOptions | None]:
-    """Options of training and network; a resumed network stays as it is."""
+    """Return the options of training and network; a resumed network keeps its own."""
     from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 
     options = replace(TrainingOptions.preset(preset.value), seed=seed)
@@ -187,8 +189,15 @@ def recipe(
     return options, None if resume else NetworkOptions.preset(preset.value)
 
 
-def must_be_writable(output: Path, *inputs: str | None) -> None:
-    """Fail before hours of work, not after them."""
+def check_writable(output: Path, *inputs: str | None) -> None:
+    """Refuse an output that cannot be written, before hours of work.
+
+    Raises
+    ------
+    InputError
+        If the output is a folder, one of the inputs, or in a folder that is missing
+        or read-only.
+    """
     if output.is_dir():
         raise InputError(f"{output} is a folder; expected the name of a file to write.")
     if not output.parent.is_dir():

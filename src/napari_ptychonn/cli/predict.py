@@ -11,8 +11,8 @@ from napari_ptychonn.cli.console import (
     load_scan,
     print_status,
     progress_bars,
+    progress_tracker,
     stop_requests,
-    tracker,
 )
 from napari_ptychonn.cli.options import (
     BinOption,
@@ -24,16 +24,17 @@ from napari_ptychonn.cli.options import (
     ModelOption,
     PositionsOption,
     ScanArgument,
-    chosen_frames,
-    must_be_writable,
+    check_writable,
+    select_frames,
 )
 from napari_ptychonn.data.bad_pixels import CONTRAST
+from napari_ptychonn.data.formatting import format_count
 
 if TYPE_CHECKING:
     from napari_ptychonn.data.result import Result
 
 STOPPED = 130
-"""Exit code of a prediction that was stopped, as a shell gives it after Ctrl-C."""
+"""Exit code of a stopped prediction, the one that shells use after Ctrl-C."""
 
 
 def predict(
@@ -58,15 +59,15 @@ def predict(
 ) -> None:
     """Predict frames of a scan one by one, and stitch the mosaic.
 
-    Ctrl-C ends it early, writes what is predicted by then, and exits with 130.
+    Ctrl-C stops it, writes the frames predicted so far, and exits with 130.
     """
-    must_be_writable(output, scan, positions, str(model))
+    check_writable(output, scan, positions, str(model))
     from napari_ptychonn.io import write_result
 
     measured = load_scan(
         scan, mask_contrast if mask else None, positions=positions, crop=crop, bin=bin
     )
-    indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
+    indices = None if frames is None else select_frames(len(measured), frames, measured.name)
 
     from napari_ptychonn.compute.device import choose_device
     from napari_ptychonn.network.model import TrainedModel
@@ -79,24 +80,25 @@ def predict(
     print_status(f"predicting on {where.name}: {where.reason}")
     task = PredictTask(scan=measured, model=trained, indices=indices, device=where.name)
     result: Result | None = None
-    with stop_requests("what is predicted by then") as stop, progress_bars() as progress:
-        track = tracker(progress)
+    with stop_requests("what is predicted so far") as stop, progress_bars() as progress:
+        track = progress_tracker(progress)
         for event in task.run(stop):
             if isinstance(event, PredictionEnded):
                 result = event.result
             else:
                 track("predicting", event.done, event.total)
     if result is None:
-        print_status("stopped before anything was predicted; nothing is written")
+        print_status("stopped before the first prediction; nothing is written")
         raise typer.Exit(STOPPED)
     written = write_result(output, result)
     if result.uncertainty is not None:
         print_status(result.uncertainty.sentence)
     height, width = result.mosaic.phase.shape
     files = ", ".join(map(str, written))
-    print(f"{files}: {len(result.predictions)} frames, mosaic {height} x {width} pixels")
+    count = format_count(len(result.predictions), "frame")
+    print(f"{files}: {count}, mosaic {height} x {width} pixels")
     if len(result.predictions) < task.total:
         print_status(
-            f"stopped as asked: {len(result.predictions)} of {task.total} frames are predicted"
+            f"stopped: {len(result.predictions)} of {format_count(task.total, 'frame')} predicted"
         )
         raise typer.Exit(STOPPED)

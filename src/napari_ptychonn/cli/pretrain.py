@@ -17,7 +17,7 @@ from napari_ptychonn.cli.options import (
     PositionsOption,
     SeedOption,
     StepsOption,
-    must_be_writable,
+    check_writable,
 )
 from napari_ptychonn.cli.train import (
     AttendedOption,
@@ -38,29 +38,34 @@ if TYPE_CHECKING:
 
 def pretrain(
     context: typer.Context,
-    beam: Annotated[
+    source: Annotated[
         str,
         typer.Argument(
             metavar="FILE",
-            help="A scan, or a reconstruction of any sample in the same beam; FILE::/group.",
+            help="A scan, or a reconstruction of any sample with the same probe; FILE::/group.",
         ),
     ],
     output: OutputOption,
     reconstruction: Annotated[
         str | None,
-        typer.Option(metavar="OBJ", help="Whose probe; the scan's own if absent."),
+        typer.Option(
+            metavar="OBJ",
+            help="Reconstruction whose probe is used; by default that in the scan file.",
+        ),
     ] = None,
     phase: Annotated[
-        float, typer.Option(help="Phase of the thickest part of the sample expected, rad.")
+        float, typer.Option(help="Expected phase of the thickest part of the sample, rad.")
     ] = -1.0,
     amplitude: Annotated[
-        float, typer.Option(min=0.01, max=2.0, help="Amplitude there; 1 is the open beam.")
+        float, typer.Option(min=0.01, max=2.0, help="Expected amplitude there; 1 is vacuum.")
     ] = 0.9,
     counts: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Mean counts of a frame; the scan's or the probe's if absent."),
+        typer.Option(
+            min=1.0, help="Mean counts of a frame; by default those of the scan or the probe."
+        ),
     ] = None,
-    points: Annotated[int, typer.Option(min=16, help="Frames made up.")] = 1024,
+    points: Annotated[int, typer.Option(min=16, help="Number of simulated frames.")] = 1024,
     steps: StepsOption = None,
     positions: PositionsOption = None,
     mask: MaskOption = True,
@@ -71,25 +76,25 @@ def pretrain(
     progress: ProgressOption = False,
     attended: AttendedOption = False,
 ) -> None:
-    """Pretrain a network on simulated samples in a measured beam, before any reconstruction.
+    """Pretrain a network on simulated samples with a measured probe, before any reconstruction.
 
     `train --resume` continues with measured frames.
     """
-    must_be_writable(output, beam, reconstruction, positions)
+    check_writable(output, source, reconstruction, positions)
     from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
     from napari_ptychonn.network.training.pretraining import Pretraining
     from napari_ptychonn.tasks.train import pretraining_task
 
-    say = progress_printer(processes)
+    report = progress_printer(processes)
     pretraining = Pretraining(phase=phase, amplitude=amplitude, points=points, seed=seed)
     contrast = mask_contrast if mask else None
     made, truth = _simulate_scan(
         pretraining,
-        beam,
+        source,
         reconstruction,
         counts,
-        lambda: load_scan(beam, contrast, say, positions=positions),
-        say,
+        lambda: load_scan(source, contrast, report, positions=positions),
+        report,
     )
     options = TrainingOptions(seed=seed)
     task = pretraining_task(
@@ -99,17 +104,20 @@ def pretrain(
         network=NetworkOptions(),
         device=device,
     )
-    say(f"{made.name}: {task.region.description}: {task.region.counts}")
+    report(f"{made.name}: {task.region.description}: {task.region.counts}")
     if processes > 1:
         launch_processes(context, processes, attended=attended)
         return
-    train_here(task, output, attended=attended, progress=progress, say=say)
+    train_here(task, output, attended=attended, progress=progress, report=report)
 
 
 @functools.wraps(pretrain)
 def practise(*arguments: Any, **options: Any) -> None:
     """Former name of `pretrain`."""
-    print_status("'practise' is called 'pretrain' now")
+    from napari_ptychonn.network.training.process_group import rank
+
+    if not rank():  # of several processes, only the first one
+        print_status("DeprecationWarning: 'practise' is now called 'pretrain'.")
     pretrain(*arguments, **options)
 
 
@@ -118,25 +126,25 @@ practise.__name__ = "practise"
 
 def _simulate_scan(
     pretraining: Pretraining,
-    beam: str,
+    source: str,
     reconstruction: str | None,
     counts: float | None,
     read: Callable[[], Scan],
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> tuple[Scan, Reconstruction]:
-    """Simulate a scan with the probe of a scan, or of a reconstruction."""
+    """Simulate a scan with the probe of a scan or of a reconstruction."""
     from napari_ptychonn.io import describe, list_reconstructions, read_reconstruction
 
-    about = describe(beam)
+    about = describe(source)
     if about.kind in ("reconstruction", "result"):
-        return pretraining.simulate_for_reconstruction(read_reconstruction(beam), counts)
+        return pretraining.simulate_for_reconstruction(read_reconstruction(source), counts)
     scan = read()
     found: Reconstruction | None = None
-    if reconstruction is not None or list_reconstructions(beam):
-        found = read_reconstruction(reconstruction or beam)
-    # A probe that merely came with the scan may be what a reconstruction began with.
+    if reconstruction is not None or list_reconstructions(source):
+        found = read_reconstruction(reconstruction or source)
+    # The probe in a scan file may only be the initial guess of a reconstruction.
     if found is None or found.probe is None:
-        say(f"probe: the one that came with {scan.name}; a reconstructed one would be better")
+        report(f"probe: that of {scan.name}; a reconstructed one would be better")
         return pretraining.simulate_for_scan(scan, scan.probe, counts)
-    say(f"probe: the one of {found.name}")
+    report(f"probe: that of {found.name}")
     return pretraining.simulate_for_scan(scan, found.probe, counts)

@@ -14,8 +14,8 @@ from napari_ptychonn.cli.console import (
     print_json,
     print_status,
     progress_bars,
+    progress_tracker,
     stop_requests,
-    tracker,
 )
 from napari_ptychonn.cli.options import (
     Algorithm,
@@ -33,14 +33,16 @@ from napari_ptychonn.cli.options import (
     PositionsOption,
     ScanArgument,
     SeedOption,
-    chosen_frames,
-    must_be_writable,
+    check_writable,
+    select_frames,
 )
 from napari_ptychonn.data.bad_pixels import CONTRAST
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
     from napari_ptychonn.reconstruction import Iteration
+    from napari_ptychonn.tasks.events import IterationEnded, ObjectPreview
 
 
 def reconstruct(
@@ -52,7 +54,8 @@ def reconstruct(
     iterations: IterationsOption = 100,
     frames: FramesOption = None,
     modes: Annotated[
-        int, typer.Option(min=0, help="Incoherent probe modes; 0: as many as the first probe has.")
+        int,
+        typer.Option(min=0, help="Incoherent probe modes; 0: as many as the initial probe has."),
     ] = 0,
     position_correction: Annotated[
         bool, typer.Option("--position-correction", help="Refine the scan positions too.")
@@ -62,13 +65,13 @@ def reconstruct(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Go on with a reconstruction, or begin with the mosaic of a result.",
+            help="Continue a reconstruction, or start from the mosaic of a result.",
         ),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(min=0, help="Frames that update the object at once; 0: chosen.")
+        int, typer.Option(min=0, help="Frames per update of the object; 0: automatic.")
     ] = 0,
-    threads: Annotated[int, typer.Option(min=0, help="On the CPU; 0: chosen.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: automatic.")] = 0,
     positions: PositionsOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
@@ -78,20 +81,20 @@ def reconstruct(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Reconstruct object and probe from the frames of a scan, by pty-chi.
+    """Reconstruct object and probe from the frames of a scan with pty-chi.
 
-    Ctrl-C ends it early and keeps the object as it is then.
+    Ctrl-C stops it and keeps the object so far.
     """
     from napari_ptychonn.reconstruction import EngineOptions, why_not
 
     if missing := why_not():
         raise InputError(missing)
-    must_be_writable(output, scan, positions, None if _is_reconstruction(start) else start)
+    check_writable(output, scan, positions, None if _is_reconstruction(start) else start)
     from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
 
     whole = load_scan(scan, mask_contrast if mask else None, positions=positions)
     measured = crop_and_bin(whole, crop, bin)
-    indices = None if frames is None else chosen_frames(len(measured), frames, measured.name)
+    indices = None if frames is None else select_frames(len(measured), frames, measured.name)
     before = None
     if start is not None:
         made = load_reconstruction(start, scan=scan, positions=positions)
@@ -107,52 +110,57 @@ def reconstruct(
         seed=seed,
     )
 
-    from napari_ptychonn.reconstruction import reconstruct as iterations_of
+    from napari_ptychonn.tasks.reconstruct import ReconstructTask
 
+    task = ReconstructTask(
+        scan=measured, options=options, indices=indices, start=before, device=device
+    )
     with stop_requests("the object so far") as stop:
-        last = _watch_object(
-            iterations_of(
-                measured, options, indices=indices, start=before, device=device, should_stop=stop
-            ),
-            output,
-        )
-    report = _told_reconstruction(scan, output, last)
+        last = _follow_iterations(task.run(stop), output)
+    report = _summarise(scan, output, last)
     if as_json:
         print_json(report)
     else:
+        iterations_made = format_count(report["iterations"], "iteration")
+        count = format_count(report["frames"], "frame")
         print(
-            "{output}: {algorithm}, {iterations} iterations of {frames} frames, "
-            "error {error:.4g}, {seconds:.1f} s".format(**report)
+            f"{output}: {report['algorithm']}, {iterations_made} of {count}, "
+            f"error {last.error:.4g}, {last.seconds:.1f} s"
         )
 
 
-def _watch_object(iterations: Iterable[Iteration], output: Path) -> Iteration:
-    """Show the reconstruction, and save the object however it ends."""
+def _follow_iterations(events: Iterable[IterationEnded | ObjectPreview], output: Path) -> Iteration:
+    """Show the progress, and save the object however the reconstruction ends."""
     from napari_ptychonn.io import write_reconstruction
+    from napari_ptychonn.tasks.events import ObjectPreview
 
     last: Iteration | None = None
     with progress_bars() as progress:
-        track = tracker(progress)
+        track = progress_tracker(progress)
         try:
-            for iteration in iterations:
-                for message in iteration.messages:
+            for event in events:
+                if isinstance(event, ObjectPreview):
+                    continue
+                last = event.iteration
+                for message in last.messages:
                     print_status(message)
-                last = iteration
                 track("reconstructing", last.number, last.total, f"error {last.error:.4g}")
         except Exception:
             if last is not None:
                 made = last.reconstruction.iterations
-                print_status(f"the object after {made} iterations is kept in {output}")
+                print_status(
+                    f"the object after {format_count(made or 0, 'iteration')} is kept in {output}"
+                )
             raise
         finally:
             if last is not None:
                 write_reconstruction(output, last.reconstruction)
     if last is None:
-        raise InputError("The reconstruction was stopped before there was any object.")
+        raise InputError("the reconstruction was stopped before its first iteration.")
     return last
 
 
-def _told_reconstruction(scan: str, output: Path, last: Iteration) -> dict[str, Any]:
+def _summarise(scan: str, output: Path, last: Iteration) -> dict[str, Any]:
     made = last.reconstruction
     return {
         "scan": scan,
@@ -170,7 +178,7 @@ def _told_reconstruction(scan: str, output: Path, last: Iteration) -> dict[str, 
 
 
 def _is_reconstruction(start: str | None) -> bool:
-    """Whether a file is a reconstruction and nothing else, so that it may be replaced."""
+    """Whether a file holds only a reconstruction, so that it may be replaced."""
     from napari_ptychonn.io import describe
 
     return start is not None and "::" not in start and describe(start).kind == "reconstruction"

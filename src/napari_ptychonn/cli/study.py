@@ -1,4 +1,4 @@
-"""``napari-ptychonn study``: the paper's experiments on a scan of one's own."""
+"""``napari-ptychonn study``: the paper's experiments on any scan."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from napari_ptychonn.cli.console import (
     print_json,
     print_status,
     progress_bars,
+    progress_tracker,
     stop_requests,
-    tracker,
 )
 from napari_ptychonn.cli.options import (
     Algorithm,
@@ -34,9 +34,9 @@ from napari_ptychonn.cli.options import (
     ScanArgument,
     SeedOption,
     StepsOption,
-    chosen_frames,
+    make_split,
     recipe,
-    split_by,
+    select_frames,
 )
 from napari_ptychonn.errors import InputError
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.data.scan import Scan
     from napari_ptychonn.network.model import TrainedModel
     from napari_ptychonn.reconstruction import EngineOptions
-    from napari_ptychonn.studies.stage import Study
+    from napari_ptychonn.studies.study import Study
 
 study = typer.Typer(
     name="study",
@@ -59,12 +59,12 @@ KEPT = "what is finished"
 
 
 def parse_counts(text: str) -> tuple[int, ...]:
-    """Read '1,2,5'.
+    """Parse '1,2,5'.
 
     Raises
     ------
     typer.BadParameter
-        When these are not whole numbers of 1 or more, each once.
+        If these are not different whole numbers of 1 or more.
     """
     try:
         counts = tuple(int(part) for part in text.split(","))
@@ -76,7 +76,8 @@ def parse_counts(text: str) -> tuple[int, ...]:
 
 
 OutputOption = Annotated[
-    Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to leave what came out.")
+    Path,
+    typer.Option("-o", "--output", metavar="FOLDER", help="Folder for figure, table and JSON."),
 ]
 ReferenceOption = Annotated[
     str | None,
@@ -106,14 +107,14 @@ def sparse(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Reconstruct and predict with ever larger steps (Fig. 4 of the paper).
+    """Reconstruct and predict with larger and larger scan steps (Fig. 4 of the paper).
 
-    Ctrl-C ends it early and keeps the steps that are finished.
+    Ctrl-C stops it and keeps the steps that are finished.
     """
     steps = parse_counts(every)
     from napari_ptychonn.studies import sparse_study
 
-    measured, trained, against = _read(scan, model, reference, positions)
+    measured, trained, against = _load_inputs(scan, model, reference, positions)
     with stop_requests(KEPT) as stop:
         stages = sparse_study(
             measured,
@@ -124,7 +125,7 @@ def sparse(
             device=device,
             should_stop=stop,
         )
-        _watch(stages, output, "sparse", as_json)
+        _follow_study(stages, output, "sparse", as_json)
 
 
 @study.command()
@@ -135,11 +136,13 @@ def size(
     reconstruction: LabelsOption = None,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="OBJ", help="What errors are against; the labels if absent."),
+        typer.Option(
+            metavar="OBJ", help="Reconstruction that errors refer to; by default the labels."
+        ),
     ] = None,
     sizes: Annotated[
         str | None,
-        typer.Option(metavar="N,N,…", help="Training frames; 100, 200, 400 … if absent."),
+        typer.Option(metavar="N,N,…", help="Training frames; by default 100, 200, 400, …."),
     ] = None,
     preset: PresetOption = Preset.DEFAULT,
     steps: StepsOption = None,
@@ -148,12 +151,13 @@ def size(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Train on ever more frames, and predict the same held-out ones (Fig. 5 of the paper).
+    """Train on more and more frames, and predict the same held-out ones (Fig. 5 of the paper).
 
-    Ctrl-C ends it early and keeps the trainings that are finished.
+    Ctrl-C stops it and keeps the trainings that are finished.
     """
     counts = None if sizes is None else parse_counts(sizes)
-    from napari_ptychonn.studies import size_study
+    from napari_ptychonn.network.options import NetworkOptions
+    from napari_ptychonn.studies import TrainingRecipe, size_study
 
     measured = load_scan(scan, positions=positions)
     labels = load_reconstruction(reconstruction or scan, scan=scan, positions=positions)
@@ -162,18 +166,20 @@ def size(
         stages = size_study(
             measured,
             labels,
-            chosen_frames(len(measured), frames, measured.name),
+            select_frames(len(measured), frames, measured.name),
             sizes=counts,
-            options=options,
-            network=network,
-            split=split_by(None, preset, seed),
+            recipe=TrainingRecipe(
+                training=options,
+                network=network or NetworkOptions(),
+                split=make_split(None, preset, seed),
+            ),
             reference=None
             if reference is None
             else load_reconstruction(reference, scan=scan, positions=positions),
             device=device,
             should_stop=stop,
         )
-        _watch(stages, output, "size", as_json)
+        _follow_study(stages, output, "size", as_json)
 
 
 @study.command()
@@ -192,11 +198,11 @@ def warm_start(
 ) -> None:
     """Reconstruct from a flat object and from the PtychoNN mosaic.
 
-    Ctrl-C ends it early and keeps the runs that are finished.
+    Ctrl-C stops it and keeps the runs that are finished.
     """
     from napari_ptychonn.studies import warm_start_study
 
-    measured, trained, against = _read(scan, model, reference, positions)
+    measured, trained, against = _load_inputs(scan, model, reference, positions)
     with stop_requests(KEPT) as stop:
         stages = warm_start_study(
             measured,
@@ -206,10 +212,10 @@ def warm_start(
             device=device,
             should_stop=stop,
         )
-        _watch(stages, output, "warm-start", as_json)
+        _follow_study(stages, output, "warm-start", as_json)
 
 
-def _read(
+def _load_inputs(
     scan: str, model: Path, reference: str | None, positions: str | None
 ) -> tuple[Scan, TrainedModel, Reconstruction]:
     from napari_ptychonn.network.model import TrainedModel
@@ -232,25 +238,25 @@ def _engine(
     )
 
 
-def _watch(stages: Iterator[Any], folder: Path, name: str, as_json: bool) -> None:
-    """Show how far it is; write after every point, so that whatever ends it, they are kept."""
-    from napari_ptychonn.studies.stage import Stage
-    from napari_ptychonn.studies.writing import as_values, write_all
+def _follow_study(stages: Iterator[Any], folder: Path, name: str, as_json: bool) -> None:
+    """Show progress, and write the files after every point, so that no finished point is lost."""
+    from napari_ptychonn.studies.export import study_values, write_study_files
+    from napari_ptychonn.studies.study import Progress
 
     study: Study | None = None
     files: tuple[Path, ...] = ()
     with progress_bars() as progress:
-        track = tracker(progress)
+        track = progress_tracker(progress)
         for step in stages:
-            if isinstance(step, Stage):
-                track(step.what, step.done, step.total)
+            if isinstance(step, Progress):
+                track(step.step, step.done, step.total)
             else:
-                study, files = step, write_all(folder, name, step)
+                study, files = step, write_study_files(folder, name, step)
                 print_status(step.sentence)
     if study is None:
-        raise InputError("The study was stopped before any of it was finished.")
+        raise InputError("the study was stopped before its first point was finished.")
     if as_json:
-        print_json(as_values(study))
+        print_json(study_values(study))
     else:
         for file in files:
             print(file)

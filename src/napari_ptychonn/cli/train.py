@@ -16,8 +16,8 @@ from napari_ptychonn.cli.console import (
     load_scan,
     print_status,
     progress_bars,
+    progress_tracker,
     stop_requests,
-    tracker,
 )
 from napari_ptychonn.cli.options import (
     BinOption,
@@ -34,11 +34,12 @@ from napari_ptychonn.cli.options import (
     SeedOption,
     StepsOption,
     Validation,
-    must_be_writable,
+    check_writable,
+    make_split,
     recipe,
-    split_by,
 )
 from napari_ptychonn.data.bad_pixels import CONTRAST
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,12 +48,12 @@ if TYPE_CHECKING:
     from napari_ptychonn.tasks.train import TrainTask
 
 SAVE_PAUSE = 2.0
-"""Seconds between two savings of the best model at least, lest a power cut takes it all."""
+"""Shortest time between two saves of the best model, seconds: a power cut loses no more."""
 
 ProcessesOption = Annotated[
     int,
     typer.Option(
-        min=1, help="Train in so many processes of this machine together; one GPU each, or the CPU."
+        min=1, help="Number of processes that train together on this machine: one per GPU, or CPU."
     ),
 ]
 OutputOption = Annotated[
@@ -66,7 +67,7 @@ AttendedOption = Annotated[
     typer.Option(
         "--attended",
         hidden=True,
-        help="Stop at 'stop' on the standard input, and when that ends.",
+        help="Stop when 'stop' arrives on the standard input, or when that ends.",
     ),
 ]
 
@@ -84,10 +85,10 @@ def train(
     steps: StepsOption = None,
     validation: Annotated[
         Validation | None,
-        typer.Option(help="Blocks by default; random for the paper's presets."),
+        typer.Option(help="By default blocks; random for the paper's presets."),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Go on training this model.")
+        Path | None, typer.Option(metavar="MODEL", help="Continue training this model.")
     ] = None,
     positions: PositionsOption = None,
     mask: MaskOption = True,
@@ -102,23 +103,25 @@ def train(
 ) -> None:
     """Train a network on some frames of a scan.
 
-    Ctrl-C ends the training early and keeps the best model so far.  Started by
-    torchrun, it trains together with the other processes.
+    Ctrl-C stops the training and keeps the best model so far.  Started by
+    torchrun, the process trains together with the others.
     """
     if epochs is not None and steps is not None:
         raise typer.BadParameter("give --epochs or --steps, not both.")
-    must_be_writable(output, scan, reconstruction, positions)
+    check_writable(output, scan, reconstruction, positions)
     from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
     from napari_ptychonn.data.region import TrainingRegion
 
-    say = progress_printer(processes)
+    report = progress_printer(processes)
     contrast = mask_contrast if mask else None
-    whole = load_scan(scan, contrast, None if say is print_status else say, positions=positions)
+    whole = load_scan(
+        scan, contrast, None if report is print_status else report, positions=positions
+    )
     measured = crop_and_bin(whole, crop, bin)
-    made = load_reconstruction(reconstruction or scan, say, scan=scan, positions=positions)
+    made = load_reconstruction(reconstruction or scan, report, scan=scan, positions=positions)
     labels = crop_and_bin_reconstruction(made, whole, crop, bin)
-    region = TrainingRegion.from_indices(measured, frames, split_by(validation, preset, seed))
-    say(f"{measured.name}: {region.description}: {region.counts}")
+    region = TrainingRegion.from_indices(measured, frames, make_split(validation, preset, seed))
+    report(f"{measured.name}: {region.description}: {region.counts}")
     if processes > 1:
         launch_processes(context, processes, attended=attended)
         return
@@ -135,25 +138,25 @@ def train(
         device=device,
         resume=start,
     )
-    train_here(task, output, attended=attended, progress=progress, say=say)
+    train_here(task, output, attended=attended, progress=progress, report=report)
 
 
 def train_task(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Written by the window.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a training task.")],
     output: OutputOption,
     processes: ProcessesOption = 1,
     progress: ProgressOption = False,
     attended: AttendedOption = False,
 ) -> None:
-    """Train what a window has left in a folder."""
-    say = progress_printer(processes)
+    """Run a training task that was saved to a folder."""
+    report = progress_printer(processes)
     if processes > 1:
         launch_processes(context, processes, attended=attended)
         return
     from napari_ptychonn.tasks.train import TrainTask
 
-    train_here(TrainTask.load(folder), output, attended=attended, progress=progress, say=say)
+    train_here(TrainTask.load(folder), output, attended=attended, progress=progress, report=report)
 
 
 def train_here(
@@ -162,18 +165,18 @@ def train_here(
     *,
     attended: bool,
     progress: bool,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
-    """Train in this process, with the others of its team; the first one tells and saves."""
+    """Train in this process, with the others of its group; the first one reports and saves."""
     from napari_ptychonn.network.training.process_group import joined
 
-    with joined() as team, stop_requests(attended=attended, say=say) as stop:
+    with joined() as team, stop_requests(attended=attended, report=report) as stop:
         run = task.epochs(stop, team)
         if not team.leads:
             for _ in run:
                 pass
             return
-        best = watch(run, output, progress=progress)
+        best = follow_training(run, output, progress=progress)
     summary = f"{output}: {format_losses(best)}"
     if progress:
         print_status(summary)
@@ -187,7 +190,7 @@ def launch_processes(context: typer.Context, processes: int, *, attended: bool) 
     Raises
     ------
     typer.Exit
-        When the first of them has said what is wrong.
+        If the first of them failed; it has printed why.
     """
     from napari_ptychonn.processes.program import command_line
     from napari_ptychonn.tasks.launcher import FirstMemberError, run_crew
@@ -200,8 +203,10 @@ def launch_processes(context: typer.Context, processes: int, *, attended: bool) 
             raise typer.Exit(1) from None
 
 
-def watch(epochs: Iterable[Epoch], output: Path, *, progress: bool = False) -> TrainedModel:
-    """Show the training, and save the best model now and then, and however it ends.
+def follow_training(
+    epochs: Iterable[Epoch], output: Path, *, progress: bool = False
+) -> TrainedModel:
+    """Show progress, and save the best model regularly and however the training ends.
 
     Parameters
     ----------
@@ -210,12 +215,12 @@ def watch(epochs: Iterable[Epoch], output: Path, *, progress: bool = False) -> T
     output : Path
         Model file.
     progress : bool
-        Whether a program follows, line by line, instead of a person.
+        Print one JSON line per epoch for another program, instead of a progress bar.
     """
     best: TrainedModel | None = None
     unsaved, last = True, -math.inf
     with progress_bars() as bars:
-        track = tracker(bars)
+        track = progress_tracker(bars)
         try:
             for epoch in epochs:
                 best = epoch.best
@@ -240,18 +245,18 @@ def watch(epochs: Iterable[Epoch], output: Path, *, progress: bool = False) -> T
             if best is not None and unsaved:
                 best.save(output)
     if best is None:
-        raise InputError("The training was stopped before there was any model.")
+        raise InputError("the training was stopped before its first epoch.")
     return best
 
 
 def format_losses(model: TrainedModel) -> str:
-    """How long a model was trained, and how good it is, in one line."""
+    """Return the number of epochs and the best validation loss as one line."""
     checked = [
         (entry["validation_loss"], entry["number"])
         for entry in model.history
         if entry["validation_loss"] is not None
     ]
-    count = f"{len(model.history)} epochs"
+    count = format_count(len(model.history), "epoch")
     if not checked:
         return count
     loss, number = min(checked)
@@ -259,12 +264,12 @@ def format_losses(model: TrainedModel) -> str:
 
 
 def progress_printer(processes: int) -> Callable[[str], None]:
-    """Who tells a person what goes on: of several processes the first, and not who starts them.
+    """Return the printer of status lines: of several processes only the first one prints.
 
     Raises
     ------
     InputError
-        When somebody else has already started several.
+        If torchrun has already started several processes.
     """
     from napari_ptychonn.network.training.process_group import rank
 
@@ -272,7 +277,7 @@ def progress_printer(processes: int) -> Callable[[str], None]:
     if place is None:
         return print_status if processes == 1 else discard_status
     if processes > 1:
-        raise InputError("torchrun has started the processes of this training; omit --processes.")
+        raise InputError("torchrun starts the processes of this training; omit --processes.")
     return print_status if place == 0 else discard_status
 
 

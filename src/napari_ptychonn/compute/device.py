@@ -1,4 +1,4 @@
-"""Where the network runs, and why there."""
+"""Choice of the torch device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Device:
 
 
 def choose_device(name: str = "auto") -> Device:
-    """Choose the fastest device of this machine, or check that the one asked for works.
+    """Choose the fastest device of this machine, or check the named one.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ def choose_device(name: str = "auto") -> Device:
     Raises
     ------
     InputError
-        When the device asked for is not there.
+        When the named device cannot be used.
     """
     if name != "auto":
         _require(name)
-        return Device(name=name, reason="as asked")
+        return Device(name=name, reason="as chosen")
     import torch
 
     if torch.cuda.is_available():
@@ -50,7 +50,7 @@ def choose_device(name: str = "auto") -> Device:
 
 
 def move_async(values: Tensor, device: torch.device) -> Tensor:
-    """Put values on a device without waiting for what it still has to do."""
+    """Move values to a device without waiting for it."""
     if device.type == "cuda":
         values = values.pin_memory()
     return values.to(device, non_blocking=True)

@@ -231,14 +231,14 @@ def _at_ceiling(
     if ceiling is not None:
         return np.asarray((counts >= ceiling).any(axis=0) & good)
     nowhere = np.zeros(good.shape, bool)
-    seen = counts[:, good]
-    if seen.size == 0 or (seen == seen[:1]).all():
+    usable = counts[:, good]
+    if usable.size == 0 or (usable == usable[:1]).all():
         return nowhere
-    top = float(seen.max())
+    top = float(usable.max())
     if top < _LEAST_CEILING * _one_count(counts):
         return nowhere
-    at_top = int((seen == top).sum())
-    below = int((seen > _CLOSE_TO_CEILING * top).sum()) - at_top
+    at_top = int((usable == top).sum())
+    below = int((usable > _CLOSE_TO_CEILING * top).sum()) - at_top
     reaching = np.asarray((counts == top).any(axis=0) & good)
     # One or two pixels that always have the largest value are hot, not saturated.
     if at_top < _LEAST_AT_CEILING or at_top <= below or reaching.sum() < _FEWEST_AT_CEILING:

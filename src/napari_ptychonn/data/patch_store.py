@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.compute.memory import physical_memory
+from napari_ptychonn.compute.memory import format_bytes, physical_memory
 from napari_ptychonn.data.patches import Patches
 from napari_ptychonn.data.scan import FrameStack
 from napari_ptychonn.errors import InputError
@@ -56,12 +56,7 @@ class StoredImages:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
         self._folder = _folder()
-        free = shutil.disk_usage(self._folder).free
-        if self.nbytes > free:
-            raise InputError(
-                f"{self._what} need {self.nbytes / 1e9:.1f} GB and the disk has "
-                f"{free / 1e9:.1f} GB left; let TMPDIR name a folder with more."
-            )
+        _require_space(self._folder, self.nbytes, self._what)
         self._lock = threading.Lock()
         try:
             self._file = tempfile.TemporaryFile(  # noqa: SIM115 (open as long as this object)
@@ -146,12 +141,7 @@ def allocate(shape: tuple[int, ...]) -> NDArray[np.float32]:
     if size <= TRAINED_IN_MEMORY:
         return np.empty(shape, np.float32)
     folder = _folder()
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise InputError(
-            f"{shape[0]} training frames in {folder} need {size / 1e9:.1f} GB and the disk has "
-            f"{free / 1e9:.1f} GB left; let TMPDIR name a folder with more."
-        )
+    _require_space(folder, size, f"{shape[0]} training frames in {folder}")
     with tempfile.TemporaryFile(prefix="napari-ptychonn-", dir=folder) as file:
         return np.memmap(file, np.float32, "w+", shape=shape)
 
@@ -187,12 +177,12 @@ class LazyPatches:
 
     def __getitem__(self, rows: Any) -> Patches:
         """Read patches by row (slice, mask or integer array), not by scan index."""
-        wanted = np.arange(len(self))[rows]
+        numbers = np.arange(len(self))[rows]
         return Patches(
-            indices=self.indices[wanted],
-            amplitude=np.asarray(self.amplitude[wanted], np.float32),
-            phase=np.asarray(self.phase[wanted], np.float32),
-            residual=None if self.residual is None else self.residual[wanted],
+            indices=self.indices[numbers],
+            amplitude=np.asarray(self.amplitude[numbers], np.float32),
+            phase=np.asarray(self.phase[numbers], np.float32),
+            residual=None if self.residual is None else self.residual[numbers],
         )
 
 
@@ -303,8 +293,17 @@ def _allocate_patches(shape: tuple[int, int, int]) -> NDArray[np.float32] | Stor
     return StoredImages(shape) if size > IN_MEMORY else np.empty(shape, np.float32)
 
 
+def _require_space(folder: str, size: int, what: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise InputError(
+            f"{what} need {format_bytes(size)} and the disk has {format_bytes(free)} left; "
+            "set TMPDIR to a folder with more space."
+        )
+
+
 def _folder() -> str:
     """Folder for large temporary files."""
-    asked = os.environ.get("TMPDIR")
-    disk = asked or _ON_DISK
+    named = os.environ.get("TMPDIR")
+    disk = named or _ON_DISK
     return disk if os.path.isdir(disk) and os.access(disk, os.W_OK) else tempfile.gettempdir()

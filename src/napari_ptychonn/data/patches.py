@@ -35,7 +35,7 @@ class Patches:
     phase : ndarray of float32
         (m, py, px), rad.
     residual : ndarray of float32 or None
-        (m,) diffraction residual of predictions (`FarField.residual`), in units of
+        (m,) diffraction residual of predictions (`Propagator.residual`), in units of
         photon noise; None for labels and for networks without a probe.
     on_device : tuple of Tensor or None
         `amplitude` and `phase` on the GPU that predicted them, for further work there;

@@ -89,7 +89,7 @@ class TrainingRegion:
         if len(chosen) and not 0 <= chosen[0] <= chosen[-1] < len(scan):
             raise InputError(
                 f"{scan.name} has frames 0 to {len(scan) - 1}; "
-                f"the region asks for {chosen[0]} to {chosen[-1]}."
+                f"the region has {chosen[0]} to {chosen[-1]}."
             )
         split = split or Split()
         validation = _validation(chosen, split)

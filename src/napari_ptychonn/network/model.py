@@ -156,11 +156,11 @@ class TrainedModel:
         Predictions
             In the order of `indices`.
         """
-        wanted = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
-        predictor = self.predictor(choose_device(device).name, scan, wanted)
+        points = np.asarray(np.arange(len(scan)) if indices is None else indices, np.int64)
+        predictor = self.predictor(choose_device(device).name, scan, points)
         if batch_size is None:
             batch_size = BATCH_ON_CPU if predictor.device == "cpu" else BATCH_ON_GPU
-        yield from predictor.predict_scan(scan, self.preprocessing, wanted, batch_size, should_stop)
+        yield from predictor.predict_scan(scan, self.preprocessing, points, batch_size, should_stop)
 
     def predictor(self, device: str, scan: Scan, indices: NDArray[np.int64]) -> Predictor:
         """Prepare the network for predictions on a device; it is kept for the next call.
@@ -242,17 +242,20 @@ class TrainedModel:
         """
         path = Path(path)
         if not path.is_file():
-            raise InputError(f"{path}: there is no such model file.")
+            raise InputError(f"{path}: there is no such model file.", file=path)
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-            raise InputError(f"{path}: not a readable model file ({error}).") from error
+            raise InputError(f"{path}: not a readable model file ({error}).", file=path) from error
         if metadata.get("format") != FORMAT:
             raise InputError(
                 f"{path}: expected a file of format '{FORMAT}', "
-                f"got '{metadata.get('format', 'none')}'."
+                f"got '{metadata.get('format', 'none')}'.",
+                file=path,
+                expected=FORMAT,
+                got=metadata.get("format"),
             )
         header: Any = None
         try:
@@ -260,9 +263,15 @@ class TrainedModel:
             return cls._restored(header, tensors)
         except _DAMAGE as error:
             if other := _other_network(header):
-                raise InputError(f"{path}: {other}") from error
+                raise InputError(f"{path}: {other}", file=path) from error
+            if isinstance(error, InputError):  # an option, which names itself
+                raise InputError(
+                    f"{path}: {error}", file=path, expected=error.expected, got=error.got
+                ) from error
             why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-            raise InputError(f"{path}: the model in this file is damaged ({why}).") from error
+            raise InputError(
+                f"{path}: the model in this file is damaged ({why}).", file=path
+            ) from error
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"network.{name}": value.contiguous() for name, value in self.state.items()}

@@ -95,35 +95,20 @@ class Preprocessing:
         sample : int
             Number of frames read, at most; evenly chosen.
         """
-        if scaling == "amplitude":
-            valid = None if scan.valid is None or scan.valid.all() else scan.valid.copy()
-            return cls(
-                frame_shape=scan.frame_shape,
-                window=(0, 0, *scan.frame_shape),
-                bin=1,
-                size=size,
-                scaling=scaling,
-                valid=valid,
-            )
-        factor = max(1, min(scan.frame_shape) // size)
-        height, width = (min(n, factor * size) for n in scan.frame_shape)
+        whole = scaling == "amplitude"
+        factor = 1 if whole else max(1, min(scan.frame_shape) // size)
+        height, width = (n if whole else min(n, factor * size) for n in scan.frame_shape)
         top, left = (
             n // 2 - m // 2 for n, m in zip(scan.frame_shape, (height, width), strict=True)
         )
-        window = (top, left, height, width)
-        valid = scan.valid
-        if valid is not None:
-            valid = valid[top : top + height, left : left + width].copy()
-            valid = None if valid.all() else valid
         unscaled = cls(
             frame_shape=scan.frame_shape,
-            window=window,
+            window=(top, left, height, width),
             bin=factor,
             size=size,
             scaling=scaling,
-            valid=valid,
-        )
-        if scaling == "raw":
+        ).masked_as(scan)
+        if scaling != "sqrt":
             return unscaled
         chosen = indices[np.unique(np.linspace(0, len(indices) - 1, sample).astype(int))]
         values = unscaled.read(scan, chosen)
@@ -172,11 +157,6 @@ class Preprocessing:
         top, left, height, width = self.window
         valid = scan.valid[top : top + height, left : left + width]
         return valid if self.valid is None else valid & self.valid
-
-    @property
-    def input_shape(self) -> tuple[int, int]:
-        """Height and width of a preprocessed frame."""
-        return self.window[2:] if self.scaling == "amplitude" else (self.size, self.size)
 
     def apply(self, counts: torch.Tensor, valid: NDArray[np.bool_] | None = None) -> torch.Tensor:
         """Preprocess counts cropped to `window`, on their device.

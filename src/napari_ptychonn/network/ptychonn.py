@@ -6,9 +6,9 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from napari_ptychonn.network.options import NetworkOptions
-from napari_ptychonn.network.refinement import Refinement, convolution
 from napari_ptychonn.optics.far_field import FarField
 
 
@@ -78,23 +78,24 @@ class PtychoNN(nn.Module):
             return [self._predict(frames)]
         size = self.options.size
         with torch.no_grad():
-            beam = self.far_field.propagator((size, size))
-            measured = beam.measured(frames)
-            update = beam.first_update(measured)
+            propagator = self.far_field.propagator((size, size))
+            measured = propagator.measured(frames)
+            update = propagator.first_update(measured)
         stages = [self._predict(self._standardised(update))]
         for _ in range(self.options.refinements):
             # Stages are trained separately: no gradient flows back through the far field.
             amplitude, phase = (part.detach() for part in stages[-1])
             with torch.no_grad():
-                update = beam.update(amplitude[:, 0], phase[:, 0], measured)
+                update = propagator.update(amplitude[:, 0], phase[:, 0], measured)
             stages.append(self._refine(amplitude, phase, self._standardised(update)))
         return stages
 
     def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor | None:
-        """Diffraction residual (m,) of predictions, see `FarField`; None without a probe."""
+        """Diffraction residual (m,), see `Propagator.residual`; None without a probe."""
         if self.far_field is None:
             return None
-        return self.far_field.residual(amplitude, phase, frames)
+        propagator = self.far_field.propagator(amplitude.shape[-2:])
+        return propagator.residual(amplitude[:, 0], phase[:, 0], propagator.measured(frames))
 
     def _predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
         code = self.encoder(images)
@@ -117,6 +118,47 @@ class PtychoNN(nn.Module):
         """Divide an object update by the standard deviation of the labels."""
         update = update / self.label_spread.view(1, 2, 1, 1)
         return update.contiguous(memory_format=torch.channels_last)
+
+
+class Refinement(nn.Module):
+    """Small network that computes the correction of a patch from its object update.
+
+    The object update, as in an iterative engine, comes from one noisy frame: it is right
+    on average and wrong in detail.  The network works at half the resolution with four
+    times the channels, which costs a quarter.
+
+    Parameters
+    ----------
+    width : int
+        `NetworkOptions.width`.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        near, far = 2 * width, 4 * width
+        self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+        self.near = nn.Sequential(*convolution(16, near), *convolution(near, near))
+        self.far = nn.Sequential(nn.MaxPool2d(2), *convolution(near, far), *convolution(far, near))
+        self.together = nn.Sequential(
+            *convolution(2 * near, near), nn.Conv2d(near, 8, 3, padding=1)
+        )
+
+    def forward(self, patch: Tensor, update: Tensor) -> Tensor:
+        """(m, 2, size, size) standardised patch and its update → correction of the patch."""
+        near = self.near(self.unshuffle(torch.cat([patch, update], dim=1)))
+        far = functional.interpolate(
+            self.far(near), scale_factor=2.0, mode="bilinear", align_corners=False
+        )
+        correction: Tensor = self.shuffle(self.together(torch.cat([near, far], dim=1)))
+        return correction
+
+
+def convolution(inner: int, outer: int, batch_norm: bool = True) -> list[nn.Module]:
+    """Return a 3x3 convolution and its rectifier; no bias before batch normalisation."""
+    layers: list[nn.Module] = [nn.Conv2d(inner, outer, 3, padding=1, bias=not batch_norm)]
+    if batch_norm:
+        layers.append(nn.BatchNorm2d(outer))
+    return [*layers, nn.ReLU(inplace=True)]
 
 
 def architecture(options: NetworkOptions) -> int:

@@ -84,48 +84,6 @@ class FarField(nn.Module):
         centred: Tensor = torch.fft.fftshift(counts, (-2, -1))
         return centred
 
-    def update(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
-        """Change of a patch that would make its far field the measured one.
-
-        The object update of ePIE (Maiden & Rodenburg 2009,
-        doi:10.1016/j.ultramic.2009.05.012, eq. 6) from a single frame, divided by the
-        illumination instead of its maximum, and rotated by the patch's own phase: the
-        first channel is the change of the amplitude, the second that of amplitude times
-        phase.
-
-        Parameters
-        ----------
-        amplitude, phase : Tensor
-            (m, 1, size, size), or one patch for all frames, in the mean object.
-        frames : Tensor
-            (m, 1, ky, kx) square roots of counts.
-
-        Returns
-        -------
-        Tensor
-            (m, 2, size, size).
-        """
-        beam = self.propagator(amplitude.shape[-2:])
-        return beam.update(amplitude[:, 0], phase[:, 0], beam.measured(frames))
-
-    def residual(self, amplitude: Tensor, phase: Tensor, frames: Tensor) -> Tensor:
-        """Diffraction residual: difference between far field and frame, in photon noise.
-
-        Parameters
-        ----------
-        amplitude, phase, frames : Tensor
-            As for `update`.
-
-        Returns
-        -------
-        Tensor
-            (m,) mean of (√measured − √modelled)² over the detector, in units of
-            the photon noise, 1/4: about 1 for a perfect patch where counts are many,
-            and less where they are few.
-        """
-        beam = self.propagator(amplitude.shape[-2:])
-        return beam.residual(amplitude[:, 0], phase[:, 0], beam.measured(frames))
-
     def propagator(self, size: tuple[int, ...]) -> Propagator:
         """Precompute what depends on the probe alone, for patches of `size` (py, px)."""
         return Propagator(self, size)

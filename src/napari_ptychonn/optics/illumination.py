@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +56,28 @@ def illumination_width(probe: NDArray[np.complex64], share: float = 0.9) -> floa
     order = np.argsort(radius)
     reached = int(np.searchsorted(np.cumsum(power.ravel()[order]), share))
     return float(2 * radius[order[min(reached, len(order) - 1)]] + 1)
+
+
+def convolve_centred(
+    image: NDArray[Any], kernel: NDArray[Any], centre: tuple[int, int] | None = None
+) -> NDArray[Any]:
+    """Sum of kernels centred on each pixel of an image, times the pixel: (ny, nx).
+
+    Parameters
+    ----------
+    image : ndarray
+        (ny, nx).
+    kernel : ndarray
+        (ky, kx).
+    centre : tuple of int, optional
+        Element of the kernel; N // 2 by default.
+    """
+    from scipy.signal import fftconvolve
+
+    (ny, nx), (ky, kx) = image.shape, kernel.shape
+    top, left = (ky // 2, kx // 2) if centre is None else centre
+    full = fftconvolve(image, kernel.astype(np.float64), mode="full")
+    return np.asarray(full[top : top + ny, left : left + nx])
 
 
 def _centred(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

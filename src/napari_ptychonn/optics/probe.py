@@ -139,21 +139,3 @@ def shift_ramp(shape: tuple[int, int], dy: Any, dx: Any) -> NDArray[np.complex12
     dy, dx = np.asarray(dy)[..., None, None], np.asarray(dx)[..., None, None]
     ky, kx = np.fft.fftfreq(shape[0])[:, None], np.fft.fftfreq(shape[1])[None, :]
     return np.asarray(np.exp(-2j * np.pi * (dy * ky + dx * kx)), dtype=np.complex128)
-
-
-def full_width_half_maximum(probe: NDArray[Any], pixel_size: float) -> float:
-    """Measure the diameter of the circle with the area where |probe|² exceeds half its maximum, m.
-
-    Parameters
-    ----------
-    probe : ndarray of complex
-        (py, px).
-    pixel_size : float
-        m.
-    """
-    spectrum = np.fft.fftshift(np.fft.fft2(probe))
-    finer = 8  # zero padding in Fourier space interpolates the band-limited field
-    pad = [(n * (finer - 1) // 2,) * 2 for n in probe.shape]
-    intensity = np.abs(np.fft.ifft2(np.fft.ifftshift(np.pad(spectrum, pad)))) ** 2
-    area = np.count_nonzero(intensity > intensity.max() / 2) * (pixel_size / finer) ** 2
-    return float(2 * np.sqrt(area / np.pi))

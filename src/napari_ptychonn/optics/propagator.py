@@ -26,8 +26,6 @@ TINY = 1e-6
 class Propagator:
     """Far field of one probe for patches of one size, on one device.
 
-    Computes what `FarField.update` and `FarField.residual` describe.
-
     Parameters
     ----------
     far_field : FarField
@@ -68,16 +66,27 @@ class Propagator:
     def update(
         self, amplitude: Tensor, phase: Tensor, measured: Tensor, out: Tensor | None = None
     ) -> Tensor:
-        """Return the update (m, 2, py, px) of patches, from `measured` frames.
+        """Change of patches that would make their far field the measured one.
+
+        The object update of ePIE (Maiden & Rodenburg 2009,
+        doi:10.1016/j.ultramic.2009.05.012, eq. 6) from a single frame, divided by the
+        illumination instead of its maximum, and rotated by the patch's own phase: the
+        first channel is the change of the amplitude, the second that of amplitude times
+        phase.
 
         Parameters
         ----------
         amplitude, phase : Tensor
-            (m, py, px).
+            (m, py, px), or one patch for all frames; the mean object surrounds it.
         measured : Tensor
-            (m, ky, kx).
+            (m, ky, kx), from `measured`.
         out : Tensor, optional
             Result; may have any memory order.
+
+        Returns
+        -------
+        Tensor
+            (m, 2, py, px).
         """
         cosine, sine = phase.cos(), phase.sin()
         waves = self._waves(amplitude, cosine, sine)
@@ -87,7 +96,20 @@ class Propagator:
         )
 
     def residual(self, amplitude: Tensor, phase: Tensor, measured: Tensor) -> Tensor:
-        """Return the diffraction residual (m,) of patches; parameters as for `update`."""
+        """Diffraction residual: difference between far field and frame, in photon noise.
+
+        Parameters
+        ----------
+        amplitude, phase, measured : Tensor
+            As for `update`.
+
+        Returns
+        -------
+        Tensor
+            (m,) mean of (√measured − √modelled)² over the detector, in units of
+            the photon noise, 1/4: about 1 for a perfect patch where counts are many,
+            and less where they are few.
+        """
         expected = self._counts(self._waves(amplitude, phase.cos(), phase.sin()))
         off = (measured - expected.sqrt()).square() * self.good
         mean: Tensor = off.sum((-2, -1)) / self.good_count

@@ -1,4 +1,4 @@
-"""A comparison on one page: mosaics, differences, rings, profiles and numbers."""
+"""Draw a comparison on one page: mosaics, differences, ring correlation, profiles, numbers."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def plot_comparison(report: Report, line: Line | None = None) -> Figure:
         _profile(figure.add_subplot(grid[2, 1]), report, line, "phase")
         _profile(figure.add_subplot(grid[2, 2]), report, line, "amplitude")
         _numbers(figure.add_subplot(grid[3, :]), report)
-        figure.suptitle(f"{report.name}: PtychoNN beside {report.reference}", x=0.01, ha="left")
+        figure.suptitle(f"{report.name}: PtychoNN and {report.reference}", x=0.01, ha="left")
         figure.supxlabel(_caption(report), fontsize=8, color="#444444")
         return figure
 
 
 def _maps(cells: list[Axes], report: Report, channel: Channel, window: _WINDOW, line: Line) -> None:
-    """Reconstruction, mosaic and difference of one channel."""
+    """Draw reconstruction, mosaic and difference of one channel."""
     pair = report.full_mosaic
     mask = pair.mask[window]
     predicted, wanted = (np.where(mask, a[window], np.nan) for a in pair.images(channel))
@@ -124,7 +124,7 @@ def _profile(axes: Axes, report: Report, line: Line, channel: Channel) -> None:
 
 
 def _numbers(axes: Axes, report: Report) -> None:
-    """The numbers as a table without lines."""
+    """Draw the numbers as a table without lines."""
     numbers = report.comparison
     shot, lit, mosaic = numbers.single_shot, numbers.illuminated, numbers.mosaic
     head = ("", "phase MAE, rad", "corr.", "ampl. MAE", "corr.", "PSNR, dB", "SSIM", "resolution")
@@ -168,20 +168,20 @@ def _four(errors: Any) -> tuple[float, float, float, float]:
 
 def _caption(report: Report) -> str:
     which = {"held out": "the held-out frames", "frames": "the chosen frames", "all": "all frames"}
-    told = f"Numbers and rings: {which[report.selection]} ({report.comparison.frames})"
-    told += ", outlined in pink. " if report.selection != "all" else ". "
-    told += "PSNR, SSIM and resolution: phase / amplitude."
-    return told if report.speed is None else f"{told}\n{report.speed.sentence}"
+    caption = f"Numbers and rings: {which[report.selection]} ({report.comparison.frames})"
+    caption += ", outlined in pink. " if report.selection != "all" else ". "
+    caption += "PSNR, SSIM and resolution: phase / amplitude."
+    return caption if report.speed is None else f"{caption}\n{report.speed.sentence}"
 
 
 def _window(pair: AlignedImages) -> _WINDOW:
-    """The part of the grid that is compared."""
+    """Return the part of the grid that is compared."""
     rows, columns = (np.flatnonzero(pair.mask.any(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _compared(report: Report) -> NDArray[np.bool_]:
-    """Where the numbers come from, on the grid of the whole: both lie on that of the object."""
+    """Return the mask of the compared pixels on the grid of the full mosaic."""
     whole, part = report.full_mosaic, report.comparison.aligned
     offset = (np.asarray(part.origin) - np.asarray(whole.origin)) / np.asarray(whole.pixel_size)
     y, x = np.round(offset).astype(int)

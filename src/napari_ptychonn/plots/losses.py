@@ -1,4 +1,4 @@
-"""The loss curve of a training."""
+"""Draw the loss curve of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mosaics beside the reconstruction, with the training region."""
+"""Draw mosaic, reconstruction and difference, with the training region."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_ptychonn.comparison.registration import wrap
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.result import Result
@@ -44,7 +45,7 @@ def plot_mosaics(
     comparison: Comparison | None = None,
     reference: str | None = None,
 ) -> Figure:
-    """Draw amplitude and phase of both beside their difference (Fig. 3 of the paper).
+    """Draw amplitude and phase of both and their difference (Fig. 3 of the paper).
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def plot_mosaics(
         grid = figure.subplots(2, 3)
         for cells, (kind, wanted, got, error) in zip(grid, rows, strict=True):
             limits = Limits.of(wanted[trusted])
-            # The worst pixels are rim; let the map show where the rest goes wrong.
+            # The worst pixels are at the rim; the limits leave them out to show errors elsewhere.
             worst = Limits(low=0.0, high=float(np.nanpercentile(error, 99)))
             shown = [
                 show(cells[0], wanted, kind, limits),
@@ -102,7 +103,7 @@ def plot_mosaics(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _View:
-    """The part of a mosaic that the scan covers."""
+    """Part of a mosaic that the scan covers."""
 
     window: tuple[slice, slice]
     origin: NDArray[np.float64]
@@ -133,7 +134,7 @@ class _View:
 
 
 def _sampled(placed: Reconstruction, view: _View) -> NDArray[np.complex128]:
-    """The object on the grid of the view, NaN where there is none."""
+    """Sample the object on the grid of the view; NaN outside it."""
     where = np.moveaxis(
         (view.coordinates - np.asarray(placed.origin)) / np.asarray(placed.pixel_size), -1, 0
     )
@@ -147,7 +148,7 @@ def _sampled(placed: Reconstruction, view: _View) -> NDArray[np.complex128]:
 def _near(
     view: _View, positions: NDArray[np.float64], region: TrainingRegion, step: float
 ) -> NDArray[np.bool_]:
-    """Where the nearest scan point is one of the training region."""
+    """Return the pixels whose nearest scan point is in the training region."""
     used = np.concatenate([region.train, region.validation, region.gap])
     _, nearest = cKDTree(positions).query(view.coordinates.reshape(-1, 2))
     distance, _ = cKDTree(positions[used]).query(view.coordinates.reshape(-1, 2))
@@ -156,7 +157,7 @@ def _near(
 
 
 def _name_region(axes: Axes, mask: NDArray[np.bool_] | None) -> None:
-    """Say which side of the line was trained on, at the region's upper left."""
+    """Label the training region at its upper left."""
     if mask is None or mask.all() or not mask.any():
         return
     row = int(np.flatnonzero(mask.any(axis=1))[0])
@@ -180,7 +181,8 @@ def _caption(region: TrainingRegion | None, comparison: Comparison | None) -> st
     if comparison is not None:
         e = comparison.mosaic
         parts.append(
-            f"Mosaic of the {comparison.frames} held-out frames: phase MAE {e.phase_mae:.3f} rad "
+            f"Mosaic of {format_count(comparison.frames, 'held-out frame')}: "
+            f"phase MAE {e.phase_mae:.3f} rad "
             f"(a constant: {e.constant_phase_mae:.3f}), correlation {e.phase_correlation:.2f}."
         )
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Writing a comparison for a paper or a spreadsheet: the extension says how."""
+"""Write a comparison as a figure, a table or JSON, chosen by the extension."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_kind(path: str | Path) -> str:
     Raises
     ------
     InputError
-        When it cannot.
+        Naming the extensions that can be written.
     """
     kind = Path(path).suffix.lower()
     if kind not in (*PICTURES, *TABLES):
@@ -33,7 +33,7 @@ def check_kind(path: str | Path) -> str:
 
 
 def write_report(path: str | Path, report: Report, line: Line | None = None) -> Path:
-    """Write a figure, or numbers and curves, whole or not at all.
+    """Write a figure, or numbers and curves; the file is replaced only once it is complete.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def write_report(path: str | Path, report: Report, line: Line | None = None) -> 
 
 
 def _rows(report: Report, line: Line | None) -> Iterator[tuple[str, Any, Any]]:
-    """One number to a row; of a curve, `at` is the frequency or the distance along the line."""
+    """Yield one number per row; `at` is the frequency or the distance along the line of a curve."""
     yield from ((name, None, value) for name, value in _flat(report.numbers()))
     curves = report.curves(line)
     rings, profile = curves["ring_correlation"], curves["profile"]
@@ -87,7 +87,7 @@ def _rows(report: Report, line: Line | None) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values by dotted names; (y, x) pairs by .y and .x."""
+    """Flatten nested values to dotted names; (y, x) pairs to .y and .x."""
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):

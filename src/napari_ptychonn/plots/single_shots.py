@@ -1,4 +1,4 @@
-"""Single shots beside the reconstruction at the same scan points."""
+"""Draw single-shot predictions and the reconstruction at the same scan points."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BEAM_SHARE = 0.8
+_PROBE_SHARE = 0.8
 
 
 def plot_single_shots(
@@ -47,11 +47,11 @@ def plot_single_shots(
     result : Result
         With predictions of these points.
     reconstruction : Reconstruction
-        Any; it is placed under the scan here.
+        Any reconstruction; it is aligned to the scan here.
     points : sequence of int
         Scan points to show.
     reference : str, optional
-        What to call the reconstruction.
+        Name of the reconstruction in the figure.
     """
     placed, positions = reconstruction.align_to(scan)
     chosen = np.asarray(points, dtype=np.int64)
@@ -63,10 +63,13 @@ def plot_single_shots(
     counts = _log_counts(frames, scan.valid)
     nanometres = nanometres_of(placed.pixel_size[1], scan.unit)
     name = reference or placed.name
-    beam = _beam_radius(result.probe if result.probe is not None else placed.probe)
-    # The reference is noise where it was not lit; that must not set the limits.
-    lit = _within(beam, predicted.shape)
-    amplitude, phase = Limits.of(labels.amplitude[:, lit]), Limits.of(label_phase[:, lit])
+    radius = _probe_radius(result.probe if result.probe is not None else placed.probe)
+    # The reference is noise where it was not illuminated; that must not set the limits.
+    illuminated = _within(radius, predicted.shape)
+    amplitude, phase = (
+        Limits.of(labels.amplitude[:, illuminated]),
+        Limits.of(label_phase[:, illuminated]),
+    )
     columns: tuple[tuple[str, str, NDArray[Any], Limits], ...] = (
         ("counts", "Frame", counts, Limits.of(counts)),
         ("amplitude", name, labels.amplitude, amplitude),
@@ -80,7 +83,7 @@ def plot_single_shots(
             for row, (image, cell) in enumerate(zip(images, axes, strict=True)):
                 shown = show(cell, image, kind, limits)
                 if kind != "counts":
-                    _circle(cell, beam, image.shape)
+                    _circle(cell, radius, image.shape)
                     if row == 0:
                         scale_bar(cell, image.shape[1], nanometres)
             axes[0].set_title(title)
@@ -90,9 +93,9 @@ def plot_single_shots(
         figure.suptitle(
             "Single shots on held-out points: one frame in, one patch out", x=0.01, ha="left"
         )
-        if beam is not None:
+        if radius is not None:
             figure.supxlabel(
-                f"Dashed circle: {_BEAM_SHARE:.0%} of the beam. Both images of a pair "
+                f"Dashed circle: {_PROBE_SHARE:.0%} of the probe intensity. Both images of a pair "
                 "share their colour limits.",
                 fontsize=8,
                 color="#444444",
@@ -107,9 +110,9 @@ def choose_points(
     shape: tuple[int, int],
     count: int = 4,
 ) -> list[int]:
-    """Choose points to show: much structure where the beam was, and well apart.
+    """Choose scan points to show: much structure in the illuminated area, and well apart.
 
-    A rule instead of a pick by hand: the label that varies most, then the one
+    A rule instead of a choice by hand: the label that varies most, then the one
     that varies most among those half a patch away from it, and so on.
     """
     placed, positions = reconstruction.align_to(scan)
@@ -136,7 +139,7 @@ def _inner(
     placed: Reconstruction,
     shape: tuple[int, int],
 ) -> NDArray[np.int64]:
-    """Candidates whose patch is as far inside the scan as there are some."""
+    """Return the candidates farthest inside the scan, at least 20 if possible."""
     patch = np.asarray(shape) * np.asarray(placed.pixel_size)
     for share in (0.3, 0.2, 0.1):
         low, high = positions.min(axis=0) + share * patch, positions.max(axis=0) - share * patch
@@ -151,8 +154,8 @@ def _log_counts(frames: NDArray[np.float64], valid: NDArray[np.bool_] | None) ->
     return frames if valid is None else np.where(valid, frames, np.nan)
 
 
-def _beam_radius(probe: NDArray[np.complex64] | None) -> float | None:
-    """Radius that holds most of the beam, pixels."""
+def _probe_radius(probe: NDArray[np.complex64] | None) -> float | None:
+    """Return the radius, pixels, that encloses `_PROBE_SHARE` of the probe intensity."""
     if probe is None:
         return None
     intensity = np.sum(np.abs(probe) ** 2, axis=0)
@@ -160,7 +163,7 @@ def _beam_radius(probe: NDArray[np.complex64] | None) -> float | None:
     distance = np.hypot(rows - intensity.shape[0] // 2, columns - intensity.shape[1] // 2)
     order = np.argsort(distance, axis=None)
     enclosed = np.cumsum(intensity.ravel()[order]) / intensity.sum()
-    return float(distance.ravel()[order][np.searchsorted(enclosed, _BEAM_SHARE)])
+    return float(distance.ravel()[order][np.searchsorted(enclosed, _PROBE_SHARE)])
 
 
 def _within(radius: float | None, shape: tuple[int, int]) -> NDArray[np.bool_]:

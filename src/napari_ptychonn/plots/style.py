@@ -1,4 +1,4 @@
-"""What all pictures share: style, colours, and the pieces that images are dressed with."""
+"""Style, colours, scale bars and colour bars that all figures share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLOURMAPS = {
     "error": "magma",
     "difference": "coolwarm",
 }
-"""Perceptually uniform, and one for each quantity in every picture."""
+"""Perceptually uniform colormaps, one for each quantity in all figures."""
 
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -40,7 +40,7 @@ _STYLE = {
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 
 UNITS = {"counts": "counts", "amplitude": "amplitude", "phase": "phase, rad"}
-"""What the bar beside an image of each quantity says."""
+"""Labels of the colour bars, by quantity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +52,14 @@ class Limits:
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> Limits:
-        """Leave out the 0.5 % at either end."""
+        """Return the limits of the values without the 0.5 % at either end."""
         low, high = np.nanpercentile(values, [0.5, 99.5])
         return cls(low=float(low), high=max(float(high), float(low) + 1e-6))
 
 
 @contextmanager
 def styled_figure(width: float, height: float) -> Iterator[Figure]:
-    """Make a figure whose style is ours while it is filled, whatever the user's own is."""
+    """Make a figure with the package's style, whatever style the user has set."""
     import matplotlib as mpl
 
     # No pyplot: no global state and no window, whatever backend the user has.
@@ -78,18 +78,18 @@ def save_figure(figure: Figure, path: str | Path, kind: str = "png") -> Path:
     Parameters
     ----------
     figure : Figure
-        Any.
+        Figure to write.
     path : str or Path
-        Under any name.
+        File name, with any extension.
     kind : {'png', 'pdf', 'svg'}
-        In which format.
+        Format.
     """
     figure.savefig(path, dpi=200, facecolor="white", format=kind)
     return Path(path)
 
 
 def show(axes: Axes, image: NDArray[Any], kind: str, limits: Limits) -> AxesImage:
-    """Draw an image without axes; what is not finite is grey."""
+    """Draw an image without axes; NaN and infinity are grey."""
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm, Normalize
 
@@ -144,7 +144,7 @@ def scale_bar(axes: Axes, width: int, nanometres: float | None) -> None:
 
 
 def outline(axes: Axes, mask: NDArray[np.bool_] | None) -> None:
-    """Draw the outline of a mask; nothing for None, all or nothing."""
+    """Draw the outline of a mask, unless it is None, full or empty."""
     if mask is None or mask.all() or not mask.any():
         return
     lines = axes.contour(mask.astype(float), levels=[0.5], colors="#ff5db1", linewidths=1.2)
@@ -152,21 +152,21 @@ def outline(axes: Axes, mask: NDArray[np.bool_] | None) -> None:
 
 
 def halo(width: float) -> list[Any]:
-    """Path effects that keep white lines and letters readable on any image."""
+    """Return path effects that keep white lines and letters readable on any image."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=width, foreground="black")]
 
 
 def nanometres_of(pixel_size: float, unit: str) -> float | None:
-    """Nanometres to a pixel; None for a scan in pixels."""
+    """Return nanometres per pixel; None for a scan in pixels."""
     return pixel_size * 1e9 if unit == "m" else None
 
 
 def matched_phases(
     predicted: NDArray[Any], label: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both phases about one zero, the global offset between them removed."""
+    """Return both phases without their global offset, relative to the mean phase of the label."""
     known = np.isfinite(predicted) & np.isfinite(label)
     zero = phase_offset(label[known])
     offset = phase_offset(predicted[known] - label[known])

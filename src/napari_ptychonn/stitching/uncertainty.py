@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.patch_store import PatchSet
 from napari_ptychonn.deprecation import RenamedAttribute
+from napari_ptychonn.optics.illumination import convolve_centred
 from napari_ptychonn.stitching.mosaic import MosaicImage
 
 
@@ -72,9 +73,13 @@ class Uncertainty:
         residual = predictions.residual
         return cls(
             indices=predictions.indices,
-            overlap_std=_under_patches(mosaic, positions, weight),
+            overlap_std=_average_under_patches(mosaic, positions, weight),
             diffraction_residual=residual,
-            residual_map=(None if residual is None else _map(residual, positions, mosaic, weight)),
+            residual_map=(
+                None
+                if residual is None
+                else _average_on_mosaic(residual, positions, mosaic, weight)
+            ),
             residual_limit=residual_limit,
         )
 
@@ -103,7 +108,7 @@ class Uncertainty:
         return f"Uncertainty: {count} of {total} predictions disagree with their own diffraction."
 
 
-def _map(
+def _average_on_mosaic(
     residual: NDArray[np.float32],
     positions: NDArray[np.float64],
     mosaic: MosaicImage,
@@ -113,10 +118,10 @@ def _map(
     finite = np.isfinite(residual)
     centres = _index(positions[finite], mosaic)
     value, count = (
-        _under_points(points, weight)
+        convolve_centred(points, weight)
         for points in (
-            _points(centres, residual[finite], mosaic.weight.shape),
-            _points(centres, np.ones(len(centres)), mosaic.weight.shape),
+            _impulses(centres, residual[finite], mosaic.weight.shape),
+            _impulses(centres, np.ones(len(centres)), mosaic.weight.shape),
         )
     )
     covered = np.isfinite(mosaic.weight) & (count > 1e-6 * weight.max())
@@ -128,7 +133,7 @@ def _index(positions: NDArray[np.float64], mosaic: MosaicImage) -> NDArray[np.fl
     return np.asarray((positions - np.asarray(mosaic.origin)) / np.asarray(mosaic.pixel_size))
 
 
-def _points(
+def _impulses(
     centres: NDArray[np.float64], values: NDArray[np.floating[Any]], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
     """Image of values at fractional pixels, distributed linearly to the four around each."""
@@ -148,33 +153,16 @@ def _points(
     return image
 
 
-def _under_points(points: NDArray[np.float64], weight: NDArray[np.float32]) -> NDArray[Any]:
-    """Sum of weight images centred on each point, times the value of the point."""
-    from scipy.signal import fftconvolve
-
-    (py, px), (ny, nx) = weight.shape, points.shape
-    whole = fftconvolve(points, weight.astype(np.float64), mode="full")
-    return np.asarray(whole[py // 2 : py // 2 + ny, px // 2 : px // 2 + nx])
-
-
-def _under_patches(
+def _average_under_patches(
     mosaic: MosaicImage, positions: NDArray[np.float64], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Weighted mean of the mosaic's overlap_std under each patch, at whole pixels."""
     rows, columns = np.round(_index(positions, mosaic)).astype(np.int64).T
     known = np.isfinite(mosaic.overlap_std)
+    py, px = weight.shape
+    flipped, centre = weight[::-1, ::-1], (py - 1 - py // 2, px - 1 - px // 2)
     sums = [
-        _correlated(values, weight)[rows, columns]
+        convolve_centred(values, flipped, centre)[rows, columns]
         for values in (np.where(known, mosaic.overlap_std, 0.0), known.astype(np.float64))
     ]
     return np.asarray(sums[0] / np.maximum(sums[1], 1e-12), np.float32)
-
-
-def _correlated(image: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDArray[Any]:
-    """Correlate an image with the weight, centred on each pixel of the image."""
-    from scipy.signal import fftconvolve
-
-    (py, px), (ny, nx) = weight.shape, image.shape
-    whole = fftconvolve(image, weight[::-1, ::-1].astype(np.float64), mode="full")
-    top, left = py - 1 - py // 2, px - 1 - px // 2
-    return np.asarray(whole[top : top + ny, left : left + nx])

@@ -1,5 +1,11 @@
+from .export import (
+    write_study as write_study,
+)
 from .size import (
     SizeStudy as SizeStudy,
+)
+from .size import (
+    TrainingRecipe as TrainingRecipe,
 )
 from .size import (
     size_study as size_study,
@@ -10,11 +16,11 @@ from .sparse import (
 from .sparse import (
     sparse_study as sparse_study,
 )
-from .stage import (
-    Stage as Stage,
+from .study import (
+    Progress as Progress,
 )
-from .thinning import (
-    thinned as thinned,
+from .subsampling import (
+    subsample_scan as subsample_scan,
 )
 from .warm_start import (
     WarmStartStudy as WarmStartStudy,
@@ -22,18 +28,16 @@ from .warm_start import (
 from .warm_start import (
     warm_start_study as warm_start_study,
 )
-from .writing import (
-    write_study as write_study,
-)
 
 __all__ = [
+    "Progress",
     "SizeStudy",
     "SparseStudy",
-    "Stage",
+    "TrainingRecipe",
     "WarmStartStudy",
     "size_study",
     "sparse_study",
-    "thinned",
+    "subsample_scan",
     "warm_start_study",
     "write_study",
 ]

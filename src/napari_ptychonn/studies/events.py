@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from napari_ptychonn.studies.stage import Stage, Study
+from napari_ptychonn.studies.study import Progress, Study
 from napari_ptychonn.tasks.events import Activity, Event, ShouldStop, never
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StudyProgressed(Event):
-    """A step of the point that is being computed."""
+    """Progress of the point that is being computed."""
 
-    stage: Stage
+    progress: Progress
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,12 +37,12 @@ class StudyTask:
 
     activity: ClassVar[Activity] = "studying"
 
-    study: Callable[..., Iterator[Stage | Study]]
+    study: Callable[..., Iterator[Progress | Study]]
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[StudyProgressed | StudyUpdated]:
         """Run it; the points that are finished stay when it is stopped."""
         for step in self.study(should_stop=should_stop):
-            if isinstance(step, Stage):
-                yield StudyProgressed(stage=step)
+            if isinstance(step, Progress):
+                yield StudyProgressed(progress=step)
             else:
                 yield StudyUpdated(study=step)

@@ -1,9 +1,9 @@
-"""Training size (Fig. 5 of Cherukara et al. 2020): how good a network is after so many frames."""
+"""Training size (Fig. 5 of Cherukara et al. 2020): errors against the number of training frames."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,12 @@ from napari_ptychonn.data.region import Split, TrainingRegion
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
-from napari_ptychonn.studies.judge import Evaluator
-from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary, finite
-from napari_ptychonn.studies.work import never, predicting, training
+from napari_ptychonn.studies.evaluation import Evaluator
+from napari_ptychonn.studies.steps import run_prediction, run_training
+from napari_ptychonn.studies.study import Progress, Row, Summary, finite
+from napari_ptychonn.tasks.events import ShouldStop, never
+from napari_ptychonn.tasks.predict import PredictTask
+from napari_ptychonn.tasks.train import TrainTask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,10 +28,29 @@ if TYPE_CHECKING:
     from napari_ptychonn.comparison.metrics import Comparison
 
 SIZES = (100, 200, 400, 800, 1600, 3200, 6400, 12800, 16000)
-"""Offered as far as there are frames: a little more than the paper's range."""
+"""Default numbers of training frames: a little more than the paper's range."""
 
 SMALLEST = 10
-"""Frames; fewer leave nothing once validation frames and their gap are taken out."""
+"""Smallest number of frames: fewer leave none besides validation frames and their gap."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecipe:
+    """How to train: the same for all sizes.
+
+    Attributes
+    ----------
+    training : TrainingOptions
+        How the weights are fitted.
+    network : NetworkOptions
+        The network.
+    split : Split or None
+        How validation frames are taken out of the training region.
+    """
+
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    split: Split | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,15 +60,15 @@ class SizePoint:
     Attributes
     ----------
     frames : int
-        Chosen: training, validation and the gap between them.
+        Training and validation frames and the gap between them.
     trained, validated : int
-        Of them.
+        Number of training and of validation frames.
     steps : int
-        Of the optimiser.
+        Optimiser steps.
     seconds : float
-        Of training; reading frames and cutting labels are not counted.
+        Time of training, without reading frames and cutting labels.
     comparison : Comparison
-        Of the held-out frames, the same for all sizes.
+        Comparison of the held-out frames, the same for all sizes.
     """
 
     frames: int
@@ -64,11 +86,11 @@ class SizeStudy:
     Attributes
     ----------
     points : tuple of SizePoint
-        In the order asked for.
+        In the order of the sizes given.
     name : str
-        Of the scan.
+        Name of the scan.
     reference : str
-        What the errors are against.
+        Title of the reconstruction that the errors refer to.
     settings : dict
         Options and test frames, as plain values.
     """
@@ -80,12 +102,12 @@ class SizeStudy:
 
     @property
     def title(self) -> str:
-        """What was studied, on which scan."""
-        return f"{self.name}: as the training set grows"
+        """The scan and the experiment."""
+        return f"{self.name}: errors against the number of training frames"
 
     @property
     def rows(self) -> list[Row]:
-        """One row to a training."""
+        """One row for each training."""
         return [_row(point) for point in self.points]
 
     @property
@@ -104,24 +126,24 @@ class SizeStudy:
 
     @property
     def sentence(self) -> str:
-        """Fewest against most frames."""
+        """Errors with the fewest and with the most frames."""
         if not self.points:
             return "No training is finished."
-        told = [
+        errors = [
             f"{p.comparison.mosaic.phase_mae:.3f} rad after {p.frames} frames ({p.seconds:.0f} s)"
             for p in {id(p): p for p in (self.points[0], self.points[-1])}.values()
         ]
-        return f"Held-out phase error of the mosaic: {', '.join(told)}."
+        return f"Held-out phase error of the mosaic: {', '.join(errors)}."
 
     def figure(self) -> Figure:
         """Held-out mosaics, errors and times against the number of frames."""
-        from napari_ptychonn.studies.pictures import size
+        from napari_ptychonn.studies.figures import size
 
         return size(self)
 
 
 def default_sizes(frames: int) -> tuple[int, ...]:
-    """Those of `SIZES` that fit into a training region, and the whole of it."""
+    """Return those of `SIZES` below the size of a training region, then that size itself."""
     return (*(size for size in SIZES if size < frames), frames)
 
 
@@ -131,40 +153,38 @@ def size_study(
     pool: NDArray[np.int64],
     *,
     sizes: Sequence[int] | None = None,
-    options: TrainingOptions | None = None,
-    network: NetworkOptions | None = None,
-    split: Split | None = None,
+    recipe: TrainingRecipe | None = None,
     reference: Reconstruction | None = None,
     device: str = "auto",
-    should_stop: ShouldStop | None = None,
-) -> Iterator[Stage | SizeStudy]:
-    """Train on ever more frames, and predict the same held-out ones.
+    should_stop: ShouldStop = never,
+) -> Iterator[Progress | SizeStudy]:
+    """Train on more and more frames, and predict the same held-out ones.
 
     Parameters
     ----------
     scan : Scan
         Frames.
     labels : Reconstruction
-        To train on.
+        Labels of the trainings.
     pool : ndarray of int64
-        Scan points that may train; every training takes the first of them, as
-        they come during a scan.  All others are held out.
+        (m,) training region; every training takes the first frames of it, as
+        during a scan.  All other frames are held out.
     sizes : sequence of int, optional
-        How many; `default_sizes` if not given.
-    options, network, split : optional
-        Recipe, network and validation frames: the same for all sizes.
+        Numbers of training frames; `default_sizes` if not given.
+    recipe : TrainingRecipe
+        Training, network and validation frames: the same for all sizes.
     reference : Reconstruction, optional
-        What the errors are against, in the labels' amplitude scale; the labels
-        themselves if not given.
+        Reconstruction that the errors refer to; the labels if not given.  Its
+        amplitude is scaled to that of the labels.
     device : str
         See `choose_device`.
-    should_stop : callable, optional
-        Asked often; True ends the study without the training that is under way.
+    should_stop : callable
+        Checked often; True ends the study without the training that is under way.
 
     Yields
     ------
-    Stage
-        While it works.
+    Progress
+        During each step.
     SizeStudy
         After each training, with all that are finished.
 
@@ -182,9 +202,8 @@ def size_study(
     test = np.setdiff1d(np.arange(len(scan)), pool)
     if not len(test):
         raise InputError(f"{scan.name}: the training region leaves no frames to test on.")
-    options, network = options or TrainingOptions(), network or NetworkOptions()
-    stop = should_stop or never
-    against = labels if reference is None else _as_bright(reference, labels, scan, pool)
+    recipe = recipe or TrainingRecipe()
+    against = labels if reference is None else _scale_amplitude(reference, labels, scan, pool)
     if against.indices is not None and not np.isin(test, against.indices).any():
         raise InputError(
             f"{against.name} was made without any of the {len(test)} held-out frames of "
@@ -198,22 +217,32 @@ def size_study(
             "labels": labels.name,
             "reference": against.name,
             "held_out_frames": len(test),
-            "training": asdict(options),
-            "network": asdict(network),
+            "training": asdict(recipe.training),
+            "network": asdict(recipe.network),
         },
     )
     for count in sizes:
         region = TrainingRegion.from_indices(
-            scan, pool[:count], split, f"the first {count} frames of the training region"
+            scan, pool[:count], recipe.split, f"the first {count} frames of the training region"
         )
-        last = yield from training(
-            scan, labels, region, options, network, device, stop, f"{count} frames: training"
+        last = yield from run_training(
+            TrainTask(
+                scan=scan,
+                reconstruction=labels,
+                region=region,
+                training=recipe.training,
+                network=recipe.network,
+                device=device,
+            ),
+            should_stop,
+            f"{count} frames: training",
         )
         if last is None:
             return
-        model = last.best
-        result = yield from predicting(
-            scan, model, test, device, stop, f"{count} frames: predicting"
+        result = yield from run_prediction(
+            PredictTask(scan=scan, model=last.best, indices=test, device=device),
+            should_stop,
+            f"{count} frames: predicting",
         )
         if result is None:
             return
@@ -229,23 +258,23 @@ def size_study(
         yield study
 
 
-def _as_bright(
+def _scale_amplitude(
     reference: Reconstruction, labels: Reconstruction, scan: Scan, pool: NDArray[np.int64]
 ) -> Reconstruction:
-    """Give a reference the amplitude scale of the labels, which is that of every prediction.
+    """Scale the amplitude of a reference to that of the labels and so of every prediction.
 
-    Ptychography leaves it free, and single shots are compared without fitting one.
+    Ptychography leaves the scale free, and single shots are compared without fitting one.
     """
     try:
-        scale = Evaluator(scan, reference, pool).judge(labels).aligned.alignment.scale
-    except InputError:  # nothing that both have
+        scale = Evaluator(scan, reference, pool).evaluate(labels).aligned.alignment.scale
+    except InputError:  # they have no area in common
         return reference
     return replace(reference, object=reference.object / np.float32(scale))
 
 
 def _row(point: SizePoint) -> Row:
     comparison = point.comparison
-    single, lit, mosaic = comparison.single_shot, comparison.illuminated, comparison.mosaic
+    single, illuminated, mosaic = comparison.single_shot, comparison.illuminated, comparison.mosaic
     return {
         "frames": point.frames,
         "trained": point.trained,
@@ -256,8 +285,8 @@ def _row(point: SizePoint) -> Row:
         "single_shot_phase_mae": single.phase_mae,
         "single_shot_phase_correlation": single.phase_correlation,
         "single_shot_amplitude_mae": single.amplitude_mae,
-        "lit_phase_mae": lit.phase_mae,
-        "lit_amplitude_mae": lit.amplitude_mae,
+        "lit_phase_mae": illuminated.phase_mae,
+        "lit_amplitude_mae": illuminated.amplitude_mae,
         "mosaic_phase_mae": mosaic.phase_mae,
         "mosaic_phase_correlation": mosaic.phase_correlation,
         "mosaic_phase_ssim": finite(mosaic.phase_ssim),

@@ -1,8 +1,8 @@
-"""Sparse sampling (Fig. 4 of Cherukara et al. 2020): both methods as the step of the scan grows.
+"""Sparse sampling (Fig. 4 of Cherukara et al. 2020): errors of both methods against the scan step.
 
-ePIE lives on the overlap of neighbouring frames and breaks down when the step
-takes it away.  A network sees one frame at a time: it is trained once, at full
-sampling, and a larger step only leaves fewer predictions to average.
+ePIE needs the overlap of neighbouring frames and fails without it.  A network
+takes one frame at a time: it is trained once, at full sampling, and a larger step
+only leaves fewer predictions to average.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.options import EngineOptions
-from napari_ptychonn.studies.judge import Evaluation, Evaluator
-from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary
-from napari_ptychonn.studies.thinning import is_raster, spacing, thinned
-from napari_ptychonn.studies.work import never, predicting, reconstructing
+from napari_ptychonn.studies.evaluation import Evaluation, Evaluator
+from napari_ptychonn.studies.steps import run_prediction, run_reconstruction
+from napari_ptychonn.studies.study import Progress, Row, Summary
+from napari_ptychonn.studies.subsampling import is_raster, spacing, subsample_scan
+from napari_ptychonn.tasks.events import ShouldStop, never
+from napari_ptychonn.tasks.predict import PredictTask
+from napari_ptychonn.tasks.reconstruct import ReconstructTask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,13 +44,13 @@ class SparsePoint:
     every : int
         The step, in units of the scan's own.
     frames : int
-        Left of the scan.
+        Number of frames at this step.
     step : float
         Median distance of neighbours, in the scan's unit.
-    epie, ptychonn : Judged
-        Against the same reference over the same area.
+    epie, ptychonn : Evaluation
+        Errors against the same reference over the same area.
     epie_seconds, ptychonn_seconds : float
-        Of the iterations, and of predicting and stitching.
+        Time of the iterations; of predicting and stitching.
     """
 
     every: int
@@ -66,15 +69,15 @@ class SparseStudy:
     Attributes
     ----------
     points : tuple of SparsePoint
-        In the order asked for.
+        In the order of the steps given.
     name : str
-        Of the scan.
+        Name of the scan.
     reference : str
-        What the errors are against.
+        Title of the reconstruction that the errors refer to.
     unit : {'m', 'pixel'}
         Of `SparsePoint.step`.
     settings : dict
-        Options, area and the way of thinning, as plain values.
+        Options, area and way of subsampling, as plain values.
     """
 
     points: tuple[SparsePoint, ...]
@@ -85,12 +88,12 @@ class SparseStudy:
 
     @property
     def title(self) -> str:
-        """What was studied, on which scan."""
-        return f"{self.name}: as the step of the scan grows"
+        """The scan and the experiment."""
+        return f"{self.name}: errors against the scan step"
 
     @property
     def rows(self) -> list[Row]:
-        """One row to a step."""
+        """One row for each step."""
         return [
             {
                 "every": p.every,
@@ -120,11 +123,11 @@ class SparseStudy:
 
     @property
     def sentence(self) -> str:
-        """First against last step."""
+        """Errors at the first and the last step."""
         if not self.points:
             return "No step is finished."
         first, last = self.points[0], self.points[-1]
-        told = [
+        errors = [
             f"{title} {before.errors.phase_mae:.3f} rad at ×{first.every}, "
             f"{after.errors.phase_mae:.3f} at ×{last.every}"
             for title, before, after in (
@@ -132,11 +135,11 @@ class SparseStudy:
                 ("PtychoNN", first.ptychonn, last.ptychonn),
             )
         ]
-        return f"Phase error: {'; '.join(told)}."
+        return f"Phase error: {'; '.join(errors)}."
 
     def figure(self) -> Figure:
         """Phases at each step, and errors against the step."""
-        from napari_ptychonn.studies.pictures import sparse
+        from napari_ptychonn.studies.figures import sparse
 
         return sparse(self)
 
@@ -149,8 +152,8 @@ def sparse_study(
     every: Sequence[int] = EVERY,
     options: EngineOptions | None = None,
     device: str = "auto",
-    should_stop: ShouldStop | None = None,
-) -> Iterator[Stage | SparseStudy]:
+    should_stop: ShouldStop = never,
+) -> Iterator[Progress | SparseStudy]:
     """Reconstruct and predict a scan with ever larger steps.
 
     Parameters
@@ -158,22 +161,22 @@ def sparse_study(
     scan : Scan
         At full sampling.
     model : TrainedModel
-        Trained at full sampling; only what it is given to predict is thinned.
+        Trained at full sampling; only the frames to predict are subsampled.
     reference : Reconstruction
-        Of the full scan, or the truth.
+        Reconstruction of the full scan, or the truth.
     every : sequence of int
-        Steps, in units of the scan's own; see `thinned`.
+        Steps, in units of the scan's own; see `subsample_scan`.
     options : EngineOptions, optional
-        Of the reconstructions: the same for each step.
+        Options of the reconstructions, the same for each step.
     device : str
         See `choose_device`.
-    should_stop : callable, optional
-        Asked often; True ends the study without the step that is under way.
+    should_stop : callable
+        Checked often; True ends the study without the step that is under way.
 
     Yields
     ------
-    Stage
-        While it works.
+    Progress
+        During each step.
     SparseStudy
         After each step, with all that are finished.
 
@@ -184,18 +187,17 @@ def sparse_study(
 
     Notes
     -----
-    Errors are over the hull of the held-out points that the coarsest step
-    leaves, of all points where the model comes from another scan.
+    Errors are over the convex hull of the held-out points that remain at the
+    coarsest step; of all points if the model comes from another scan.
     """
     if missing := why_not():
         raise InputError(missing)
     if not every:
-        raise InputError("a study of the step needs at least one step.")
+        raise InputError("a sparse-sampling study needs at least one step.")
     options = options or EngineOptions()
-    stop = should_stop or never
     held_out = model.held_out(scan)
     seen = np.arange(len(scan)) if held_out is None or not len(held_out) else held_out
-    judge = Evaluator(scan, reference, np.intersect1d(thinned(scan, max(every)), seen))
+    evaluator = Evaluator(scan, reference, np.intersect1d(subsample_scan(scan, max(every)), seen))
     study = SparseStudy(
         points=(),
         name=scan.name,
@@ -204,25 +206,33 @@ def sparse_study(
         settings={
             "thinning": "every k-th line and point" if is_raster(scan) else "farthest points",
             "judged": "held-out area" if len(seen) < len(scan) else "whole scan",
-            "judged_pixels": judge.pixels,
+            "judged_pixels": evaluator.pixels,
             "reference": reference.name,
             "reconstruction": asdict(options),
         },
     )
     for k in every:
-        chosen = thinned(scan, k)
-        result = yield from predicting(scan, model, chosen, device, stop, f"×{k}: PtychoNN")
+        chosen = subsample_scan(scan, k)
+        result = yield from run_prediction(
+            PredictTask(scan=scan, model=model, indices=chosen, device=device),
+            should_stop,
+            f"×{k}: PtychoNN",
+        )
         if result is None:
             return
-        made = yield from reconstructing(scan, options, chosen, device, stop, f"×{k}: ePIE")
+        made = yield from run_reconstruction(
+            ReconstructTask(scan=scan, options=options, indices=chosen, device=device),
+            should_stop,
+            f"×{k}: ePIE",
+        )
         if made is None:
             return
         point = SparsePoint(
             every=k,
             frames=len(chosen),
             step=spacing(scan.positions[chosen]),
-            epie=judge.judge(made),
-            ptychonn=judge.judge(result.starting_point()),
+            epie=evaluator.evaluate(made),
+            ptychonn=evaluator.evaluate(result.starting_point()),
             epie_seconds=made.seconds or 0.0,
             ptychonn_seconds=result.seconds or 0.0,
         )

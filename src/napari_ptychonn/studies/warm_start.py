@@ -1,4 +1,4 @@
-"""Warm start: an iterative reconstruction that begins with the PtychoNN mosaic."""
+"""Warm start: iterative reconstructions that start from the PtychoNN mosaic."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.options import EngineOptions
-from napari_ptychonn.studies.judge import Evaluation, Evaluator
-from napari_ptychonn.studies.stage import Row, ShouldStop, Stage, Summary
-from napari_ptychonn.studies.work import never, predicting, reconstructing
+from napari_ptychonn.studies.evaluation import Evaluation, Evaluator
+from napari_ptychonn.studies.steps import run_prediction, run_reconstruction
+from napari_ptychonn.studies.study import Progress, Row, Summary
+from napari_ptychonn.tasks.events import ShouldStop, never
+from napari_ptychonn.tasks.predict import PredictTask
+from napari_ptychonn.tasks.reconstruct import ReconstructTask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,10 +28,10 @@ if TYPE_CHECKING:
     from napari_ptychonn.reconstruction.iterations import Iteration
 
 NEAR = 1.1
-"""An error is reached when it is at most so many times the one to reach: both runs level off."""
+"""Factor by which an error may exceed the target and count as reached: both runs level off."""
 
 SPARING = 1.04
-"""Objects are judged when so many times as many iterations were made: judging takes time too."""
+"""Ratio of successive iterations whose objects are compared: comparing takes time too."""
 
 FLAT, FLAT_AND_PROBE, MOSAIC = "flat object", "flat object, model's probe", "PtychoNN mosaic"
 
@@ -40,13 +43,13 @@ class CurvePoint:
     Attributes
     ----------
     iteration : int
-        0 is what the run began with.
+        0 is the start of the run.
     seconds : float
-        Of iterating until then.
+        Time of the iterations so far.
     misfit : float or None
         See `Iteration.error`; None at iteration 0.
     phase_mae, phase_rms, amplitude_rms : float
-        Of the object against the reference, rad and label units.
+        Errors of the object against the reference, rad and label units.
     """
 
     iteration: int
@@ -64,13 +67,13 @@ class Curve:
     Attributes
     ----------
     beginning : str
-        What it began with.
+        The start of the run.
     points : tuple of CurvePoint
         In the order of iterations.
-    last : Judged
-        The object that it ended with.
+    last : Evaluation
+        The final object.
     before : float
-        Seconds that making its beginning took: of predicting and stitching.
+        Seconds of predicting and stitching the start; 0 for a flat one.
     """
 
     beginning: str
@@ -80,15 +83,15 @@ class Curve:
 
     @property
     def final(self) -> float:
-        """Phase error (RMS, rad) that it ended with."""
+        """Final phase error (RMS, rad)."""
         return self.points[-1].phase_rms
 
-    def reached(self, phase_rms: float) -> CurvePoint | None:
-        """The first point with at most this phase error; None when it never came there."""
+    def find_phase_error(self, phase_rms: float) -> CurvePoint | None:
+        """The first point with at most this phase error, or None."""
         return next((p for p in self.points if p.phase_rms <= phase_rms), None)
 
-    def explained(self, misfit: float) -> CurvePoint | None:
-        """The first point with at most this misfit; None when it never came there."""
+    def find_misfit(self, misfit: float) -> CurvePoint | None:
+        """The first point with at most this misfit, or None."""
         iterated = (p for p in self.points if p.misfit is not None and p.misfit <= misfit)
         return next(iterated, None)
 
@@ -102,9 +105,9 @@ class WarmStartStudy:
     curves : tuple of Curve
         From a flat object, from a flat object with the model's probe, from the mosaic.
     name : str
-        Of the scan.
+        Name of the scan.
     reference : str
-        What the errors are against.
+        Title of the reconstruction that the errors refer to.
     settings : dict
         Options and frames, as plain values.
     """
@@ -116,60 +119,60 @@ class WarmStartStudy:
 
     @property
     def title(self) -> str:
-        """What was studied, on which scan."""
+        """The scan and the experiment."""
         return f"{self.name}: iterations from the PtychoNN mosaic"
 
     @property
     def rows(self) -> list[Row]:
-        """One row to a judged iteration of each run."""
+        """One row for each iteration of a run whose object was compared."""
         return [{"begins_with": c.beginning, **asdict(p)} for c in self.curves for p in c.points]
 
     @property
     def target(self) -> float:
-        """The error to reach: nearly (`NEAR`) that of the flat start with the better probe, rad."""
+        """Target phase error, rad: `NEAR` times that of the flat start with the better probe."""
         flat = [c.final for c in self.curves if c.beginning != MOSAIC]
         return NEAR * min(flat) if flat else 0.0
 
     @property
     def misfit(self) -> float:
-        """The misfit to reach: that which the better flat start ended with."""
+        """Target misfit: the final one of the better flat start."""
         flat = [c.points[-1].misfit for c in self.curves if c.beginning != MOSAIC]
         return min((m for m in flat if m is not None), default=0.0)
 
     def reached(self) -> dict[str, CurvePoint | None]:
-        """When each run came to `target`."""
-        return {c.beginning: c.reached(self.target) for c in self.curves}
+        """The point at which each run reached `target`."""
+        return {c.beginning: c.find_phase_error(self.target) for c in self.curves}
 
     @property
     def summary(self) -> Summary:
-        """Iterations of each run to the same error against the reference and against the frames."""
+        """Iterations of each run to the same phase error and to the same misfit of the frames."""
         lines = []
         for curve in self.curves:
-            points = curve.reached(self.target), curve.explained(self.misfit)
+            points = curve.find_phase_error(self.target), curve.find_misfit(self.misfit)
             counts = ("–" if p is None else str(p.iteration) for p in points)
             lines.append((curve.beginning, *counts, f"{curve.final:.4f}"))
         return ("from", f"to {self.target:.4f} rad", "to the same misfit", "at the end, rad"), lines
 
     @property
     def sentence(self) -> str:
-        """How many iterations each beginning needs to the same error."""
+        """Iterations from each start to the same error."""
         if len(self.curves) < 2:
             return "Fewer than two runs are finished."
-        told = []
+        runs = []
         for curve in self.curves:
-            point = curve.reached(self.target)
+            point = curve.find_phase_error(self.target)
             if point is None:
-                told.append(f"{curve.beginning}: not in {curve.points[-1].iteration} iterations")
+                runs.append(f"{curve.beginning}: not in {curve.points[-1].iteration} iterations")
                 continue
             extra = f" after {curve.before:.1f} s of predicting" if curve.before else ""
-            told.append(
+            runs.append(
                 f"{curve.beginning}: {point.iteration} iterations, {point.seconds:.1f} s{extra}"
             )
-        return f"To {self.target:.4f} rad (RMS of the phase): {'; '.join(told)}."
+        return f"To {self.target:.4f} rad (RMS of the phase): {'; '.join(runs)}."
 
     def figure(self) -> Figure:
         """Error against iterations for each beginning."""
-        from napari_ptychonn.studies.pictures import warm_start
+        from napari_ptychonn.studies.figures import warm_start
 
         return warm_start(self)
 
@@ -181,31 +184,31 @@ def warm_start_study(
     *,
     options: EngineOptions | None = None,
     device: str = "auto",
-    should_stop: ShouldStop | None = None,
-) -> Iterator[Stage | WarmStartStudy]:
+    should_stop: ShouldStop = never,
+) -> Iterator[Progress | WarmStartStudy]:
     """Reconstruct the same frames from a flat object and from the mosaic.
 
     Parameters
     ----------
     scan : Scan
-        Of it, the frames that the model was not trained on; all where it
-        comes from another scan.
+        The frames that the model was not trained on are used; all if it comes
+        from another scan.
     model : TrainedModel
-        Its probe goes with the mosaic, as it would when a scan is followed
-        that is like the one before.
+        Its probe starts with the mosaic, as for a scan that resembles the one
+        before.
     reference : Reconstruction
-        The truth, or the best there is.
+        The truth, or the best reconstruction available.
     options : EngineOptions, optional
         The same for all runs.
     device : str
         See `choose_device`.
-    should_stop : callable, optional
-        Asked often; True ends the study without the run that is under way.
+    should_stop : callable
+        Checked often; True ends the study without the run that is under way.
 
     Yields
     ------
-    Stage
-        While it works.
+    Progress
+        During each step.
     WarmStartStudy
         After each run, with all that are finished.
 
@@ -216,11 +219,15 @@ def warm_start_study(
     """
     if missing := why_not():
         raise InputError(missing)
-    options, stop = options or EngineOptions(), should_stop or never
+    options = options or EngineOptions()
     held_out = model.held_out(scan)
     chosen = np.arange(len(scan)) if held_out is None or not len(held_out) else held_out
-    judge = Evaluator(scan, reference, chosen)
-    result = yield from predicting(scan, model, chosen, device, stop, "predicting")
+    evaluator = Evaluator(scan, reference, chosen)
+    result = yield from run_prediction(
+        PredictTask(scan=scan, model=model, indices=chosen, device=device),
+        should_stop,
+        "predicting",
+    )
     if result is None:
         return
     study = WarmStartStudy(
@@ -229,24 +236,26 @@ def warm_start_study(
         reference=reference.title,
         settings={
             "frames": len(chosen),
-            "judged_pixels": judge.pixels,
+            "judged_pixels": evaluator.pixels,
             "reference": reference.name,
             "prediction_seconds": result.seconds,
             "reconstruction": asdict(options),
         },
     )
     for beginning, start in _beginnings(scan, model, result).items():
-        record = _Record(judge, start)
+        record = _Record(evaluator, start)
         probe = options.first_probe if start is None else "known"
-        made = yield from reconstructing(
-            scan,
-            replace(options, first_probe=probe),
-            chosen,
-            device,
-            stop,
+        made = yield from run_reconstruction(
+            ReconstructTask(
+                scan=scan,
+                options=replace(options, first_probe=probe),
+                indices=chosen,
+                start=start,
+                device=device,
+            ),
+            should_stop,
             beginning,
-            start=start,
-            seen=record.see,
+            record.add_iteration,
         )
         if made is None:
             return
@@ -258,7 +267,7 @@ def warm_start_study(
 def _beginnings(
     scan: Scan, model: TrainedModel, result: Result
 ) -> dict[str, Reconstruction | None]:
-    """What each run starts from; None lets the engine choose."""
+    """The start of each run; None lets the engine choose."""
     starts: dict[str, Reconstruction | None] = {FLAT: None}
     if model.probe is not None:
         # One pixel: the object is 1 wherever a start does not reach.
@@ -274,34 +283,34 @@ def _beginnings(
 
 
 class _Record:
-    """Judges the objects of a run as they come."""
+    """Compare the objects of a run with the reference as they arrive."""
 
-    def __init__(self, judge: Evaluator, start: Reconstruction | None) -> None:
-        self._judge = judge
+    def __init__(self, evaluator: Evaluator, start: Reconstruction | None) -> None:
+        self._evaluator = evaluator
         self._points: list[CurvePoint] = []
-        self._said: dict[int, tuple[float, float]] = {}
+        self._progress: dict[int, tuple[float, float]] = {}
         if start is not None:
             self._add(0, start)
 
-    def see(self, iteration: Iteration) -> None:
-        """Take one iteration; its object may be an earlier one's."""
-        self._said[iteration.number] = iteration.seconds, iteration.error
+    def add_iteration(self, iteration: Iteration) -> None:
+        """Take one iteration; its object may be that of an earlier one."""
+        self._progress[iteration.number] = iteration.seconds, iteration.error
         made = iteration.reconstruction
         number = made.iterations or 0
         before = self._points[-1].iteration if self._points else 0
         last = number == iteration.total
-        if number in self._said and (number >= SPARING * before or last) and number > before:
+        if number in self._progress and (number >= SPARING * before or last) and number > before:
             self._add(number, made)
 
     def curve(self, beginning: str, before: float) -> Curve:
-        """All that was seen."""
+        """Make the curve of the run."""
         return Curve(
             beginning=beginning, points=tuple(self._points), last=self._last, before=before
         )
 
     def _add(self, number: int, made: Reconstruction) -> None:
-        self._last = self._judge.judge(made)
-        seconds, misfit = self._said.get(number, (0.0, None))
+        self._last = self._evaluator.evaluate(made)
+        seconds, misfit = self._progress.get(number, (0.0, None))
         self._points.append(
             CurvePoint(
                 iteration=number,

@@ -1,1 +1,1 @@
-"""What the window and the command line run: train, predict, reconstruct, compare, load."""
+"""Tasks that the window and the command line share: load, train, predict, reconstruct, compare."""

@@ -1,4 +1,4 @@
-"""One file into another, for programs that read only the other."""
+"""Convert files to the formats of other programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def convert(
     positions: str | None = None,
     crop: int | None = None,
 ) -> list[Path]:
-    """Write what a file holds in another form.
+    """Convert a reconstruction, a result, a model or published weights.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def convert(
         A reconstruction or result ('FILE' or 'FILE::/group'), a model, or
         published PyTorch weights.
     target : Path
-        A reconstruction or result becomes what the extension says (see
-        `write_result`), or, with `scan`, ptychodus training data.  A model
-        becomes ONNX, published weights a model.
+        A reconstruction or result is written in the format of the extension (see
+        `write_result`), or, with `scan`, as ptychodus training data; a model as
+        ONNX; published weights as a model.
     scan : str, optional
         The frames that go with a reconstruction or with published weights.
     positions : str, optional
@@ -38,24 +38,26 @@ def convert(
     Returns
     -------
     list of Path
-        What was written.
+        Files written.
 
     Raises
     ------
     InputError
-        When there is no way from the one to the other.
+        If there is no conversion from `source` to `target`.
     """
     if positions is not None and scan is None:
-        raise InputError(f"{positions}: positions place the frames of a scan; give the scan, too.")
+        raise InputError(
+            f"{positions}: positions belong to the frames of a scan; give the scan, too."
+        )
     if Path(source).suffix.lower() in WEIGHTS:
-        return [_imported(source, target, scan, positions, crop)]
+        return [_import_weights(source, target, scan, positions, crop)]
     from napari_ptychonn.io import describe
 
     kind = describe(source).kind
     if kind == "model":
-        return [_exported(source, target)]
+        return [_export_model(source, target)]
     if scan is not None:
-        return [_training_data(source, target, scan, positions)]
+        return [_write_training_data(source, target, scan, positions)]
     from napari_ptychonn.io import (
         read_reconstruction,
         read_result,
@@ -68,13 +70,13 @@ def convert(
     return write_reconstruction(target, read_reconstruction(source))
 
 
-def _imported(
+def _import_weights(
     source: str, target: Path, scan: str | None, positions: str | None, crop: int | None
 ) -> Path:
     if scan is None:
         raise InputError(
-            f"{source}: the weights do not say what frames they were trained on; give the scan "
-            "that they are for."
+            f"{source}: the weights do not record which frames they were trained on; give the scan "
+            "that they are meant for."
         )
     from napari_ptychonn.io import read_scan
     from napari_ptychonn.network.interop.published_weights import read_published
@@ -83,9 +85,9 @@ def _imported(
     return target
 
 
-def _exported(source: str, target: Path) -> Path:
+def _export_model(source: str, target: Path) -> Path:
     if target.suffix.lower() != ".onnx":
-        raise InputError(f"{target}: a model is written as ONNX; expected a name that ends so.")
+        raise InputError(f"{target}: a model is written as ONNX; expected the extension .onnx.")
     from napari_ptychonn.network.interop.onnx_export import write_onnx
     from napari_ptychonn.network.model import TrainedModel
 
@@ -93,7 +95,7 @@ def _exported(source: str, target: Path) -> Path:
     return target
 
 
-def _training_data(source: str, target: Path, scan: str, positions: str | None) -> Path:
+def _write_training_data(source: str, target: Path, scan: str, positions: str | None) -> Path:
     from napari_ptychonn.io import read_scan, write_training_data
     from napari_ptychonn.io.readers.reconstructions import read_reconstruction_for
 

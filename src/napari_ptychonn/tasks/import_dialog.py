@@ -111,6 +111,6 @@ class PreviewTask:
         """Read as much as the preview shows."""
         from napari_ptychonn.io.mapping.preview import glimpse
 
-        # That datasets were chosen by hand is not worth a note to whoever chooses them.
+        # The user is choosing the datasets: a note that they were chosen by hand is redundant.
         layout = replace(self.mapping.layout(), notes=())
         yield Previewed(preview=glimpse(self.file, layout, should_stop, positions=self.positions))

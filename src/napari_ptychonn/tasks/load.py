@@ -120,6 +120,14 @@ class SimulateTask:
 
     points: tuple[int, int] = (32, 32)
 
+    def __post_init__(self) -> None:
+        if min(self.points) < 1:
+            raise InputError(
+                f"a simulated scan needs at least 1 x 1 points, got {self.points}.",
+                expected="at least 1",
+                got=self.points,
+            )
+
     def run(self, should_stop: ShouldStop = never) -> Iterator[Loaded]:
         """Simulate; its degraded truth takes the place of an ePIE."""
         del should_stop

@@ -71,6 +71,9 @@ class PredictTask:
     indices: NDArray[np.int64] | None = None
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        check_indices(self.scan, self.indices)
+
     @property
     def total(self) -> int:
         """Number of frames to predict."""
@@ -216,6 +219,25 @@ def place_frames(
         return scan.positions, (0.0, 0.0)
     placed, positions = reconstruction.align_to(scan)
     return positions, placed.origin
+
+
+def check_indices(scan: Scan, indices: NDArray[np.int64] | None) -> None:
+    """Refuse scan points that the scan does not have.
+
+    Raises
+    ------
+    InputError
+        Naming the scan, its number of frames and the first index beyond them.
+    """
+    if indices is None:
+        return
+    beyond = indices[(indices < 0) | (indices >= len(scan))]
+    if len(beyond):
+        raise InputError(
+            f"{scan.name}: expected scan points from 0 to {len(scan) - 1}, got {beyond[0]}.",
+            expected=(0, len(scan) - 1),
+            got=int(beyond[0]),
+        )
 
 
 def release_memory() -> None:

@@ -1,4 +1,4 @@
-"""Previews of a training: what the best model so far makes of the scan, within a time budget."""
+"""Previews of a training: predictions of the best model so far, within a time budget."""
 
 from __future__ import annotations
 

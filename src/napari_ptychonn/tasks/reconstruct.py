@@ -20,6 +20,7 @@ from napari_ptychonn.tasks.events import (
     ShouldStop,
     never,
 )
+from napari_ptychonn.tasks.predict import check_indices
 from napari_ptychonn.tasks.preview import PREVIEW_PAUSE
 
 
@@ -48,6 +49,9 @@ class ReconstructTask:
     indices: NDArray[np.int64] | None = None
     start: Reconstruction | None = None
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_indices(self.scan, self.indices)
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[IterationEnded | ObjectPreview]:
         """Iterate.

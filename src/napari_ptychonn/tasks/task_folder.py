@@ -1,4 +1,4 @@
-"""A training task in a folder, through which another process gets it."""
+"""Save a training task to a folder, from which another process loads it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def load_task(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When it is not such a folder.
+        If the folder holds no training task.
     """
     try:
         values: dict[str, Any] = json.loads((folder / TASK).read_text(encoding="utf-8"))
@@ -141,10 +141,10 @@ def _restore_fields(
 def _write_frames(
     scan: Scan, indices: NDArray[np.int64], folder: Path, should_stop: ShouldStop
 ) -> bool:
-    """Write some frames at their places; between them the file has holes."""
+    """Write the chosen frames at their places in a sparse file."""
     dtype, (ky, kx) = scan.frames.dtype, scan.frame_shape
     size = ky * kx * dtype.itemsize
-    ends = [0, len(scan) - 1]  # by which a scan is recognised
+    ends = [0, len(scan) - 1]  # the fingerprint of a scan reads these
     needed = np.unique(np.concatenate([indices, ends]))
     _check_disk_space(folder, size * len(needed))
     header = {
@@ -152,7 +152,7 @@ def _write_frames(
         "fortran_order": False,
         "shape": (len(scan), ky, kx),
     }
-    # Written, not mapped: a full disk then is an error, and not a signal that ends the program.
+    # Written, not memory-mapped: there a full disk is a fatal signal instead of an error.
     with (folder / FRAMES).open("wb") as file:
         np.lib.format.write_array_header_2_0(file, header)
         start = file.tell()

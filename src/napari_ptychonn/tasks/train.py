@@ -73,7 +73,7 @@ class TrainTask:
             )
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[EpochEnded | TrainingPreview]:
-        """Train, with previews of what the best model so far makes of the scan.
+        """Train, with previews of the predictions of the best model so far.
 
         Yields
         ------

@@ -25,8 +25,8 @@ from napari_ptychonn.io import (
     read_scan,
 )
 from napari_ptychonn.io.layouts import user as user_layouts
-from napari_ptychonn.io.layouts.builtin import LAYOUTS
-from napari_ptychonn.io.layouts.layout import Layout, at
+from napari_ptychonn.io.layouts.builtin import builtin_layouts
+from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.mapping.inspect import survey
 
 Write = Callable[..., Path]
@@ -65,7 +65,7 @@ def check(scan: Scan, known: Known, unexplained: Unexplained, *, calibrated: boo
 
 def test_every_layout_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "file-formats.md").read_text(encoding="utf-8")
-    missing = [layout.name for layout in LAYOUTS if f"| {layout.name} |" not in page]
+    missing = [layout.name for layout in builtin_layouts() if f"| {layout.name} |" not in page]
     assert not missing
 
 
@@ -327,9 +327,9 @@ class TestEiger:
         own = Layout(
             name="ours",
             require=(("dp",), ("positions",)),
-            frames=at("dp"),
-            position_y=at("positions", index=2, scale=1e-9),
-            position_x=at("positions", index=1, scale=1e-9),
+            frames=Field.at("dp"),
+            position_y=Field.at("positions", index=2, scale=1e-9),
+            position_x=Field.at("positions", index=1, scale=1e-9),
         )
         user_layouts.save_layout(own)
         try:

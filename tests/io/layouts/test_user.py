@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,24 +15,25 @@ import pytest
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import read_scan
 from napari_ptychonn.io.layouts import user as kept
-from napari_ptychonn.io.layouts.builtin import LAYOUTS
-from napari_ptychonn.io.layouts.layout import Field, Layout, at
-from napari_ptychonn.io.layouts.user import (
-    as_json,
-    from_json,
+from napari_ptychonn.io.layouts.builtin import builtin_layouts
+from napari_ptychonn.io.layouts.format import (
+    layout_from_values,
+    layout_schema,
+    layout_to_values,
     read_layout,
-    save_layout,
-    user_layouts,
+    write_layout,
 )
+from napari_ptychonn.io.layouts.layout import Field, Layout
+from napari_ptychonn.io.layouts.user import save_layout, user_layouts
 
 OURS = Layout(
     name="Our endstation / run 3",
     require=(("scan/frames",), ("scan/motor",)),
-    frames=at("scan/frames"),
-    positions=at("scan/motor", scale=1e-6),
+    frames=Field.at("scan/frames"),
+    positions=Field.at("scan/motor", scale=1e-6),
     position_axes="xy",
     position_flip="y",
-    energy=at("scan@energy", scale=1e3),
+    energy=Field.at("scan@energy", scale=1e3),
 )
 
 
@@ -58,7 +60,7 @@ def test_a_saved_layout_is_used_the_next_time(
     )
     assert "Our endstation" not in " ".join(read_scan(path).notes)
     saved = save_layout(OURS)
-    assert saved.name == "Our_endstation_run_3.json"
+    assert saved.name == "Our_endstation_run_3.toml"
     scan = read_scan(path)
     np.testing.assert_allclose(scan.positions, raster)
     assert scan.optics.energy_kev == pytest.approx(8.8)
@@ -66,15 +68,67 @@ def test_a_saved_layout_is_used_the_next_time(
     np.testing.assert_allclose(read_scan(path).positions, raster * np.array([-1, 1]))
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda row: row.name)
-def test_every_row_of_the_table_is_plain_data(layout: Layout) -> None:
-    told = json.loads(json.dumps(as_json(layout)))
-    assert from_json(told, "row") == layout
+@pytest.mark.parametrize("layout", builtin_layouts(), ids=lambda row: row.name)
+def test_every_builtin_layout_survives_writing(layout: Layout, tmp_path: Path) -> None:
+    write_layout(tmp_path / "layout.toml", layout)
+    assert read_layout(tmp_path / "layout.toml") == layout
+    assert layout_from_values(json.loads(json.dumps(layout_to_values(layout))), "row") == layout
 
 
-def test_names_of_rows_are_told_apart() -> None:
-    names = [layout.name for layout in LAYOUTS]
-    assert len(names) == len(set(names))
+def test_names_and_priorities_of_builtin_layouts_are_unique() -> None:
+    layouts = builtin_layouts()
+    assert len({layout.name for layout in layouts}) == len(layouts)
+    priorities = [layout.priority for layout in layouts]
+    assert priorities == sorted(set(priorities), reverse=True)
+
+
+def test_the_published_schema_is_that_of_the_layouts() -> None:
+    page = Path(__file__).parents[3] / "docs" / "layout.schema.json"
+    schema = layout_schema()
+    assert json.loads(page.read_text(encoding="utf-8")) == schema
+    for layout in builtin_layouts():
+        values = layout_to_values(layout)
+        assert set(values) <= set(schema["properties"])
+        assert set(schema["required"]) <= set(values)
+
+
+def test_a_layout_that_release_0_1_saved_is_read_and_replaced(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    old = folder / "Our_endstation_run_3.json"
+    old.write_text(
+        """{"name": "Our endstation / run 3", "require": [["scan/frames"], ["scan/motor"]],
+        "frames": "scan/frames", "positions": {"paths": "scan/motor", "scale": 1e-06},
+        "position_axes": "xy", "position_flip": "y",
+        "energy": {"paths": "scan@energy", "scale": 1000.0}}""",
+        encoding="utf-8",
+    )
+    assert user_layouts() == (OURS,)
+    saved = save_layout(OURS)
+    assert not old.exists()
+    assert user_layouts() == (OURS,)
+    assert saved.suffix == ".toml"
+
+
+def test_the_worked_example_of_the_documentation(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "add-a-layout.md").read_text(encoding="utf-8")
+    (layout,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    write, read = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(write, {})
+    assert read_scan("endstation.h5").optics.energy_kev is None, "the file does not name it"
+    folder.mkdir(parents=True)
+    (folder / "endstation.toml").write_text(layout, encoding="utf-8")
+    user_layouts.cache_clear()
+    names: dict[str, Any] = {}
+    exec(read, names)
+    scan = names["scan"]
+    assert len(scan) == 20
+    assert scan.unit == "m"
+    np.testing.assert_allclose(np.ptp(scan.positions, axis=0), [3 * 50e-9, 4 * 50e-9])
+    assert scan.optics.energy_kev == pytest.approx(8.8)
+    assert scan.optics.detector_distance == pytest.approx(1.92)
 
 
 @pytest.mark.parametrize(
@@ -97,20 +151,24 @@ def test_names_of_rows_are_told_apart() -> None:
 )
 def test_what_a_row_cannot_say_is_refused(told: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
-        from_json(told, "file")
+        layout_from_values(told, "file")
 
 
 def test_a_number_may_stand_where_no_file_has_it() -> None:
-    layout = from_json({"name": "a", "require": [["x"]], "energy": 8800, "pixel_y": 1e-8}, "file")
+    layout = layout_from_values(
+        {"name": "a", "require": [["x"]], "energy": 8800, "pixel_y": 1e-8}, "file"
+    )
     assert layout.energy == Field(constant=8800.0)
-    assert as_json(layout)["pixel_y"] == 1e-8
-    assert from_json(as_json(layout), "file") == layout
+    assert layout_to_values(layout)["pixel_y"] == 1e-8
+    assert layout_from_values(layout_to_values(layout), "file") == layout
 
 
 def test_a_path_or_a_list_of_paths_is_enough() -> None:
-    made = from_json({"name": "a", "require": [["x"]], "frames": "x", "probe": ["p", "q"]}, "f")
+    made = layout_from_values(
+        {"name": "a", "require": [["x"]], "frames": "x", "probe": ["p", "q"]}, "f"
+    )
     assert made.frames == Field(paths=("x",))
-    assert made.probe == at("p", "q")
+    assert made.probe == Field.at("p", "q")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"name": "a"}', "\0\xff"])

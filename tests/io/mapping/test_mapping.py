@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from napari_ptychonn.data.scan import ELECTRONVOLT, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
 from napari_ptychonn.io.layouts import user as kept
+from napari_ptychonn.io.layouts.format import layout_from_values, layout_to_values
 from napari_ptychonn.io.layouts.layout import Field, Layout
-from napari_ptychonn.io.layouts.user import as_json, from_json, save_layout, user_layouts
+from napari_ptychonn.io.layouts.user import save_layout, user_layouts
 from napari_ptychonn.io.mapping.inspect import Inspection, holds_datasets, survey
 from napari_ptychonn.io.mapping.mapping import DatasetMapping, DatasetRef
 from napari_ptychonn.io.mapping.preview import glimpse
@@ -164,7 +166,7 @@ class TestRoundTrip:
         assert scan.source is not None
         found = survey(scan.source)
         assert not found.problem
-        layout = from_json(as_json(found.choice.layout("mine")), "row")
+        layout = layout_from_values(layout_to_values(found.choice.layout("mine")), "row")
         same(read_scan(scan.source, layout), scan)
 
     def test_a_group_is_written_into_the_paths(self, write_cxi: Write) -> None:
@@ -322,7 +324,7 @@ class TestTyped:
         self, strange: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         choice = self.choice(strange("bare.h5", **BARE))
-        saved = json.loads(save_layout(choice.layout("Ours")).read_text(encoding="utf-8"))
+        saved = tomllib.loads(save_layout(choice.layout("Ours")).read_text(encoding="utf-8"))
         assert saved["energy"] == pytest.approx(8800.0)
         assert saved["pitch_x"] == pytest.approx(75e-6)
         again = strange("bare_2.h5", **BARE)

@@ -12,7 +12,7 @@ from scipy.io import savemat
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import describe, read_scan
-from napari_ptychonn.io.layouts.layout import Layout, at
+from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.mapping.preview import glimpse
 from napari_ptychonn.io.readers.positions_source import named_places
 
@@ -117,7 +117,7 @@ class TestOffered:
         self, frames: Path, raster: Any, tmp_path: Path
     ) -> None:
         np.savetxt(tmp_path / "few.csv", raster[:12], delimiter=",")
-        layout = Layout(name="", require=(), frames=at("exp/stack"))
+        layout = Layout(name="", require=(), frames=Field.at("exp/stack"))
         seen = glimpse(frames, layout, positions=str(tmp_path / "few.csv"))
         assert "has 12 positions" in seen.problem
         assert seen.mean is not None

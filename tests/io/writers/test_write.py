@@ -1,4 +1,4 @@
-"""What is written for other programs, read back here and, where it is installed, by ptychodus."""
+"""What is written for other programs, read back here (and by ptychodus: test_ptychodus_oracle)."""
 
 from __future__ import annotations
 
@@ -199,56 +199,3 @@ class TestTrainingData:
         with pytest.raises(InputError, match="need a probe"):
             write_training_data(tmp_path / "a.h5", scan, replace(reconstruction, probe=None))
         assert not list(tmp_path.iterdir())
-
-    def test_ptychodus_reads_it(
-        self, scan: Scan, reconstruction: Reconstruction, known: Known, tmp_path: Path
-    ) -> None:
-        """In ptychodus' pixels the middle of each window is where its corner says."""
-        module = pytest.importorskip("ptychodus.plugins.training_data_file")
-        path = write_training_data(tmp_path / "training.h5", scan, reconstruction)
-        product = module.TrainingDataProductFileReader().read(path)
-        np.testing.assert_allclose(_middles(product), known.corners + 7.5, atol=1e-3)
-        np.testing.assert_array_equal(product.object_.get_layer(0), known.image)
-        dataset = module.TrainingDataDiffractionFileReader().read(path)
-        assert dataset.get_metadata().photon_energy_eV == pytest.approx(known.energy_ev)
-
-
-@pytest.mark.parametrize("ending", [".h5", ".cxi", ".npz"])
-def test_ptychodus_shows_the_same_object_at_the_same_place(
-    ending: str, result: Result, known: Known, tmp_path: Path
-) -> None:
-    """The oracle: its own readers and its own way from positions to object pixels."""
-    pytest.importorskip("ptychodus")
-    path = tmp_path / f"star{ending}"
-    write_result(path, result)
-    product = _ptychodus_reads(path)
-    expected = known.image.copy()
-    expected[0, 0] = 1
-    np.testing.assert_allclose(product.object_.get_layer(0), expected, atol=1e-6)
-    corners = known.corners[result.predictions.indices]
-    np.testing.assert_allclose(_middles(product), corners + 7.5, atol=1e-3)
-    np.testing.assert_array_equal(product.probe_positions.get_indexes(), result.predictions.indices)
-    assert product.metadata.photon_energy_eV == pytest.approx(known.energy_ev)
-    assert product.metadata.detector_distance_m == pytest.approx(known.distance)
-    np.testing.assert_array_equal(product.probes.get_array()[0], known.probe)
-
-
-def _ptychodus_reads(path: Path) -> Any:
-    from ptychodus.plugins.cxi_file import CXIProductFileIO
-    from ptychodus.plugins.h5_product_file import H5ProductFileIO
-    from ptychodus.plugins.npz_product_file import NPZProductFileIO
-
-    readers = {".h5": H5ProductFileIO, ".cxi": CXIProductFileIO, ".npz": NPZProductFileIO}
-    return readers[path.suffix]().read(path)
-
-
-def _middles(product: Any) -> np.ndarray:
-    """Rows and columns of the windows' middles in the object, by ptychodus' own geometry."""
-    geometry = product.object_.get_geometry()
-    return np.stack(
-        [
-            geometry.map_probe_positions_to_object_y_px(product.probe_positions),
-            geometry.map_probe_positions_to_object_x_px(product.probe_positions),
-        ],
-        axis=1,
-    )

@@ -117,8 +117,9 @@ def test_anything_else_is_refused_in_a_sentence(
     change: Any, expected: str, published: ReconModel, scan: Scan, tmp_path: Path
 ) -> None:
     path = save(tmp_path / "w.pth", change(dict(published.state_dict())))
-    with pytest.raises(InputError, match=expected):
+    with pytest.raises(InputError, match=expected) as error:
         read_published(path, scan)
+    assert error.value.file == path
 
 
 def test_a_pickled_network_is_not_opened(published: ReconModel, scan: Scan, tmp_path: Path) -> None:
@@ -131,8 +132,9 @@ def test_a_pickled_network_is_not_opened(published: ReconModel, scan: Scan, tmp_
 @pytest.mark.parametrize("content", [b"", b"not a file of torch", b"PK\x03\x04" + bytes(90)])
 def test_damaged(content: bytes, scan: Scan, tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as error:
         read_published(tmp_path / "w.pth", scan)
+    assert error.value.file == tmp_path / "w.pth"
 
 
 def test_a_crop_that_does_not_fit(published: ReconModel, scan: Scan, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.training.data import TrainingData, TrainingSource
-from napari_ptychonn.network.training.labels import READ, LabelledFrames
+from napari_ptychonn.network.training.labels import LabelledFrames
 
 
 def test_frames_and_labels_belong_together(toy):
@@ -20,7 +20,6 @@ def test_frames_and_labels_belong_together(toy):
     np.testing.assert_array_equal(labelled.phase[:, 0], patches.phase)
     np.testing.assert_array_equal(labelled.frames[:, 0], toy.scan.frames[indices])
     assert len(labelled) == 3
-    assert READ > 0
 
 
 def data_of(toy, options):

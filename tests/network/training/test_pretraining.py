@@ -78,14 +78,14 @@ def test_a_reconstruction_of_another_sample_is_enough(toy):
 
 def test_a_probe_without_a_scale_needs_the_counts(toy):
     faint = replace(toy.truth, probe=toy.truth.probe * 1e-6)
-    with pytest.raises(InputError, match="say how many"):
+    with pytest.raises(InputError, match="1e-06 counts"):
         Pretraining(points=20).simulate_for_reconstruction(faint)
     with pytest.raises(InputError, match="has none"):
         Pretraining(points=20).simulate_for_reconstruction(replace(toy.truth, probe=None))
 
 
 def test_without_a_probe_there_is_no_pretraining(toy):
-    with pytest.raises(InputError, match="needs a probe"):
+    with pytest.raises(InputError, match="needs a probe of 64x64"):
         Pretraining().simulate_for_scan(replace(toy.scan, probe=None))
     with pytest.raises(InputError, match="64x64"):
         Pretraining().simulate_for_scan(toy.scan, np.ones((1, 32, 32), np.complex64))

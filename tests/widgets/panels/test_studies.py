@@ -7,7 +7,7 @@ import pytest
 
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.studies.events import StudyProgressed
-from napari_ptychonn.studies.stage import Stage
+from napari_ptychonn.studies.study import Progress
 from napari_ptychonn.tasks.events import Loaded
 from napari_ptychonn.widgets.panels import studies as studies_panel
 from napari_ptychonn.widgets.panels.studies import KINDS
@@ -88,7 +88,7 @@ def test_what_cannot_be_studied_is_said(shown_errors, qtbot, loaded, monkeypatch
     assert panel.run.toolTip() == "there is no engine."
     assert not panel.run.isEnabled()
 
-    panel.show_event(StudyProgressed(stage=Stage(what="×2: ePIE", done=3, total=10)))
+    panel.show_event(StudyProgressed(progress=Progress(step="×2: ePIE", done=3, total=10)))
     assert (panel.progress.value(), panel.progress.maximum()) == (3, 10)
     assert panel.progress.format() == "×2: ePIE: %v of %m"
 

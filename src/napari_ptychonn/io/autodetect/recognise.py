@@ -14,7 +14,7 @@ from typing import Any
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array, Tree
-from napari_ptychonn.io.layouts.layout import Layout, at
+from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.positions.columns import Columns
 
@@ -82,11 +82,11 @@ def recognise(tree: Tree, group: str = "") -> ResolvedLayout:
         name=f"{tree.container} as recognised",
         require=((frames.path,),),
         container=tree.container,
-        frames=at(frames.path),
+        frames=Field.at(frames.path),
         **_position_fields(tree, positions),
         position_unit="guess",
-        probe=at(probe.path) if probe else None,
-        mask=at(mask.path) if mask else None,
+        probe=Field.at(probe.path) if probe else None,
+        mask=Field.at(mask.path) if mask else None,
         mask_marks="good" if mask and _GOOD.search(_name(mask)) else "bad",
         **_number_fields(arrays),
     )
@@ -180,10 +180,10 @@ def recognise_object(tree: Tree, group: str, object_path: str) -> ResolvedLayout
         name="object as recognised",
         require=((object_path,),),
         container=tree.container,
-        object=at(object_path),
-        probe=at(probe.path) if probe else None,
+        object=Field.at(object_path),
+        probe=Field.at(probe.path) if probe else None,
         **_position_fields(tree, listed[:1]),
-        position_indexes=at(index.path) if index and listed else None,
+        position_indexes=Field.at(index.path) if index and listed else None,
         position_unit="guess",
         object_frame="guess",
     )
@@ -296,15 +296,18 @@ def _pair(arrays: Sequence[Array], lead: tuple[int, ...]) -> list[Array]:
 
 def _position_fields(tree: Tree, positions: Sequence[Array]) -> dict[str, Any]:
     if len(positions) == 2:
-        return {"position_y": at(positions[0].path), "position_x": at(positions[1].path)}
+        return {
+            "position_y": Field.at(positions[0].path),
+            "position_x": Field.at(positions[1].path),
+        }
     if not positions:
         return {}
     path, columns = positions[0].path, Columns.of(tree, positions[0])
     if columns.is_leading:
-        return {"positions": at(path), "position_axes": "yx" if columns.y == 0 else "xy"}
+        return {"positions": Field.at(path), "position_axes": "yx" if columns.y == 0 else "xy"}
     return {
-        "position_y": at(path, index=columns.y),
-        "position_x": at(path, index=columns.x),
+        "position_y": Field.at(path, index=columns.y),
+        "position_x": Field.at(path, index=columns.x),
     }
 
 
@@ -338,7 +341,7 @@ def _number_fields(arrays: Sequence[Array]) -> dict[str, Any]:
             continue
         for pattern, quantity, scale in _NUMBERS:
             if re.fullmatch(pattern, _name(array), re.I):
-                found.setdefault(quantity, at(array.path, scale=scale))
+                found.setdefault(quantity, Field.at(array.path, scale=scale))
     return found
 
 

@@ -1,7 +1,7 @@
-"""What a row of the table of layouts can say.
+"""A file layout as plain data: paths, factors and names.
 
-Plain data: paths, factors and names.  What they mean is done in
-`contents.py`, `positions.py`, `stack.py`, `geometry.py` and `door.py`.
+`napari_ptychonn.io.layouts.resolved` looks them up in a file, and the readers
+apply them.
 """
 
 from __future__ import annotations
@@ -49,16 +49,17 @@ class Field:
     fixed: bool = False
     constant: float | None = None
 
-
-def at(
-    *paths: str,
-    scale: float = 1.0,
-    index: int | None = None,
-    every: bool = False,
-    fixed: bool = False,
-) -> Field:
-    """Write a `Field` in a row of the table."""
-    return Field(paths=paths, scale=scale, index=index, every=every, fixed=fixed)
+    @classmethod
+    def at(
+        cls,
+        *paths: str,
+        scale: float = 1.0,
+        index: int | None = None,
+        every: bool = False,
+        fixed: bool = False,
+    ) -> Field:
+        """Make a field of alternative paths."""
+        return cls(paths=paths, scale=scale, index=index, every=every, fixed=fixed)
 
 
 NUMBERS = frozenset(
@@ -82,7 +83,7 @@ NUMBERS = frozenset(
         "iterations",
     }
 )
-"""Fields of a row that are one number, which may be given as such (`Field.constant`)."""
+"""Fields of a layout that are one number, which may be given as such (`Field.constant`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,8 @@ class Layout:
         What to call it on screen.
     require : tuple of tuple of str
         One path of each inner tuple must exist for the layout to apply.
+    priority : int
+        Layouts are tried from the highest to the lowest; users' own come before all.
     container : str
         'HDF5', 'NPZ', 'NPY', 'TIFF', 'MATLAB' or '4D-STEM'.
     notes : tuple of str
@@ -183,6 +186,7 @@ class Layout:
 
     name: str
     require: tuple[tuple[str, ...], ...]
+    priority: int = 0
     container: Container = "HDF5"
     notes: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_ptychonn.io.containers.series import SeriesArray, without_gap
 from napari_ptychonn.io.containers.tree import Array, Tree
-from napari_ptychonn.io.layouts.builtin import LAYOUTS
+from napari_ptychonn.io.layouts.builtin import builtin_layouts
 from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.layouts.paths import ANY, exists, matches
 from napari_ptychonn.io.layouts.user import user_layouts
@@ -201,7 +201,7 @@ def _as_number(value: Any | None) -> float | None:
 
 def match(tree: Tree, group: str = "") -> ResolvedLayout | None:
     """Find the first row of the table that a group fits, or None."""
-    for layout in (*user_layouts(), *LAYOUTS):
+    for layout in (*user_layouts(), *builtin_layouts()):
         if layout.container == tree.container and _fits(tree, group, layout):
             return ResolvedLayout(tree=tree, layout=layout, group=group, notes=layout.notes)
     return None

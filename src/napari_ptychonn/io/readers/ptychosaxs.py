@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Tree
-from napari_ptychonn.io.layouts.layout import Field, Layout, at
+from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.positions.tables import Table
@@ -63,7 +63,7 @@ def open_lines(tree: Tree) -> tuple[tuple[ResolvedLayout, ...], Table] | None:
     layout = Layout(
         name=NAME,
         require=(("dp",), ("positions",)),
-        frames=at("dp"),
+        frames=Field.at("dp"),
         beam_y=Field(constant=beam[0]),
         beam_x=Field(constant=beam[1]),
         pitch_y=Field(constant=_PITCH),

@@ -17,7 +17,7 @@ from napari_ptychonn.data.patch_store import iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Optics, Unit
-from napari_ptychonn.io.layouts.builtin import PRODUCT
+from napari_ptychonn.io.layouts.builtin import builtin_layout
 from napari_ptychonn.io.readers.geometry import Pair, centre_shift
 from napari_ptychonn.stitching.mosaic import MosaicImage
 from napari_ptychonn.stitching.uncertainty import Uncertainty
@@ -104,7 +104,11 @@ class Product:
         """Positions (m, 2) of the middles, (N − 1) / 2, of the windows, as ptychodus has them."""
         positions = self.positions if self.positions is not None else np.empty((0, 2))
         window = None if self.probe is None else (self.probe.shape[-2], self.probe.shape[-1])
-        return np.asarray(positions - centre_shift(PRODUCT, window) * np.asarray(self.pixel_size))
+        return np.asarray(
+            positions
+            - centre_shift(builtin_layout("ptychodus product"), window)
+            * np.asarray(self.pixel_size)
+        )
 
     @property
     def centre(self) -> Pair:

@@ -13,7 +13,7 @@ from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.layouts.builtin import TRAINING_DATA
+from napari_ptychonn.io.layouts.builtin import builtin_layout
 from napari_ptychonn.io.readers.geometry import centre_shift
 from napari_ptychonn.io.writers import product as hdf5
 from napari_ptychonn.io.writers.formats import EXCHANGE
@@ -120,7 +120,9 @@ def write_training_data(
     chosen = np.arange(len(scan)) if indices is None else np.asarray(indices, np.int64)
     ky, kx = scan.frame_shape
     window = (placed.probe.shape[-2], placed.probe.shape[-1])
-    pixels = placed.pixel_index(positions[chosen]) - centre_shift(TRAINING_DATA, window)
+    pixels = placed.pixel_index(positions[chosen]) - centre_shift(
+        builtin_layout("ptychodus training data"), window
+    )
     # Where nothing is known of its size, a pixel is 1.
     height, width = scan.pixel_size or placed.pixel_size
     bad = np.zeros((ky, kx), bool) if scan.valid is None else ~scan.valid

@@ -1,4 +1,4 @@
-"""In which numbers a network predicts: chosen by their error on the user's own frames."""
+"""Precision of predictions, chosen by its error on the user's frames."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TYPES: dict[Precision, torch.dtype] = {
 }
 
 LARGEST_ERROR = 1e-2
-"""Relative difference from float32 that is allowed for the sake of speed."""
+"""Largest relative difference from float32 of a faster precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Trial:
     Attributes
     ----------
     precision : {'float32', 'tf32', 'bfloat16', 'float16'}
-        What was tried.
+        The precision.
     error : float
         Root mean square difference from float32 over the spread of the float32
         prediction; the larger one of amplitude and phase.
@@ -140,5 +140,5 @@ def _difference(found: Tensor, exact: Tensor) -> float:
 
 
 def _cpu_has(feature: str) -> bool:
-    ask = getattr(torch.cpu, f"_is_{feature}_supported", None)
-    return bool(ask and ask())
+    check = getattr(torch.cpu, f"_is_{feature}_supported", None)
+    return bool(check and check())

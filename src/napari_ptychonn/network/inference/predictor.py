@@ -26,8 +26,7 @@ from napari_ptychonn.network.inference.fusion import (
 )
 from napari_ptychonn.network.inference.precision import TYPES, Precision, tf32_mode
 from napari_ptychonn.network.preprocessing import Preprocessing
-from napari_ptychonn.network.ptychonn import PtychoNN
-from napari_ptychonn.network.refinement import Refinement
+from napari_ptychonn.network.ptychonn import PtychoNN, Refinement
 
 BATCH_ON_CPU, BATCH_ON_GPU = 32, 2048
 """Frames predicted at once: measured, see docs/decisions/batch-size.md."""

@@ -55,8 +55,8 @@ def write_onnx(path: str | Path, model: TrainedModel) -> None:
     """
     path = Path(path)
     try:
-        import onnx  # type: ignore[import-not-found]
-        import onnxscript  # type: ignore[import-not-found]  # noqa: F401
+        import onnx
+        import onnxscript  # noqa: F401
     except ImportError as error:
         raise InputError(
             "writing ONNX needs two more packages: pip install 'napari-ptychonn[onnx]'."

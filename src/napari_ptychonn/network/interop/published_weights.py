@@ -62,9 +62,9 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
     state = dict(PtychoNN(options).state_dict())
     expected = {name: tuple(value.shape) for name, value in state.items() if "label" not in name}
     if (found := {name: tuple(value.shape) for name, value in stored.items()}) != expected:
-        raise InputError(f"{path}: {_difference(expected, found)}.")
+        raise InputError(f"{path}: {_difference(expected, found)}.", file=path)
     if not all(torch.isfinite(value).all() for value in stored.values()):
-        raise InputError(f"{path}: some of the weights are not finite numbers.")
+        raise InputError(f"{path}: some of the weights are not finite numbers.", file=path)
     # The outputs are taken as they are: label_mean stays 0, label_spread 1.
     state |= {name: value.to(torch.float32) for name, value in stored.items()}
     return TrainedModel(
@@ -81,21 +81,22 @@ def read_published(path: str | Path, scan: Scan, *, crop: int | None = None) -> 
 def _state(path: Path) -> Mapping[str, Any]:
     """Read a state dict and nothing else."""
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
+        raise InputError(f"{path}: there is no such file.", file=path)
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} holds more than weights (a whole pickled network?), which is never opened; "
-            "save its state_dict() instead."
+            "save its state_dict() instead.",
+            file=path,
         ) from error
     except _UNREADABLE as error:
-        raise InputError(f"{path} is not a readable file of PyTorch weights.") from error
+        raise InputError(f"{path} is not a readable file of PyTorch weights.", file=path) from error
     for key in ("state_dict", "model_state_dict"):
         if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
             held = held[key]
     if not isinstance(held, Mapping) or not held:
-        raise InputError(f"{path}: expected weights by name, got {type(held).__name__}.")
+        raise InputError(f"{path}: expected weights by name, got {type(held).__name__}.", file=path)
     return held
 
 
@@ -107,7 +108,8 @@ def _layers(path: Path, state: Mapping[str, Any]) -> dict[str, Tensor]:
         if match is None or not isinstance(value, Tensor) or not value.is_floating_point():
             raise InputError(
                 f"{path}: expected the weights of encoder, decoder1 and decoder2, found {name!r}; "
-                "this is not one of the published PyTorch networks."
+                "this is not one of the published PyTorch networks.",
+                file=path,
             )
         part, number, kind = match.groups()
         layers[f"{_PARTS[part]}.{number}.{kind}"] = value
@@ -120,7 +122,9 @@ def _options(path: Path, stored: Mapping[str, Tensor]) -> NetworkOptions:
 
     first = stored.get("encoder.0.weight")
     if first is None or first.ndim != 4 or first.shape[1] != 1 or not 1 <= len(first) <= 1024:
-        raise InputError(f"{path}: expected a first convolution of one channel (n, 1, 3, 3).")
+        raise InputError(
+            f"{path}: expected a first convolution of one channel (n, 1, 3, 3).", file=path
+        )
     return replace(NetworkOptions.preset("paper"), width=len(first))
 
 
@@ -144,15 +148,10 @@ def _preprocessing(scan: Scan, size: int, crop: int | None) -> Preprocessing:
             f"{crop}: expected a multiple of {size}."
         )
     top, left = (n // 2 - crop // 2 for n in scan.frame_shape)
-    valid = scan.valid
-    if valid is not None:
-        valid = valid[top : top + crop, left : left + crop].copy()
-        valid = None if valid.all() else valid
     return Preprocessing(
         frame_shape=scan.frame_shape,
         window=(top, left, crop, crop),
         bin=crop // size,
         size=size,
         scaling="raw",
-        valid=valid,
-    )
+    ).masked_as(scan)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.preprocessing import Preprocessing
 from napari_ptychonn.network.training.labels import LabelledFrames
 from napari_ptychonn.optics.far_field import FarField
+from napari_ptychonn.optics.illumination import convolve_centred
 
 LEAST_ILLUMINATION = 0.005
 """Object pixels with less than this part of the typical illumination are not used."""
@@ -265,15 +265,11 @@ def _illuminated(
     shape: tuple[int, ...], centres: NDArray[np.float64], probe: NDArray[np.complex64]
 ) -> NDArray[np.bool_]:
     """Object pixels (ny, nx) with enough illumination to be reconstructed."""
-    from scipy.signal import fftconvolve
-
     visits = np.zeros(shape)
     rows, columns = np.round(centres).astype(int).T
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
     np.add.at(visits, (rows[inside], columns[inside]), 1.0)
     intensity = np.sum(np.abs(probe) ** 2, axis=0)
-    ky, kx = intensity.shape
-    full: NDArray[Any] = fftconvolve(visits, intensity, mode="full")
-    illumination = full[ky // 2 : ky // 2 + shape[0], kx // 2 : kx // 2 + shape[1]]
+    illumination = convolve_centred(visits, intensity)
     typical = np.median(illumination[rows[inside], columns[inside]])
     return np.asarray(illumination > LEAST_ILLUMINATION * typical)

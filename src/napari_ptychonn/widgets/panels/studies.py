@@ -21,7 +21,7 @@ from napari_ptychonn.app.session import Session
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.studies.events import StudyProgressed, StudyTask, StudyUpdated
-from napari_ptychonn.studies.writing import write_study
+from napari_ptychonn.studies.export import write_study
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels._panel import SessionPanel
 from napari_ptychonn.widgets.panels.reconstruct import ReconstructPanel
@@ -29,7 +29,7 @@ from napari_ptychonn.widgets.panels.train import TrainPanel
 from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
-    from napari_ptychonn.studies.stage import Study
+    from napari_ptychonn.studies.study import Study
 
 Kind = Literal["Sparse sampling", "Training size", "Warm start"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -117,7 +117,12 @@ class StudiesPanel(SessionPanel):
         self.table.setText("")
         self.say("")
         # Only now: these import torch.
-        from napari_ptychonn.studies import size_study, sparse_study, warm_start_study
+        from napari_ptychonn.studies import (
+            TrainingRecipe,
+            size_study,
+            sparse_study,
+            warm_start_study,
+        )
 
         if self.kind == "Training size":
             assert region is not None
@@ -128,8 +133,7 @@ class StudiesPanel(SessionPanel):
                 reconstruction,
                 pool,
                 sizes=values or None,
-                options=recipe,
-                network=network,
+                recipe=TrainingRecipe(training=recipe, network=network),
                 device=device,
             )
         assert model is not None
@@ -150,10 +154,10 @@ class StudiesPanel(SessionPanel):
     def show_event(self, event: StudyProgressed | StudyUpdated) -> None:
         """Show the progress, or all points that are finished."""
         if isinstance(event, StudyProgressed):
-            stage = event.stage
-            self.progress.setRange(0, stage.total)
-            self.progress.setValue(stage.done)
-            self.progress.setFormat(f"{stage.what}: %v of %m")
+            progress = event.progress
+            self.progress.setRange(0, progress.total)
+            self.progress.setValue(progress.done)
+            self.progress.setFormat(f"{progress.step}: %v of %m")
             return
         value = self.study = event.study
         head, lines = value.summary
