@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import run_checks
 from napari_ptychonn.data.frame_sample import FrameSample
+from napari_ptychonn.data.frame_source import ArraySource
+from napari_ptychonn.data.frame_transforms import (
+    TRANSPOSE,
+    ShiftZeroFrequency,
+    Square,
+)
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.scan import Optics, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.autodetect.recognise import why_not_labels
 from napari_ptychonn.io.containers.tree import Array
-from napari_ptychonn.io.frames.lazy_frames import LazyFrames
-from napari_ptychonn.io.frames.source import ArraySource, Source
-from napari_ptychonn.io.frames.transforms import TRANSPOSED
 from napari_ptychonn.io.layouts.optics import read_optics
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.positions.matching import FrameMatching
@@ -27,7 +31,7 @@ from napari_ptychonn.io.positions.positions import Positions
 from napari_ptychonn.io.positions.raster import find_lines, lines_of_raster
 from napari_ptychonn.io.readers.geometry import centre_shift, pixel_size, read_probe, window_shape
 from napari_ptychonn.io.readers.near_field import note_on_field
-from napari_ptychonn.io.readers.orientation import FrameTransform
+from napari_ptychonn.io.readers.orientation import DetectorFrame
 from napari_ptychonn.io.readers.sources import Sources
 
 logger = logging.getLogger(__name__)
@@ -45,10 +49,12 @@ def admit(sources: Sources) -> Scan:
     positions = sources.positions()
     joined = sources.join(positions)
     ky, kx = sources.array.shape[-2:]
-    shaping = FrameTransform.of(sources.frames, (ky, kx))
+    shaping = DetectorFrame.of(sources.frames, (ky, kx))
     stack, sample, frame_notes = _stack(sources, shaping, joined, len(positions))
     optics, optics_notes = _optics(sources, shaping)
-    usable, mask_notes = _usable(sources.frames, shaping, sample, stack.corner)
+    usable, mask_notes = _usable(
+        sources.frames, shaping, sample, ShiftZeroFrequency() in stack.transforms
+    )
     faulty = BadPixels.find(
         sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
     )
@@ -93,13 +99,14 @@ def admit(sources: Sources) -> Scan:
 
 
 def _stack(
-    sources: Sources, shaping: FrameTransform, joined: FrameMatching, positions: int
+    sources: Sources, shaping: DetectorFrame, joined: FrameMatching, positions: int
 ) -> tuple[LazyFrames, FrameSample, list[str]]:
     layout = sources.frames.layout
-    source, notes = _source(sources, shaping, positions)
-    stack = LazyFrames(source, amplitude=layout.amplitude)
+    stack, notes = _stored_frames(sources, shaping, positions)
+    if layout.amplitude:
+        stack = stack.transform(Square())
     if not np.array_equal(joined.frames, np.arange(len(stack))):
-        stack = stack.chosen(joined.frames)
+        stack = stack.select(joined.frames)
     if layout.amplitude:
         notes.append("The file holds amplitudes; their squares are taken as counts.")
     sample = FrameSample.from_stack(stack)
@@ -107,29 +114,32 @@ def _stack(
     if layout.zero_frequency == "detect":
         corner = sample.has_zero_frequency_at_corner()
     if corner:
-        stack = stack.with_corner(True)
+        stack = stack.transform(ShiftZeroFrequency())
         sample = replace(sample, frames=np.fft.fftshift(sample.frames, axes=(-2, -1)))
         notes.append("Zero frequency is stored at the corner of the frames; moved to the centre.")
     return stack, sample, notes
 
 
-def _source(sources: Sources, shaping: FrameTransform, positions: int) -> tuple[Source, list[str]]:
-    source: Source = sources.array.source()
+def _stored_frames(
+    sources: Sources, shaping: DetectorFrame, positions: int
+) -> tuple[LazyFrames, list[str]]:
     if not sources.frame_axis_is_last(positions):
-        return shaping.source(source), []
+        return LazyFrames(sources.array.source(), shaping.transforms), []
     if sources.frames.tree.container == "HDF5":
         raise InputError(
             f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
             f"{sources.array.shape} for {positions} positions."
         )
     turned = np.moveaxis(sources.array.read(), -1, 0)
-    return ArraySource(turned), ["Frames are stored as (ky, kx, n); the axes were reordered."]
+    return LazyFrames(ArraySource(turned)), [
+        "Frames are stored as (ky, kx, n); the axes were reordered."
+    ]
 
 
-def _optics(sources: Sources, shaping: FrameTransform) -> tuple[Optics, tuple[str, ...]]:
+def _optics(sources: Sources, shaping: DetectorFrame) -> tuple[Optics, tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
     optics, notes = read_optics(sources.frames)
-    if optics.detector_pitch is not None and shaping.orientation & TRANSPOSED:
+    if optics.detector_pitch is not None and shaping.orientation & TRANSPOSE:
         optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
     if sources.places is None or sources.places is sources.frames:
         return optics, notes
@@ -143,7 +153,7 @@ def _optics(sources: Sources, shaping: FrameTransform) -> tuple[Optics, tuple[st
 
 
 def _usable(
-    contents: ResolvedLayout, shaping: FrameTransform, sample: FrameSample, corner: bool
+    contents: ResolvedLayout, shaping: DetectorFrame, sample: FrameSample, corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     shape = sample.frames.shape[1:]
     bad, notes = _masked(contents, shaping, (int(shape[0]), int(shape[1])), corner)
@@ -162,7 +172,7 @@ def _usable(
 
 
 def _masked(
-    contents: ResolvedLayout, shaping: FrameTransform, shape: tuple[int, int], corner: bool
+    contents: ResolvedLayout, shaping: DetectorFrame, shape: tuple[int, int], corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     nothing = np.zeros(shape, dtype=bool)
     array = contents.array("mask")

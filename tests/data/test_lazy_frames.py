@@ -14,11 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.frame_source import ArraySource
+from napari_ptychonn.data.frame_transforms import (
+    Bin,
+    Crop,
+    FrameTransform,
+    Reorient,
+    ShiftZeroFrequency,
+    Square,
+    reorient,
+)
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.scan import FrameStack, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
-from napari_ptychonn.io.frames.lazy_frames import LazyFrames
-from napari_ptychonn.io.frames.source import ArraySource
 
 LENGTH, KY, KX = 12, 6, 8
 VALUES = np.arange(LENGTH * KY * KX, dtype=np.uint16).reshape(LENGTH, KY, KX)
@@ -69,7 +78,8 @@ def test_indexing_equals_numpy(
     )
     select = None if chosen is None else np.array(chosen, dtype=np.int64)
     source = ArraySource(VALUES) if name == "memory" else files[name]
-    stack = LazyFrames(source, select=select, corner=corner, amplitude=amplitude)
+    transforms = [*([ShiftZeroFrequency()] if corner else []), *([Square()] if amplitude else [])]
+    stack = LazyFrames(source, tuple(transforms), select=select)
 
     expected = VALUES if select is None else VALUES[select]
     if corner:
@@ -83,6 +93,57 @@ def test_indexing_equals_numpy(
     np.testing.assert_array_equal(stack[first], expected[first])
     want = expected[first][..., rows, :][..., columns]
     np.testing.assert_array_equal(stack[first, rows, columns], want)
+
+
+def transforms() -> st.SearchStrategy[list[FrameTransform]]:
+    return st.lists(
+        st.one_of(
+            st.builds(Crop, st.integers(0, 1), st.integers(0, 2), st.just(4), st.just(4)),
+            st.builds(Reorient, st.integers(0, 7)),
+            st.just(Bin(1)) | st.just(Bin(2)),
+            st.just(ShiftZeroFrequency()),
+            st.just(Square()),
+        ),
+        max_size=4,
+    )
+
+
+def transformed(frames: NDArray[Any], transform: FrameTransform) -> NDArray[Any]:
+    match transform:
+        case Crop(top, left, height, width):
+            return frames[:, top : top + height, left : left + width]
+        case Reorient(orientation):
+            return reorient(frames, orientation)
+        case Bin(factor):
+            n, ky, kx = frames.shape
+            return frames.reshape(n, ky // factor, factor, kx // factor, factor).sum(axis=(2, 4))
+        case ShiftZeroFrequency():
+            return np.fft.fftshift(frames, axes=(1, 2))
+        case _:
+            return frames.astype(np.float64) ** 2
+
+
+@settings(max_examples=200)
+@given(data=st.data(), chain=transforms())
+def test_a_chain_of_transforms_equals_numpy(
+    data: st.DataObject, chain: list[FrameTransform]
+) -> None:
+    stack = LazyFrames(ArraySource(VALUES))
+    expected = VALUES.astype(np.int64)
+    for transform in chain:
+        _, ky, kx = expected.shape
+        if isinstance(transform, Crop) and (ky < 5 or kx < 6):
+            continue
+        if isinstance(transform, Bin) and (ky % transform.factor or kx % transform.factor):
+            continue
+        stack = stack.transform(transform)
+        expected = transformed(expected, transform)
+    assert stack.shape == expected.shape
+    first = data.draw(firsts(LENGTH))
+    rows, columns = (data.draw(pixels(n)) for n in expected.shape[1:])
+    read = stack[first, rows, columns]
+    np.testing.assert_allclose(read, expected[first][..., rows, :][..., columns], rtol=1e-6)
+    assert read.dtype == stack.dtype
 
 
 def test_ellipsis_and_len() -> None:
@@ -101,7 +162,7 @@ def test_wrong_indices_are_refused(key: Any) -> None:
 
 
 def test_a_selection_of_a_selection() -> None:
-    stack = LazyFrames(ArraySource(VALUES)).chosen(np.array([5, 3, 9])).chosen(np.array([2, 0]))
+    stack = LazyFrames(ArraySource(VALUES)).select(np.array([5, 3, 9])).select(np.array([2, 0]))
     np.testing.assert_array_equal(stack[:], VALUES[[9, 5]])
 
 

@@ -1,4 +1,4 @@
-"""Diffraction frames that stay in their file until somebody looks at them."""
+"""A stack of frames that is read, and transformed, when it is indexed."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import check_fits_memory
+from napari_ptychonn.data.frame_source import ArraySource, FrameSource, Key, read_blocks
+from napari_ptychonn.data.frame_transforms import FrameTransform, Window
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.frames.source import Key, Source, read_blocks
-from napari_ptychonn.io.memory_limits import must_fit
 
 
 class LazyFrames:
-    """A stack of frames (n, ky, kx) read on demand: indexed like a NumPy array.
+    """A stack of frames (n, ky, kx) read on access: indexed like a NumPy array.
 
     Along the first axis an integer, a slice, or a one-dimensional array of
     integers or booleans; along rows and columns integers and slices.
 
     Parameters
     ----------
-    source : Source
+    source : FrameSource
         Frames as stored; more than one scan axis is flattened, row by row.
+    transforms : tuple of FrameTransform
+        Applied to each frame, the first one first.
     select : ndarray of int64, optional
-        Which stored frames make up the stack, in which order; all by default.
-    corner : bool
-        The zero frequency is stored at element (0, 0) and is moved to the centre.
-    amplitude : bool
-        Square roots of counts are stored and are squared.
+        Numbers of the stored frames that make up the stack, in their order; all by default.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: FrameSource,
+        transforms: tuple[FrameTransform, ...] = (),
         *,
         select: NDArray[np.int64] | None = None,
-        corner: bool = False,
-        amplitude: bool = False,
     ) -> None:
         if len(source.shape) < 3:
-            raise InputError(f"expected frames (n, ky, kx), got shape {source.shape}.")
-        self._source = source
-        self._select = select
-        self.corner = corner
-        self.amplitude = amplitude
+            raise InputError(
+                f"expected frames (n, ky, kx), got shape {source.shape}.",
+                expected="(n, ky, kx)",
+                got=source.shape,
+            )
+        self._source, self._select, self.transforms = source, select, transforms
+        *lead, ky, kx = source.shape
+        shapes: list[tuple[int, int]] = [(ky, kx)]
+        types = [source.dtype]
+        for transform in transforms:
+            shapes.append(transform.frame_shape(shapes[-1]))
+            types.append(transform.dtype(types[-1]))
+        self._shapes, self._types = shapes, types
+        n = int(np.prod(lead)) if select is None else len(select)
+        self.shape: tuple[int, int, int] = (n, *shapes[-1])
+        self.dtype: np.dtype[Any] = types[-1]
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(n, ky, kx)."""
-        *lead, ky, kx = self._source.shape
-        n = int(np.prod(lead)) if self._select is None else len(self._select)
-        return n, ky, kx
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of one count."""
-        if self.amplitude:
-            return np.result_type(self._source.dtype, np.float32)
-        return self._source.dtype
+    @classmethod
+    def from_stack(cls, frames: Any) -> LazyFrames:
+        """Return `frames` themselves where they are lazy, else a lazy view of them."""
+        return frames if isinstance(frames, LazyFrames) else cls(ArraySource(frames))
 
     @property
     def ndim(self) -> int:
@@ -72,7 +72,7 @@ class LazyFrames:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the whole stack, were it read."""
+        """Bytes of the whole stack in memory."""
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -81,46 +81,43 @@ class LazyFrames:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read everything; only for stacks that fit in memory."""
-        must_fit("the stack of frames", self.shape, self.dtype)
+        check_fits_memory("the stack of frames", self.shape, self.dtype)
         return np.asarray(self[:], dtype=dtype)
 
-    def chosen(self, select: NDArray[np.int64]) -> LazyFrames:
-        """Make a stack of some of these frames; nothing is read."""
-        inner = select if self._select is None else self._select[select]
-        return LazyFrames(
-            self._source,
-            select=np.asarray(inner, dtype=np.int64),
-            corner=self.corner,
-            amplitude=self.amplitude,
-        )
+    def select(self, numbers: NDArray[np.int64]) -> LazyFrames:
+        """Make a stack of the frames with these numbers; nothing is read."""
+        stored = numbers if self._select is None else self._select[numbers]
+        return LazyFrames(self._source, self.transforms, select=np.asarray(stored, dtype=np.int64))
+
+    def transform(self, *transforms: FrameTransform) -> LazyFrames:
+        """Make the same stack with more transforms behind its own; nothing is read."""
+        return LazyFrames(self._source, (*self.transforms, *transforms), select=self._select)
 
     def close(self) -> None:
-        """Let go of the file; the next read opens it again."""
+        """Close the file; the next read opens it again."""
         self._source.close()
-
-    def with_corner(self, corner: bool) -> LazyFrames:
-        """Make the same stack, with the zero frequency taken to be stored at the corner or not."""
-        return LazyFrames(
-            self._source, select=self._select, corner=corner, amplitude=self.amplitude
-        )
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read the selected frames, and nothing else."""
         first, rows, columns = _three(key)
         n, ky, kx = self.shape
-        wanted, single = _frame_numbers(first, n)
+        numbers, is_single = _frame_numbers(first, n)
         row_span, row_pick = _span(rows, ky)
         column_span, column_pick = _span(columns, kx)
-        stored = wanted if self._select is None else self._select[wanted]
-        if self.corner:
-            whole = self._read(stored, slice(0, ky), slice(0, kx))
-            block = np.fft.fftshift(whole, axes=(-2, -1))[:, row_span, column_span]
-        else:
-            block = self._read(stored, row_span, column_span)
+        stored = numbers if self._select is None else self._select[numbers]
+        block = self._read_window(stored, (row_span, column_span))
         block = block[:, row_pick][..., column_pick]
-        if self.amplitude:
-            block = np.square(block, dtype=self.dtype)
-        return np.asarray(block[0] if single else block)
+        return np.asarray(block[0] if is_single else block)
+
+    def _read_window(self, stored: NDArray[np.int64], window: Window) -> NDArray[Any]:
+        """Read a window of transformed frames, and no pixel that it does not depend on."""
+        windows = [window]
+        for transform, shape in zip(self.transforms[::-1], self._shapes[-2::-1], strict=True):
+            windows.append(transform.input_window(windows[-1], shape))
+        block = self._read(stored, *windows.pop())
+        for transform, dtype in zip(self.transforms, self._types[1:], strict=True):
+            block = transform.apply(block, windows.pop(), dtype)
+        return block
 
     def _read(self, stored: NDArray[np.int64], rows: slice, columns: slice) -> NDArray[Any]:
         shape = (len(stored), rows.stop - rows.start, columns.stop - columns.start)
@@ -142,7 +139,7 @@ class LazyFrames:
 
 
 def _runs(order: NDArray[np.int64], line: int) -> list[tuple[int, int]]:
-    """Split sorted frame numbers into stretches that lie side by side on one scan line."""
+    """Split sorted frame numbers into runs of neighbours on one scan line."""
     breaks = np.flatnonzero((np.diff(order) != 1) | (np.diff(order // line) != 0)) + 1
     edges = [0, *breaks.tolist(), len(order)]
     return list(pairwise(edges))
@@ -162,7 +159,7 @@ def _three(key: Any) -> tuple[Any, Any, Any]:
 
 
 def _frame_numbers(key: Any, n: int) -> tuple[NDArray[np.int64], bool]:
-    """Which frames are meant, and whether one integer was given (so that the axis goes)."""
+    """Frame numbers of an index, and whether it is one integer (which drops the axis)."""
     if isinstance(key, slice):
         return np.arange(*key.indices(n), dtype=np.int64), False
     index = np.asarray(key)
@@ -171,7 +168,7 @@ def _frame_numbers(key: Any, n: int) -> tuple[NDArray[np.int64], bool]:
     if index.size == 0 and index.ndim == 1:
         return np.empty(0, np.int64), False
     if index.dtype.kind not in "iu" or index.ndim > 1:
-        raise IndexError(f"frames are chosen by integers, slices or masks, not by {key!r}")
+        raise IndexError(f"expected integers, a slice or a mask as frame index, got {key!r}")
     numbers = np.atleast_1d(index).astype(np.int64)
     if numbers.min() < -n or numbers.max() >= n:
         raise IndexError(f"frame {key!r} is out of range for {n} frames")
@@ -179,16 +176,15 @@ def _frame_numbers(key: Any, n: int) -> tuple[NDArray[np.int64], bool]:
 
 
 def _span(key: Any, length: int) -> tuple[slice, Any]:
-    """Cut a row or column index into the contiguous part to read and what to pick from it."""
+    """Split a row or column index into the contiguous span to read and the index into it."""
     if not isinstance(key, slice):
         number = int(key.__index__())
         if not -length <= number < length:
             raise IndexError(f"pixel {number} is out of range for {length}")
         number %= length
         return slice(number, number + 1), 0
-    wanted = range(*key.indices(length))
-    if not wanted:
+    pixels = range(*key.indices(length))
+    if not pixels:
         return slice(0, 0), slice(None)
-    low, high = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
-    pick = slice(None, None, wanted.step)
-    return slice(low, high + 1), pick
+    low, high = min(pixels[0], pixels[-1]), max(pixels[0], pixels[-1])
+    return slice(low, high + 1), slice(None, None, pixels.step)
