@@ -1,4 +1,4 @@
-"""The one door: whatever a file calls things, what comes out here is a valid `Scan`."""
+"""Build a valid `Scan` from what was found in a file and beside it."""
 
 from __future__ import annotations
 
@@ -40,15 +40,14 @@ _UNCALIBRATED = (
 _GROWING = "The file is still being written; this is what was in it when it was opened."
 
 
-def admit(sources: Sources) -> Scan:
-    """Make a scan of what was found, and note everything that was guessed, masked or left out."""
-    positions = sources.positions()
-    joined = sources.join(positions)
+def build_scan(sources: Sources) -> Scan:
+    """Build a scan; its notes list everything that was guessed, masked or left out."""
+    positions, matching = sources.positions, sources.matching
     ky, kx = sources.array.shape[-2:]
-    shaping = FrameTransform.of(sources.frames, (ky, kx))
-    stack, sample, frame_notes = _stack(sources, shaping, joined, len(positions))
-    optics, optics_notes = _optics(sources, shaping)
-    usable, mask_notes = _usable(sources.frames, shaping, sample, stack.corner)
+    transform = FrameTransform.of(sources.frames, (ky, kx))
+    stack, sample, frame_notes = _stack(sources, transform, matching, len(positions))
+    optics, optics_notes = _optics(sources, transform)
+    usable, mask_notes = _usable(sources.frames, transform, sample, stack.corner)
     faulty = BadPixels.find(
         sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
     )
@@ -59,12 +58,12 @@ def admit(sources: Sources) -> Scan:
     labels = why_not_labels(sources.frames)
     scan = Scan(
         frames=stack,
-        positions=_centred(places, positions, stack, pixel)[joined.positions],
+        positions=_centred(places, positions, stack, pixel)[matching.positions],
         unit=positions.unit,
         pixel_size=pixel if positions.unit == "m" else None,
         valid=faulty.valid,
         bad_pixels=faulty,
-        line=_line(sources, positions, joined),
+        line=_line(sources, positions, matching),
         probe=probe,
         optics=optics,
         name=sources.frames.tree.file.name.split(".")[0],
@@ -73,8 +72,8 @@ def admit(sources: Sources) -> Scan:
             *sources.notes,
             *((_GROWING,) if sources.frames.tree.still_written else ()),
             *positions.notes,
-            *joined.notes,
-            *shaping.notes,
+            *matching.notes,
+            *transform.notes,
             *frame_notes,
             *mask_notes,
             *probe_notes,
@@ -93,13 +92,13 @@ def admit(sources: Sources) -> Scan:
 
 
 def _stack(
-    sources: Sources, shaping: FrameTransform, joined: FrameMatching, positions: int
+    sources: Sources, transform: FrameTransform, matching: FrameMatching, positions: int
 ) -> tuple[LazyFrames, FrameSample, list[str]]:
     layout = sources.frames.layout
-    source, notes = _source(sources, shaping, positions)
+    source, notes = _source(sources, transform, positions)
     stack = LazyFrames(source, amplitude=layout.amplitude)
-    if not np.array_equal(joined.frames, np.arange(len(stack))):
-        stack = stack.chosen(joined.frames)
+    if not np.array_equal(matching.frames, np.arange(len(stack))):
+        stack = stack.chosen(matching.frames)
     if layout.amplitude:
         notes.append("The file holds amplitudes; their squares are taken as counts.")
     sample = FrameSample.from_stack(stack)
@@ -113,10 +112,12 @@ def _stack(
     return stack, sample, notes
 
 
-def _source(sources: Sources, shaping: FrameTransform, positions: int) -> tuple[Source, list[str]]:
+def _source(
+    sources: Sources, transform: FrameTransform, positions: int
+) -> tuple[Source, list[str]]:
     source: Source = sources.array.source()
     if not sources.frame_axis_is_last(positions):
-        return shaping.source(source), []
+        return transform.source(source), []
     if sources.frames.tree.container == "HDF5":
         raise InputError(
             f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
@@ -126,10 +127,10 @@ def _source(sources: Sources, shaping: FrameTransform, positions: int) -> tuple[
     return ArraySource(turned), ["Frames are stored as (ky, kx, n); the axes were reordered."]
 
 
-def _optics(sources: Sources, shaping: FrameTransform) -> tuple[Optics, tuple[str, ...]]:
+def _optics(sources: Sources, transform: FrameTransform) -> tuple[Optics, tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
     optics, notes = read_optics(sources.frames)
-    if optics.detector_pitch is not None and shaping.orientation & TRANSPOSED:
+    if optics.detector_pitch is not None and transform.orientation & TRANSPOSED:
         optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
     if sources.places is None or sources.places is sources.frames:
         return optics, notes
@@ -143,10 +144,10 @@ def _optics(sources: Sources, shaping: FrameTransform) -> tuple[Optics, tuple[st
 
 
 def _usable(
-    contents: ResolvedLayout, shaping: FrameTransform, sample: FrameSample, corner: bool
+    contents: ResolvedLayout, transform: FrameTransform, sample: FrameSample, corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     shape = sample.frames.shape[1:]
-    bad, notes = _masked(contents, shaping, (int(shape[0]), int(shape[1])), corner)
+    bad, notes = _masked(contents, transform, (int(shape[0]), int(shape[1])), corner)
     if (dark := contents.array("dark")) is not None:
         notes.append(f"There is a dark frame in {dark.path}; it was not subtracted.")
     marked = sample.invalid_pixels() & ~bad
@@ -162,14 +163,14 @@ def _usable(
 
 
 def _masked(
-    contents: ResolvedLayout, shaping: FrameTransform, shape: tuple[int, int], corner: bool
+    contents: ResolvedLayout, transform: FrameTransform, shape: tuple[int, int], corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     nothing = np.zeros(shape, dtype=bool)
     array = contents.array("mask")
     if array is None:
         return nothing, []
     values, notes = _mask_image(array)
-    values = shaping.image(values)
+    values = transform.image(values)
     if values.shape != shape:
         return nothing, [
             f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."
@@ -219,11 +220,11 @@ def _centred(
 
 
 def _line(
-    sources: Sources, positions: Positions, joined: FrameMatching
+    sources: Sources, positions: Positions, matching: FrameMatching
 ) -> NDArray[np.int64] | None:
     if sources.is_raster:
-        return lines_of_raster(sources.lead)[joined.frames]
-    return find_lines(positions.values[joined.positions])
+        return lines_of_raster(sources.lead)[matching.frames]
+    return find_lines(positions.values[matching.positions])
 
 
 def _with_field(scan: Scan) -> Scan:
