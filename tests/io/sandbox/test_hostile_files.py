@@ -28,7 +28,7 @@ from napari_ptychonn.io import (
 )
 from napari_ptychonn.io.compression_ratio import is_decompression_bomb
 from napari_ptychonn.io.containers.hdf5.policy import PathPolicy
-from napari_ptychonn.io.sandbox import process as child
+from napari_ptychonn.io.sandbox import process as reader
 from napari_ptychonn.network.model import TrainedModel
 
 Write = Callable[..., Path]
@@ -290,11 +290,11 @@ class TestVirtualSources:
             file["frames"] = np.ones(SHAPE, "u2")
         path = self.virtual(tmp_path / "a.h5", "secret.h5")
         monkeypatch.setenv("HDF5_VDS_PREFIX", str(secret.parent))
-        child.end_all()
+        reader.end_all()
         try:
             assert (np.asarray(read_scan(path).frames[:]) == 1).all()
         finally:
-            child.end_all()
+            reader.end_all()
 
 
 class TestStorage:
@@ -402,11 +402,11 @@ class TestGuard:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         asked: list[Path] = []
-        guard = PathPolicy(tmp_path / "a.h5")
+        policy = PathPolicy(tmp_path / "a.h5")
         resolve = Path.resolve
         monkeypatch.setattr(Path, "resolve", lambda p: asked.append(p) or resolve(p))
         with pytest.raises(InputError, match="outside the folder"):
-            guard.admit(name, tmp_path / "a.h5", "the link")
+            policy.admit(name, tmp_path / "a.h5", "the link")
         assert not any("server" in str(p) or "C:" in str(p) for p in asked)
 
 
@@ -424,7 +424,7 @@ class TestNumpy:
         with pytest.raises(InputError, match=r"a\.npz: reciprocal.npy would unpack"):
             read_scan(path)
 
-    def test_a_squeezed_archive_that_unpacks_to_much_more(self, tmp_path: Path) -> None:
+    def test_a_compressed_archive_that_unpacks_to_much_more(self, tmp_path: Path) -> None:
         path = tmp_path / "a.npz.bz2"
         packer = bz2.BZ2Compressor()
         parts = [packer.compress(bytes(2**24)) for _ in range(20)]
@@ -522,7 +522,9 @@ class TestModels:
             changed = metadata | {"model": metadata["model"].replace(before, after)}
             assert changed != metadata
             save_file(tensors, path, changed)
-            with pytest.raises(InputError, match=r"a\.safetensors: the model .* is damaged"):
+            with pytest.raises(
+                InputError, match=r"a\.safetensors: (the model|NetworkOptions\.width)"
+            ):
                 TrainedModel.load(path)
 
 

@@ -82,13 +82,13 @@ class Entry:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> Entry:
+    def from_json(cls, values: dict[str, Any]) -> Entry:
         """Undo `as_json`."""
-        sizes = {name: tuple(told[name]) for name in ("shape", "chunks")}
-        return cls(**(told | sizes))
+        sizes = {name: tuple(values[name]) for name in ("shape", "chunks")}
+        return cls(**(values | sizes))
 
 
-def attribute_branch(owner: str, name: str, value: Any) -> Entry | None:
+def attribute_entry(owner: str, name: str, value: Any) -> Entry | None:
     """Describe an attribute; None for what is neither numbers nor text."""
     path = f"{owner}@{name}"
     if isinstance(value, str | bytes):

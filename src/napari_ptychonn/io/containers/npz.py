@@ -1,4 +1,4 @@
-"""NumPy files: arrays in a ZIP, one array, or a ZIP squeezed once more; never a pickle."""
+"""NumPy files: arrays in a ZIP, one array, or a ZIP compressed by bz2; never a pickle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_ptychonn.compute.memory import check_fits_memory, format_bytes, memo
 from napari_ptychonn.data.frame_source import ArraySource
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.compression_ratio import check_compression_ratio, is_decompression_bomb
-from napari_ptychonn.io.containers.entries import branches_among
+from napari_ptychonn.io.containers.entries import entries_among
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
 
@@ -66,7 +66,7 @@ class NpyHeader:
 
 
 class NpzArray:
-    """One member of an NPZ; read once, when it is asked for."""
+    """One member of an NPZ; read once, on demand."""
 
     def __init__(self, archive: zipfile.ZipFile, member: str, what: str) -> None:
         self.path = member.removesuffix(".npy")
@@ -141,7 +141,7 @@ class NumpyTree:
         if self.container == "NPY":
             self._arrays = {"array": NpyArray(file)}
         else:
-            stream = file if self.container == "NPZ" else _unsqueezed(file)
+            stream = file if self.container == "NPZ" else _decompress_bz2(file)
             self._arrays = self._members(stream)
             self.container = "NPZ"
 
@@ -178,7 +178,7 @@ class NumpyTree:
 
     def branches(self, path: str) -> list[Entry]:
         """List every array; names with a '/' in them are groups to look at."""
-        return branches_among(self._arrays.values(), path)
+        return entries_among(self._arrays.values(), path)
 
     def problems(self) -> tuple[str, ...]:
         """NumPy files have no links."""
@@ -201,7 +201,7 @@ class NumpyTree:
         self.close()
 
 
-def _unsqueezed(file: Path) -> IO[bytes]:
+def _decompress_bz2(file: Path) -> IO[bytes]:
     """Decompress piece by piece, so that a file that grows without end is noticed in time."""
     out, packed = io.BytesIO(), file.stat().st_size
     try:

@@ -64,23 +64,23 @@ class PathPolicy:
         return any(resolved.is_relative_to(folder) for folder in self._folders)
 
 
-def vet_dataset(dataset: h5py.Dataset, guard: PathPolicy, depth: int = 0) -> None:
+def check_dataset(dataset: h5py.Dataset, policy: PathPolicy, depth: int = 0) -> None:
     """Refuse a dataset that cannot, or should not, be read; InputError says why."""
     what = f"{dataset.file.filename}: {dataset.name}"
-    _vet_type(dataset, what)
+    _check_type(dataset, what)
     outside = dataset.external
     if outside:
         raise InputError(
             f"{what} keeps its values in another file ({outside[0][0]}); it was not read."
         )
     if dataset.is_virtual:
-        _vet_sources(dataset, guard, what, depth)
+        _check_sources(dataset, policy, what, depth)
     else:
-        _vet_filters(dataset, what)
-        _vet_size(dataset, what)
+        _check_filters(dataset, what)
+        _check_size(dataset, what)
 
 
-def vet_names(dataset: h5py.Dataset, guard: PathPolicy) -> None:
+def check_source_names(dataset: h5py.Dataset, policy: PathPolicy) -> None:
     """Refuse sources outside the folder by name: to ask for the shape, HDF5 may open them."""
     if not dataset.is_virtual:
         return
@@ -89,10 +89,10 @@ def vet_names(dataset: h5py.Dataset, guard: PathPolicy) -> None:
     for name in {source.file_name for source in dataset.virtual_sources()} - {"."}:
         if _BLOCK in name:
             raise InputError(f"{what} has endless sources ({name}), which are not read.")
-        guard.locate(name, base, f"{what}: a source")
+        policy.locate(name, base, f"{what}: a source")
 
 
-def _vet_type(dataset: h5py.Dataset, what: str) -> None:
+def _check_type(dataset: h5py.Dataset, what: str) -> None:
     if dataset.shape is None:
         raise InputError(f"{what} is empty.")
     try:
@@ -107,7 +107,7 @@ def _vet_type(dataset: h5py.Dataset, what: str) -> None:
         raise InputError(f"{what} has data type {dtype}; expected plain numbers of up to 64 bits.")
 
 
-def _vet_filters(dataset: h5py.Dataset, what: str) -> None:
+def _check_filters(dataset: h5py.Dataset, what: str) -> None:
     # Without this, HDF5 answers "can't open directory (/usr/local/...)" and never names the filter.
     created = dataset.id.get_create_plist()
     for i in range(created.get_nfilters()):
@@ -120,7 +120,7 @@ def _vet_filters(dataset: h5py.Dataset, what: str) -> None:
             )
 
 
-def _vet_size(dataset: h5py.Dataset, what: str) -> None:
+def _check_size(dataset: h5py.Dataset, what: str) -> None:
     declared = math.prod(dataset.shape) * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if declared > _ABSURD and declared > _BEST_COMPRESSION * max(stored, 1):
@@ -134,7 +134,7 @@ def _vet_size(dataset: h5py.Dataset, what: str) -> None:
         check_fits_memory(f"{what}, one frame,", dataset.shape[-2:], np.dtype(dataset.dtype))
 
 
-def _vet_sources(dataset: h5py.Dataset, guard: PathPolicy, what: str, depth: int) -> None:
+def _check_sources(dataset: h5py.Dataset, policy: PathPolicy, what: str, depth: int) -> None:
     # A virtual dataset whose source is missing reads zeros, silently.
     if depth >= _NESTED:
         raise InputError(f"{what} is virtual over more than {_NESTED} files in a row.")
@@ -145,14 +145,14 @@ def _vet_sources(dataset: h5py.Dataset, guard: PathPolicy, what: str, depth: int
         if _BLOCK in name or _BLOCK in path:
             raise InputError(f"{what} has endless sources ({name}), which are not read.")
         if name == ".":
-            _vet_source(dataset.file, path, guard, what, depth)
+            _check_source(dataset.file, path, policy, what, depth)
             continue
-        target = guard.admit(name, base, f"{what}: a source")
+        target = policy.admit(name, base, f"{what}: a source")
         with open_file(target) as file:
-            _vet_source(file, path, guard, what, depth)
+            _check_source(file, path, policy, what, depth)
 
 
-def _vet_source(file: h5py.File, path: str, guard: PathPolicy, what: str, depth: int) -> None:
+def _check_source(file: h5py.File, path: str, policy: PathPolicy, what: str, depth: int) -> None:
     parent, _, name = path.strip("/").rpartition("/")
     group: Any = file.get(f"/{parent}") if _is_plain(file, parent) else None
     link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
@@ -162,7 +162,7 @@ def _vet_source(file: h5py.File, path: str, guard: PathPolicy, what: str, depth:
         raise InputError(f"{what}: its source {path} in {file.filename} is a link in turn.")
     source = group[name]
     if isinstance(source, h5py.Dataset):
-        vet_dataset(source, guard, depth + 1)
+        check_dataset(source, policy, depth + 1)
 
 
 def _is_plain(file: h5py.File, path: str) -> bool:
