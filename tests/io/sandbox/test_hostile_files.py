@@ -522,9 +522,7 @@ class TestModels:
             changed = metadata | {"model": metadata["model"].replace(before, after)}
             assert changed != metadata
             save_file(tensors, path, changed)
-            with pytest.raises(
-                InputError, match=r"a\.safetensors: (the model|NetworkOptions\.width)"
-            ):
+            with pytest.raises(InputError, match=r"a\.safetensors: "):
                 TrainedModel.load(path)
 
 

@@ -45,12 +45,12 @@ def entries_among(
             found.setdefault(path, Entry(path=path, kind="group", leaf=False))
         else:
             found[path] = _of_array(array)
-    attributes = [
+    named = [
         made
         for (owner, name), value in (attributes or {}).items()
         if owner == group and (made := attribute_entry(owner, name, value)) is not None
     ]
-    return shortened([*attributes, *found.values()], group)
+    return shortened([*named, *found.values()], group)
 
 
 def _of_array(array: Array) -> Entry:

@@ -155,12 +155,12 @@ def _answered(service: Service, question: Header) -> tuple[Header, Any]:
     except InputError as error:
         return {"refused": _as_json(error)}, None
     except MemoryError:
-        error = InputError(
+        refusal = InputError(
             f"{question['what']} needs more than the {format_bytes(memory_limit())} of memory that "
             "reading a file may take.",
             expected=memory_limit(),
         )
-        return {"refused": _as_json(error)}, None
+        return {"refused": _as_json(refusal)}, None
     except Exception:
         return {"defect": traceback.format_exc()}, None
 
