@@ -10,9 +10,9 @@ from .data.result import Result as Result
 from .data.scan import Optics as Optics
 from .data.scan import Scan as Scan
 from .errors import InputError as InputError
-from .io.readers.reconstructions import read_reconstruction as read_reconstruction
+from .io.opened_file import read_reconstruction as read_reconstruction
+from .io.opened_file import read_scan as read_scan
 from .io.readers.results import read_result as read_result
-from .io.readers.scans import read_scan as read_scan
 from .io.writers.write import write_reconstruction as write_reconstruction
 from .io.writers.write import write_result as write_result
 from .network.model import TrainedModel as TrainedModel

@@ -93,7 +93,7 @@ def load_reconstruction(
         Files that the scan and its positions were read from: positions of another file
         may renumber its frames.
     """
-    from napari_ptychonn.io.readers.reconstructions import read_reconstruction_for
+    from napari_ptychonn.io.opened_file import read_reconstruction_for
 
     reconstruction = read_reconstruction_for(scan or path, path, positions=positions)
     made = reconstruction.algorithm

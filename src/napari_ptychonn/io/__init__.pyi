@@ -1,20 +1,26 @@
 from .description import (
     Description as Description,
 )
-from .description import (
+from .opened_file import (
+    OpenedFile as OpenedFile,
+)
+from .opened_file import (
     describe as describe,
+)
+from .opened_file import (
+    open_file as open_file,
+)
+from .opened_file import (
+    read_reconstruction as read_reconstruction,
+)
+from .opened_file import (
+    read_scan as read_scan,
 )
 from .readers.reconstructions import (
     list_reconstructions as list_reconstructions,
 )
-from .readers.reconstructions import (
-    read_reconstruction as read_reconstruction,
-)
 from .readers.results import (
     read_result as read_result,
-)
-from .readers.scans import (
-    read_scan as read_scan,
 )
 from .writers.write import (
     write_reconstruction as write_reconstruction,
@@ -28,8 +34,10 @@ from .writers.write import (
 
 __all__ = [
     "Description",
+    "OpenedFile",
     "describe",
     "list_reconstructions",
+    "open_file",
     "read_reconstruction",
     "read_result",
     "read_scan",

@@ -1,28 +1,17 @@
-"""What is in a file, for a person or a script to look at before anything is done with it."""
+"""What a file contains, for a person or a script to inspect before anything is done with it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from napari_ptychonn.data.reconstruction import Reconstruction
+from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
-from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.model_header import ModelHeader, read_model_header
-from napari_ptychonn.io.containers.signature import container_of
-from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.readers.reconstructions import (
-    choose,
-    list_reconstructions,
-    read_reconstruction,
-)
-from napari_ptychonn.io.readers.results import is_result, read_result
-from napari_ptychonn.io.readers.sources import gather
-from napari_ptychonn.io.sandbox.opening import open_tree
-from napari_ptychonn.io.sidecars import offers_beside
+from napari_ptychonn.io.containers.model_header import ModelHeader
+from napari_ptychonn.io.readers.reconstructions import choose
 
 Kind = Literal["scan", "reconstruction", "result", "model"]
 
@@ -129,74 +118,17 @@ class Description:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
-def describe(
-    path: str | Path, *, beside: bool = False, positions: str | Path | None = None
+def describe_scan(
+    path: str, scan: Scan, layout: str, names: tuple[str, ...], companions: tuple[str, ...]
 ) -> Description:
-    """Say what a file is, without reading more of it than needed.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file or 'FILE::/group'; scans, reconstructions, results and models.
-    beside : bool
-        Look for what goes with a scan in its folder, too.
-    positions : str or Path, optional
-        See `read_scan`.
-
-    Raises
-    ------
-    InputError
-        When it is none of them.
-    """
-    location = Location.parse(path)
-    file = location.must_exist()
-    if container_of(file) == "safetensors":
-        _must_have_frames(file, positions)
-        return _model(str(path), file, read_model_header(file))
-    with open_tree(location) as tree:
-        result = is_result(tree)
-    if result:
-        _must_have_frames(file, positions)
-        return _result(str(path))
-    names = list_reconstructions(path)
-    try:
-        return _scan(str(path), location, names, beside=beside, positions=positions)
-    except InputError as error:
-        if not names or positions is not None:
-            raise
-        return _reconstruction(str(path), names, (str(error),))
-
-
-def _must_have_frames(file: Path, positions: str | Path | None) -> None:
-    if positions is not None:
-        name = Location.parse(positions).file.name
-        raise InputError(f"{file}: holds no frames that {name} could place.")
-
-
-def _scan(
-    path: str,
-    location: Location,
-    names: tuple[str, ...],
-    *,
-    beside: bool,
-    positions: str | Path | None,
-) -> Description:
-    from napari_ptychonn.io.readers.build_scan import admit
-
-    places_of = None if positions is None else Location.parse(positions)
-    with gather(location, positions=places_of) as sources:
-        layout = sources.frames.layout.name
-        places = sources.places
-        scan = admit(sources)
-        if not names and places is not None and places.has("object"):
-            names = list_reconstructions(places.tree.file)
+    """Describe a scan; `names` are its reconstructions, `companions` files beside it."""
     return Description(
         path=path,
         kind="scan",
         layout=layout,
         **_of_scan(scan),
         **_default(names),
-        companions=tuple(o.sentence for o in offers_beside(scan)) if beside else (),
+        companions=companions,
         warnings=scan.warnings,
         notes=(*scan.notes, *_choice(names)),
     )
@@ -234,8 +166,10 @@ def _choice(names: tuple[str, ...]) -> tuple[str, ...]:
     return () if why is None else (why,)
 
 
-def _reconstruction(path: str, names: tuple[str, ...], notes: tuple[str, ...]) -> Description:
-    found: Reconstruction = read_reconstruction(path)
+def describe_reconstruction(
+    path: str, found: Reconstruction, names: tuple[str, ...], notes: tuple[str, ...]
+) -> Description:
+    """Describe a reconstruction; `names` are all that the file holds."""
     extent = None
     if found.positions is not None and len(found.positions):
         height, width = np.ptp(found.positions, axis=0)
@@ -256,8 +190,8 @@ def _reconstruction(path: str, names: tuple[str, ...], notes: tuple[str, ...]) -
     )
 
 
-def _result(path: str) -> Description:
-    result = read_result(path)
+def describe_result(path: str, result: Result) -> Description:
+    """Describe a result of this program."""
     return Description(
         path=path,
         kind="result",
@@ -280,12 +214,13 @@ def _result(path: str) -> Description:
     )
 
 
-def _model(path: str, file: Path, header: ModelHeader) -> Description:
+def describe_model(path: str, name: str, header: ModelHeader) -> Description:
+    """Describe a model, or another safetensors file."""
     return Description(
         path=path,
         kind="model",
         layout="PtychoNN model" if header.metadata else "safetensors",
-        name=file.stem,
+        name=name,
         parameters=header.parameters,
         metadata=header.metadata,
     )

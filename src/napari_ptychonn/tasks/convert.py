@@ -97,7 +97,7 @@ def _export_model(source: str, target: Path) -> Path:
 
 def _write_training_data(source: str, target: Path, scan: str, positions: str | None) -> Path:
     from napari_ptychonn.io import read_scan, write_training_data
-    from napari_ptychonn.io.readers.reconstructions import read_reconstruction_for
+    from napari_ptychonn.io.opened_file import read_reconstruction_for
 
     made = read_reconstruction_for(scan, source, positions=positions)
     return write_training_data(target, read_scan(scan, positions=positions), made)

@@ -20,6 +20,7 @@ from napari_ptychonn.tasks.events import (
 
 if TYPE_CHECKING:
     from napari_ptychonn.data.scan import Scan
+    from napari_ptychonn.io import OpenedFile
     from napari_ptychonn.io.layouts.layout import Layout
 
 
@@ -150,26 +151,22 @@ def load_file(path: str | Path) -> Loaded:
     InputError
         When it is none of them.
     """
-    from napari_ptychonn.io import describe
+    from napari_ptychonn.io import open_file
 
-    kind = describe(path).kind
-    if kind == "model":
-        from napari_ptychonn.network.model import TrainedModel
+    with open_file(path) as opened:
+        if opened.kind == "model":
+            from napari_ptychonn.network.model import TrainedModel
 
-        return Loaded(path=Path(path), model=TrainedModel.load(path))
-    if kind == "result":
-        from napari_ptychonn.io import read_result
-
-        return Loaded(path=Path(path), result=read_result(path))
-    if kind == "reconstruction":
-        from napari_ptychonn.io import list_reconstructions, read_reconstruction
-
-        return Loaded(
-            path=Path(path),
-            reconstruction=read_reconstruction(path),
-            reconstruction_names=list_reconstructions(path),
-        )
-    return load_scan_file(path)
+            return Loaded(path=Path(path), model=TrainedModel.load(path))
+        if opened.kind == "result":
+            return Loaded(path=Path(path), result=opened.result())
+        if opened.kind == "reconstruction":
+            return Loaded(
+                path=Path(path),
+                reconstruction=opened.reconstruction(),
+                reconstruction_names=opened.reconstruction_names,
+            )
+        return _load_scan(opened)
 
 
 def load_scan_file(
@@ -183,27 +180,31 @@ def load_scan_file(
         See `LoadTask`.  With a layout chosen by hand, an object that cannot be
         placed is left out with a note instead of an error.
     """
-    from napari_ptychonn.io import list_reconstructions, read_reconstruction, read_scan
+    from napari_ptychonn.io import open_file
 
-    scan = read_scan(path, layout, positions=positions)
+    with open_file(path, layout, positions) as opened:
+        return replace(_load_scan(opened), positions_source=positions)
+
+
+def _load_scan(opened: OpenedFile) -> Loaded:
+    scan = opened.scan()
     try:
-        names = list_reconstructions(path, layout)
+        names = opened.reconstruction_names
     except InputError:
         names = ()
     reconstruction = None
     try:
-        reconstruction = read_reconstruction(path, layout, positions=positions) if names else None
+        reconstruction = opened.reconstruction() if names else None
     except InputError as error:
-        if layout is None:
+        if opened.layout is None:
             raise
         scan = replace(scan, notes=(f"The object is not used: {error}", *scan.notes))
     return Loaded(
-        path=Path(path),
+        path=Path(opened.path),
         scan=scan,
         reconstruction=reconstruction,
         reconstruction_names=names,
-        layout=layout,
-        positions_source=positions,
+        layout=opened.layout,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -199,12 +200,26 @@ def _as_number(value: Any | None) -> float | None:
     return number if number is not None and np.isfinite(number) else None
 
 
+_matched: WeakKeyDictionary[Tree, dict[str, Layout | None]] = WeakKeyDictionary()
+
+
 def match(tree: Tree, group: str = "") -> ResolvedLayout | None:
-    """Find the first row of the table that a group fits, or None."""
-    for layout in (*user_layouts(), *builtin_layouts()):
-        if layout.container == tree.container and _fits(tree, group, layout):
-            return ResolvedLayout(tree=tree, layout=layout, group=group, notes=layout.notes)
-    return None
+    """Find the first layout that a group of an open file fits, or None."""
+    # Each question is a message to the reader process: an open file is recognised once.
+    known = _matched.setdefault(tree, {})
+    if group not in known:
+        known[group] = find_layout(tree, group)
+    layout = known[group]
+    if layout is None:
+        return None
+    return ResolvedLayout(tree=tree, layout=layout, group=group, notes=layout.notes)
+
+
+def find_layout(tree: Tree, group: str) -> Layout | None:
+    """Compare a group with every layout, the user's own first."""
+    layouts = (*user_layouts(), *builtin_layouts())
+    fitting = (x for x in layouts if x.container == tree.container and _fits(tree, group, x))
+    return next(fitting, None)
 
 
 def match_entry(tree: Tree, group: str = "") -> ResolvedLayout | None:

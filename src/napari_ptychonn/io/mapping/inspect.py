@@ -18,7 +18,7 @@ from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.mapping.mapping import DatasetMapping
 from napari_ptychonn.io.mapping.ranking import Ranking
 from napari_ptychonn.io.readers.reconstructions import choose
-from napari_ptychonn.io.readers.sources import Sources, gather_from
+from napari_ptychonn.io.readers.sources import Sources, sources_of_tree
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 _CONTAINERS: tuple[Container, ...] = ("HDF5", "NPZ", "BZ2", "NPY", "MATLAB")
@@ -75,7 +75,7 @@ def survey(path: str | Path, layout: Layout | None = None) -> Inspection:
         empty = Layout(name="", require=(), container=tree.container, object_frame="guess")
         choice, problem, name = DatasetMapping(base=empty), "", ""
         try:
-            with gather_from(tree, layout=layout) as sources:
+            with sources_of_tree(tree, layout=layout) as sources:
                 if sources.frames.tree is tree:
                     choice = DatasetMapping.of(sources, _default_object(objects))
                     name = sources.frames.layout.name
@@ -115,7 +115,7 @@ def missing_from_scan(path: str | Path) -> str | None:
             found = Ranking(arrays=_arrays(tree)).candidates("frames", {})
             if not found or not found[0].is_plausible:
                 return None
-            with gather_from(tree) as sources:
+            with sources_of_tree(tree) as sources:
                 problem = _problem(sources)
     except InputError:
         return None
@@ -125,7 +125,7 @@ def missing_from_scan(path: str | Path) -> str | None:
 def _problem(sources: Sources) -> str:
     """Say why these make no scan; '' where they do."""
     try:
-        sources.join(sources.positions())
+        sources.join(sources.positions)
     except InputError as error:
         return str(error)
     return ""

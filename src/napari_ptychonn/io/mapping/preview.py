@@ -18,10 +18,9 @@ from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.location import Location
+from napari_ptychonn.io.opened_file import read_reconstruction, read_scan
 from napari_ptychonn.io.readers.orientation import DetectorFrame
-from napari_ptychonn.io.readers.reconstructions import read_reconstruction
-from napari_ptychonn.io.readers.scans import read_scan
-from napari_ptychonn.io.readers.sources import Sources, gather
+from napari_ptychonn.io.readers.sources import Sources, open_sources
 
 MOST_FRAMES = 64
 _MOST_BYTES = 64 * 2**20
@@ -154,9 +153,9 @@ def _partial(path: str | Path, layout: Layout, problem: str) -> MappingPreview:
     """Show of a scan that cannot be opened what can be seen of it."""
     found = MappingPreview(problem=problem)
     try:
-        with gather(Location.parse(path), layout) as sources:
+        with open_sources(Location.parse(path), layout) as sources:
             found = _with_frames(found, sources)
-            positions = sources.positions()
+            positions = sources.positions
             good = positions.values[np.isfinite(positions.values).all(axis=1)]
             return replace(found, positions=good, unit=positions.unit)
     except InputError:

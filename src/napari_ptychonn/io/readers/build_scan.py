@@ -1,4 +1,4 @@
-"""The one door: whatever a file calls things, what comes out here is a valid `Scan`."""
+"""Build a valid `Scan` from what was found in a file and beside it."""
 
 from __future__ import annotations
 
@@ -44,16 +44,15 @@ _UNCALIBRATED = (
 _GROWING = "The file is still being written; this is what was in it when it was opened."
 
 
-def admit(sources: Sources) -> Scan:
-    """Make a scan of what was found, and note everything that was guessed, masked or left out."""
-    positions = sources.positions()
-    joined = sources.join(positions)
+def build_scan(sources: Sources) -> Scan:
+    """Build a scan; its notes list everything that was guessed, masked or left out."""
+    positions, matching = sources.positions, sources.matching
     ky, kx = sources.array.shape[-2:]
-    shaping = DetectorFrame.of(sources.frames, (ky, kx))
-    stack, sample, frame_notes = _stack(sources, shaping, joined, len(positions))
-    optics, optics_notes = _optics(sources, shaping)
+    transform = DetectorFrame.of(sources.frames, (ky, kx))
+    stack, sample, frame_notes = _stack(sources, transform, matching, len(positions))
+    optics, optics_notes = _optics(sources, transform)
     usable, mask_notes = _usable(
-        sources.frames, shaping, sample, ShiftZeroFrequency() in stack.transforms
+        sources.frames, transform, sample, ShiftZeroFrequency() in stack.transforms
     )
     faulty = BadPixels.find(
         sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
@@ -65,12 +64,12 @@ def admit(sources: Sources) -> Scan:
     labels = why_not_labels(sources.frames)
     scan = Scan(
         frames=stack,
-        positions=_centred(places, positions, stack, pixel)[joined.positions],
+        positions=_centred(places, positions, stack, pixel)[matching.positions],
         unit=positions.unit,
         pixel_size=pixel if positions.unit == "m" else None,
         valid=faulty.valid,
         bad_pixels=faulty,
-        line=_line(sources, positions, joined),
+        line=_line(sources, positions, matching),
         probe=probe,
         optics=optics,
         name=sources.frames.tree.file.name.split(".")[0],
@@ -79,8 +78,8 @@ def admit(sources: Sources) -> Scan:
             *sources.notes,
             *((_GROWING,) if sources.frames.tree.still_written else ()),
             *positions.notes,
-            *joined.notes,
-            *shaping.notes,
+            *matching.notes,
+            *transform.notes,
             *frame_notes,
             *mask_notes,
             *probe_notes,
@@ -99,14 +98,14 @@ def admit(sources: Sources) -> Scan:
 
 
 def _stack(
-    sources: Sources, shaping: DetectorFrame, joined: FrameMatching, positions: int
+    sources: Sources, transform: DetectorFrame, matching: FrameMatching, positions: int
 ) -> tuple[LazyFrames, FrameSample, list[str]]:
     layout = sources.frames.layout
-    stack, notes = _stored_frames(sources, shaping, positions)
+    stack, notes = _stored_frames(sources, transform, positions)
     if layout.amplitude:
         stack = stack.transform(Square())
-    if not np.array_equal(joined.frames, np.arange(len(stack))):
-        stack = stack.select(joined.frames)
+    if not np.array_equal(matching.frames, np.arange(len(stack))):
+        stack = stack.select(matching.frames)
     if layout.amplitude:
         notes.append("The file holds amplitudes; their squares are taken as counts.")
     sample = FrameSample.from_stack(stack)
@@ -121,10 +120,10 @@ def _stack(
 
 
 def _stored_frames(
-    sources: Sources, shaping: DetectorFrame, positions: int
+    sources: Sources, transform: DetectorFrame, positions: int
 ) -> tuple[LazyFrames, list[str]]:
     if not sources.frame_axis_is_last(positions):
-        return LazyFrames(sources.array.source(), shaping.transforms), []
+        return LazyFrames(sources.array.source(), transform.transforms), []
     if sources.frames.tree.container == "HDF5":
         raise InputError(
             f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
@@ -136,10 +135,10 @@ def _stored_frames(
     ]
 
 
-def _optics(sources: Sources, shaping: DetectorFrame) -> tuple[Optics, tuple[str, ...]]:
+def _optics(sources: Sources, transform: DetectorFrame) -> tuple[Optics, tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
     optics, notes = read_optics(sources.frames)
-    if optics.detector_pitch is not None and shaping.orientation & TRANSPOSE:
+    if optics.detector_pitch is not None and transform.orientation & TRANSPOSE:
         optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
     if sources.places is None or sources.places is sources.frames:
         return optics, notes
@@ -153,10 +152,10 @@ def _optics(sources: Sources, shaping: DetectorFrame) -> tuple[Optics, tuple[str
 
 
 def _usable(
-    contents: ResolvedLayout, shaping: DetectorFrame, sample: FrameSample, corner: bool
+    contents: ResolvedLayout, transform: DetectorFrame, sample: FrameSample, corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     shape = sample.frames.shape[1:]
-    bad, notes = _masked(contents, shaping, (int(shape[0]), int(shape[1])), corner)
+    bad, notes = _masked(contents, transform, (int(shape[0]), int(shape[1])), corner)
     if (dark := contents.array("dark")) is not None:
         notes.append(f"There is a dark frame in {dark.path}; it was not subtracted.")
     marked = sample.invalid_pixels() & ~bad
@@ -172,14 +171,14 @@ def _usable(
 
 
 def _masked(
-    contents: ResolvedLayout, shaping: DetectorFrame, shape: tuple[int, int], corner: bool
+    contents: ResolvedLayout, transform: DetectorFrame, shape: tuple[int, int], corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     nothing = np.zeros(shape, dtype=bool)
     array = contents.array("mask")
     if array is None:
         return nothing, []
     values, notes = _mask_image(array)
-    values = shaping.image(values)
+    values = transform.image(values)
     if values.shape != shape:
         return nothing, [
             f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."
@@ -229,11 +228,11 @@ def _centred(
 
 
 def _line(
-    sources: Sources, positions: Positions, joined: FrameMatching
+    sources: Sources, positions: Positions, matching: FrameMatching
 ) -> NDArray[np.int64] | None:
     if sources.is_raster:
-        return lines_of_raster(sources.lead)[joined.frames]
-    return find_lines(positions.values[joined.positions])
+        return lines_of_raster(sources.lead)[matching.frames]
+    return find_lines(positions.values[matching.positions])
 
 
 def _with_field(scan: Scan) -> Scan:

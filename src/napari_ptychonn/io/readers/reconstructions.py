@@ -1,4 +1,4 @@
-"""Reading what ePIE (or anything else) made of a scan."""
+"""Reconstructed objects: which a file holds, and how one is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ from napari_ptychonn.io.readers.geometry import (
     window_shape,
 )
 from napari_ptychonn.io.readers.neighbours import neighbour_with_positions, read_numbers
-from napari_ptychonn.io.readers.sources import gather
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 logger = logging.getLogger(__name__)
@@ -62,68 +61,7 @@ def list_reconstructions(path: str | Path, layout: Layout | None = None) -> tupl
     """
     location = Location.parse(path)
     with open_tree(location) as tree:
-        return tuple(sorted(_names(tree, location.group, layout)))
-
-
-def read_reconstruction(
-    path: str | Path, layout: Layout | None = None, *, positions: str | Path | None = None
-) -> Reconstruction:
-    """Read a reconstructed object, its probe and its positions.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file, or 'FILE::/group'.  Of several, the one called 'epie', else
-        the first by name; which one is logged.
-    layout : Layout, optional
-        How the file is laid out, instead of what it would be recognised as;
-        the object that it names is used unless a group is named.
-    positions : str or Path, optional
-        The file (or 'FILE::DATASET') that the scan in the same file was read with,
-        where that was chosen.
-
-    Returns
-    -------
-    Reconstruction
-        `indices` are scan points of the scan that `read_scan` makes of the
-        same file, where it makes one.
-
-    Raises
-    ------
-    InputError
-        When there is none, or it cannot be placed.
-    """
-    location = Location.parse(path)
-    with open_tree(location) as tree:
-        names = _names(tree, location.group, layout)
-        if not names:
-            return _from_neighbour(tree, location)
-        if layout is not None and layout.has_object and not location.group:
-            names = {name: found for name, found in names.items() if name == ROOT} or names
-        chosen, why = choose(sorted(names))
-        if why:
-            logger.info("%s: %s", tree.file, why)
-        contents = _contents(tree, names[chosen], layout)
-        return _read(contents, chosen, _joined(tree, location, layout, positions))
-
-
-def read_reconstruction_for(
-    scan: str | Path, path: str | Path, *, positions: str | Path | None = None
-) -> Reconstruction:
-    """Read the reconstruction of a scan whose positions may have been chosen by hand.
-
-    They count only for what lies in the file of the scan itself: another one numbers frames by
-    itself.
-
-    Parameters
-    ----------
-    scan : str or Path
-        What the scan was read from.
-    path, positions
-        See `read_reconstruction`.
-    """
-    is_within = Location.parse(path).is_in_file_of(Location.parse(scan))
-    return read_reconstruction(path, positions=positions if is_within else None)
+        return tuple(sorted(find_objects(tree, location.group, layout)))
 
 
 def choose(names: list[str]) -> tuple[str, str | None]:
@@ -135,19 +73,31 @@ def choose(names: list[str]) -> tuple[str, str | None]:
     return chosen, f"Of several reconstructions, {chosen} is used (others: {others})."
 
 
-def _told(tree: Tree, layout: Layout | None) -> ResolvedLayout | None:
+def _as_given(tree: Tree, layout: Layout | None) -> ResolvedLayout | None:
     return None if layout is None else ResolvedLayout(tree=tree, layout=layout)
 
 
-def _names(tree: Tree, group: str, layout: Layout | None = None) -> dict[str, tuple[str, str]]:
-    """Map each name to its (group, path of the object)."""
+def find_objects(
+    tree: Tree, group: str, layout: Layout | None = None
+) -> dict[str, tuple[str, str]]:
+    """Map the name of each reconstruction to its (group, path of the object).
+
+    Raises
+    ------
+    InputError
+        When `group` does not exist or holds none.
+    """
     if group and not tree.exists(group):
         raise InputError(f"{tree.file}: there is no group /{group}.")
     found = object_groups(tree)
-    told = _told(tree, layout) or match_entry(tree, group) or match_entry(tree)
-    if told is not None and told.layout.has_object and (path := object_path(told)) is not None:
+    declared = _as_given(tree, layout) or match_entry(tree, group) or match_entry(tree)
+    if (
+        declared is not None
+        and declared.layout.has_object
+        and (path := object_path(declared)) is not None
+    ):
         # The layout knows best; what its group holds is not listed twice.
-        found = [(told.group, path), *(f for f in found if f[1] != path)]
+        found = [(declared.group, path), *(f for f in found if f[1] != path)]
     inside = [f for f in found if not group or f[0] == group or f[0].startswith(f"{group}/")]
     if group and not inside:
         held = ", ".join(sorted({g or ROOT for g, _ in found})) or "none"
@@ -155,19 +105,38 @@ def _names(tree: Tree, group: str, layout: Layout | None = None) -> dict[str, tu
     return {g or ROOT: (g, p) for g, p in inside}
 
 
-def _contents(tree: Tree, found: tuple[str, str], layout: Layout | None = None) -> ResolvedLayout:
+def resolve_object(
+    tree: Tree, found: tuple[str, str], layout: Layout | None = None
+) -> ResolvedLayout:
+    """Find the layout of one of `find_objects`.
+
+    Parameters
+    ----------
+    tree : Tree
+        The file.
+    found : tuple of str
+        (group, path of the object).
+    layout : Layout, optional
+        How the file is laid out, where that is known.
+    """
     group, path = found
-    told = _told(tree, layout)
-    if told is not None and object_path(told) == path:
-        return told
+    declared = _as_given(tree, layout)
+    if declared is not None and object_path(declared) == path:
+        return declared
     contents = match(tree, group)
     if contents is not None and object_path(contents) is not None:
         return contents
     return recognise_object(tree, group, path)
 
 
-def _from_neighbour(tree: Tree, location: Location) -> Reconstruction:
-    """Read the product beside a diffraction file."""
+def neighbouring_product(tree: Tree) -> ResolvedLayout:
+    """Find the product beside a file of diffraction frames; the caller closes its tree.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
     contents = match_entry(tree)
     product = None
     if contents is not None and contents.has("frames") and not contents.has_positions:
@@ -177,36 +146,40 @@ def _from_neighbour(tree: Tree, location: Location) -> Reconstruction:
         raise InputError(f"{tree.file}: {why}.")
     if product is None:
         raise InputError(f"{tree.file}: holds no reconstruction (a complex 'object' was expected).")
-    with product.tree:
-        logger.info("%s: the reconstruction of %s is used.", tree.file, product.tree.file.name)
-        return _read(product, ROOT, _joined(tree, location))
+    return product
 
 
-def _joined(
-    tree: Tree,
-    location: Location,
-    layout: Layout | None = None,
-    positions: str | Path | None = None,
-) -> FrameMatching | None:
-    """How the scan of the same file numbers its points; None where there is no such scan."""
-    if tree.attribute("", "creator") is not None and tree.exists("probe_position_x_m"):
-        return None  # Files of our own list scan points already.
-    try:
-        places = None if positions is None else Location.parse(positions)
-        with gather(Location(file=location.file), layout, places) as sources:
-            return sources.join(sources.positions())
-    except InputError:
-        return None
+def has_own_numbering(tree: Tree) -> bool:
+    """Whether the file was written by this program, whose files list scan points already."""
+    return tree.attribute("", "creator") is not None and tree.exists("probe_position_x_m")
 
 
-def _read(contents: ResolvedLayout, name: str, joined: FrameMatching | None) -> Reconstruction:
+def build_reconstruction(
+    contents: ResolvedLayout, name: str, matching: FrameMatching | None
+) -> Reconstruction:
+    """Read an object and what belongs to it.
+
+    Parameters
+    ----------
+    contents : ResolvedLayout
+        Where the object, its probe and its positions are.
+    name : str
+        Its name in the file, '/' for the file as a whole.
+    matching : FrameMatching or None
+        How the scan of the same file numbers its points, to translate frame numbers.
+
+    Raises
+    ------
+    InputError
+        When it cannot be placed.
+    """
     image, notes = read_object(contents)
     for note in notes:
         logger.info("%s: %s", contents.what, note)
     places = _places(contents)
     optics, _ = read_optics(contents)
     unit, pixel = _pixel(contents, places, pixel_size(contents, optics, window_shape(contents)))
-    indices, positions = _listed(contents, places, joined, pixel, unit)
+    indices, positions = _listed(contents, places, matching, pixel, unit)
     return Reconstruction(
         object=image,
         pixel_size=pixel,
@@ -255,7 +228,7 @@ def _pixel(
 def _listed(
     contents: ResolvedLayout,
     places: Positions | None,
-    joined: FrameMatching | None,
+    matching: FrameMatching | None,
     pixel: Pair,
     unit: Unit,
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
@@ -273,8 +246,8 @@ def _listed(
             f"got {len(numbers)}."
         )
     points, known = (numbers, np.ones(len(numbers), bool))
-    if joined is not None:
-        points, known = joined.points_of(numbers)
+    if matching is not None:
+        points, known = matching.points_of(numbers)
     keep = known & np.isfinite(values).all(axis=1)
     if left := int((~keep).sum()):
         logger.info("%s: %d listed frames are not in the scan.", contents.what, left)
@@ -291,9 +264,9 @@ def _origin(
     frame = contents.layout.object_frame
     if frame == "index" or (frame == "guess" and _are_indices(positions, size, scale)):
         return 0.0, 0.0
-    told = _told_origin(contents, scale)
-    if told is not None:
-        return told
+    declared = _declared_origin(contents, scale)
+    if declared is not None:
+        return declared
     if frame in ("middle", "element", "matlab"):
         return _around_middle(contents, size, scale)
     centre = np.array([_stored(contents, "centre_y"), _stored(contents, "centre_x")])
@@ -311,7 +284,7 @@ def _origin(
     return float(y), float(x)
 
 
-def _told_origin(contents: ResolvedLayout, scale: NDArray[np.float64]) -> Pair | None:
+def _declared_origin(contents: ResolvedLayout, scale: NDArray[np.float64]) -> Pair | None:
     """Position of the object's first pixel, where the file has it."""
     rows, columns = contents.array("rows_y"), contents.array("columns_x")
     if rows is not None and columns is not None:
@@ -357,9 +330,9 @@ def _stored(contents: ResolvedLayout, quantity: str) -> float:
 
 
 def _algorithm(contents: ResolvedLayout, name: str) -> str:
-    told = contents.text("algorithm")
-    if told:
-        return told
+    declared = contents.text("algorithm")
+    if declared:
+        return declared
     words = re.findall(r"[a-z]+", name.lower())
     return next((_ALGORITHMS[w] for w in words if w in _ALGORITHMS), "unknown")
 

@@ -17,7 +17,7 @@ from napari_ptychonn.data.result import Result
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array, Tree
 from napari_ptychonn.io.layouts.optics import read_optics
-from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match
+from napari_ptychonn.io.layouts.resolved import match
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.positions.positions import read_positions
 from napari_ptychonn.io.readers.geometry import Pair, centre_shift, read_probe, window_shape
@@ -51,15 +51,16 @@ def read_result(path: str | Path) -> Result:
         When it is something else, or damaged.
     """
     with open_tree(Location.parse(path)) as tree:
-        contents = match(tree)
-        if contents is None or not is_result(tree):
-            raise InputError(
-                f"{tree.file} is not a result: expected the groups 'predictions' and 'mosaic'."
-            )
-        return _read(tree, contents)
+        return build_result(tree)
 
 
-def _read(tree: Tree, contents: ResolvedLayout) -> Result:
+def build_result(tree: Tree) -> Result:
+    """Read the result in an open file; see `read_result`."""
+    contents = match(tree)
+    if contents is None or not is_result(tree):
+        raise InputError(
+            f"{tree.file} is not a result: expected the groups 'predictions' and 'mosaic'."
+        )
     predictions = _predictions(tree)
     mosaic = _mosaic(tree)
     probe = read_probe(contents)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Sources:
     parts: tuple[ResolvedLayout, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def array(self) -> Array:
         """The frames as stored; InputError when they are not frames."""
         array = self.frames.array("frames")
@@ -98,12 +99,18 @@ class Sources:
         """Whether the frames are stored as rows and columns of a raster."""
         return len(self.lead) > 1 and min(self.lead[-2:]) > 1
 
+    @cached_property
     def positions(self) -> Positions:
         """Positions of the scan, before any shift."""
         if self.places is self.frames:
             return read_positions(self.frames, self.lead)
         layout = self.frames.layout
         return self._beside().turned(swap=layout.beside_swap, flip=layout.beside_flip)
+
+    @cached_property
+    def matching(self) -> FrameMatching:
+        """Which frame belongs to which position; see `join`."""
+        return self.join(self.positions)
 
     def _beside(self) -> Positions:
         """Positions that the frames' own layout does not name."""
@@ -166,7 +173,7 @@ def _frame_axis_is_last(array: Array, positions: int) -> bool:
 
 
 @contextmanager
-def gather(
+def open_sources(
     location: Location, layout: Layout | None = None, positions: Location | None = None
 ) -> Iterator[Sources]:
     """Open what a scan is read from; everything is closed on leaving.
@@ -188,16 +195,16 @@ def gather(
     """
     with (
         open_tree(location) as tree,
-        gather_from(tree, location.group, layout, positions) as sources,
+        sources_of_tree(tree, location.group, layout, positions) as sources,
     ):
         yield sources
 
 
 @contextmanager
-def gather_from(
+def sources_of_tree(
     tree: Tree, group: str = "", layout: Layout | None = None, positions: Location | None = None
 ) -> Iterator[Sources]:
-    """Find what a scan is read from, starting at an open file; see `gather`."""
+    """Find what a scan is read from, starting at an open file; see `open_sources`."""
     lines = _in_lines(tree, layout) if positions is None and not group else None
     if lines is not None:
         sources = lines
