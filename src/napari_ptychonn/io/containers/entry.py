@@ -63,17 +63,17 @@ class Entry:
 
     @property
     def is_real(self) -> bool:
-        """Whether its elements are integers or real numbers."""
+        """True if its elements are integers or real numbers."""
         return self.type.startswith(("int", "uint", "float"))
 
     @property
     def is_complex(self) -> bool:
-        """Whether its elements are complex numbers."""
+        """True if its elements are complex numbers."""
         return self.type.startswith("complex")
 
     @property
     def is_number(self) -> bool:
-        """Whether it is one number, or a few: an energy, the two sizes of a pixel."""
+        """True if it is one number, or a few: an energy, the two sizes of a pixel."""
         is_told = self.kind in ("array", "attribute") and self.is_real
         return is_told and math.prod(self.shape) <= FEW
 

@@ -87,7 +87,7 @@ class InMemoryTree:
         return self._arrays.get(path.strip("/"))
 
     def exists(self, path: str) -> bool:
-        """Whether there is an array or a group at `path`."""
+        """True if there is an array or a group at `path`."""
         path = path.strip("/")
         return path in self._arrays or any(p.startswith(f"{path}/") for p in self._arrays)
 

@@ -50,13 +50,17 @@ class NpyHeader:
             raise InputError(f"{what} holds pickled Python objects, which are never opened.")
         if self.dtype.kind not in _KINDS or self._is_too_wide():
             raise InputError(
-                f"{what} has data type {self.dtype}; expected plain numbers of up to 64 bits."
+                f"{what} has data type {self.dtype}; expected plain numbers of up to 64 bits.",
+                expected="plain numbers of up to 64 bits",
+                got=self.dtype,
             )
         size = math.prod(self.shape) * self.dtype.itemsize
         if size > available:
             raise InputError(
                 f"{what} declares shape {self.shape}, {format_bytes(size)}, but holds only "
-                f"{format_bytes(available)}; it is truncated or damaged."
+                f"{format_bytes(available)}; it is truncated or damaged.",
+                expected=size,
+                got=available,
             )
 
     def _is_too_wide(self) -> bool:
@@ -118,7 +122,7 @@ class NpyArray:
         return np.array(self._mapped())
 
     def source(self) -> ArraySource:
-        """Map it into memory; the system reads what is looked at."""
+        """Map it into memory; the system reads the pages that are used."""
         return ArraySource(self._mapped(), mapped=True)
 
     def _mapped(self) -> NDArray[Any]:
@@ -161,7 +165,7 @@ class NumpyTree:
         return self._arrays.get(path.strip("/"))
 
     def exists(self, path: str) -> bool:
-        """Whether there is an array called `path`."""
+        """True if there is an array called `path`."""
         return path.strip("/") in self._arrays
 
     def attribute(self, path: str, name: str) -> Any | None:
@@ -202,7 +206,7 @@ class NumpyTree:
 
 
 def _decompress_bz2(file: Path) -> IO[bytes]:
-    """Decompress piece by piece, so that a file that grows without end is noticed in time."""
+    """Decompress piece by piece, so that a decompression bomb is refused in time."""
     out, packed = io.BytesIO(), file.stat().st_size
     try:
         with bz2.open(file) as stream:

@@ -1,4 +1,4 @@
-"""Files that another process has open: they look like any other tree, array or source."""
+"""Files that the reader process has open, with the interface of any other tree."""
 
 from __future__ import annotations
 
@@ -106,7 +106,11 @@ class RemoteSource:
         if np.shape(values) != (count,) or values.dtype != self.dtype:
             raise InputError(
                 f"{self.file}: expected {count} values of {self.dtype} from {self.path}, "
-                f"got {np.shape(values)} of {values.dtype}; open it again."
+                f"got {np.shape(values)} of {values.dtype}; open it again.",
+                file=self.file,
+                dataset=self.path,
+                expected=count,
+                got=np.shape(values),
             )
         return np.asarray(values)
 
@@ -207,7 +211,7 @@ class RemoteTree:
         return None if about is None else RemoteArray(self, about)
 
     def exists(self, path: str) -> bool:
-        """Whether there is an array or a group at `path`."""
+        """True if there is an array or a group at `path`."""
         return bool(self.ask("exists", f"{self.file}: {path}", path=path))
 
     def attribute(self, path: str, name: str) -> Any | None:

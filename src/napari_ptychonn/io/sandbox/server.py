@@ -128,7 +128,9 @@ def _array_of(tree: Tree, question: Header) -> Array:
     if array.shape != shape or found != dtype:
         raise InputError(
             f"{tree.file}: {path} was {dtype} {shape} when it was opened and is now "
-            f"{found} {array.shape}; open it again."
+            f"{found} {array.shape}; open it again.",
+            expected=f"{dtype} {shape}",
+            got=f"{found} {array.shape}",
         )
     return array
 

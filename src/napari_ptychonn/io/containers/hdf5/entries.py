@@ -1,4 +1,4 @@
-"""Groups, datasets, attributes and links of an HDF5 file, as a person looks through them."""
+"""Groups, datasets, attributes and links of an HDF5 file, as listed in the import dialog."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _storage(node: h5py.Dataset, array: Hdf5Array, link: str) -> dict[str, Any]:
     if node.is_virtual and not link:
         files = {source.file_name for source in node.virtual_sources()}
         about["link"] = f"virtual, of {len(files)} file{'s' if len(files) > 1 else ''}"
-    with suppress(TypeError):  # a type that NumPy does not know; vetting says so
+    with suppress(TypeError):  # a type that NumPy does not know, which check_dataset refuses
         is_text = h5py.check_string_dtype(node.dtype) is not None
         about["type"] = "text" if is_text else _type(array.dtype)
     return about

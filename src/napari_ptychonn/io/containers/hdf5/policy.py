@@ -1,6 +1,6 @@
-"""What must be true of an HDF5 dataset before a byte of it is decoded.
+"""The policy for HDF5 datasets: what is checked before a byte of one is decoded.
 
-HDF5 can be told to read any file of the machine: by external links, by
+A file can make HDF5 read any other file of the machine: by external links, by
 virtual datasets and by external raw storage.  A scan may point at files in
 its own folder (detectors write masters and data files), at nothing else.
 """
@@ -29,14 +29,14 @@ MATLAB_COMPLEX = ("real", "imag")
 
 
 class PathPolicy:
-    """Lets through the files that lie in the folder of a scan, or below it."""
+    """Allows files in the folder of a scan, or below it, and no others."""
 
     def __init__(self, file: Path) -> None:
         # A scan that is itself a symbolic link may have its data files at either end.
         self._folders = {file.parent.resolve(), file.resolve().parent}
 
     def admit(self, name: str, base: Path, what: str) -> Path:
-        """Return the file that `name` means beside `base`, or say why it is not followed."""
+        """Return the file that `name` refers to from `base`; InputError if it is not allowed."""
         inside = self.locate(name, base, what)
         found = next((p for p in inside if p.is_file()), None)
         if found is None:
@@ -44,9 +44,9 @@ class PathPolicy:
         return found
 
     def locate(self, name: str, base: Path, what: str) -> list[Path]:
-        """Return where the file may be, or say that it would be outside the folder."""
+        """Return the paths where the file may be; InputError if all are outside the folder."""
         inside: list[Path] = []
-        # On Windows, to ask where a share of another machine lies is to log on to it.
+        # On Windows, resolving the path of a network share logs on to its server.
         if Path(name).anchor in {"", *(folder.anchor for folder in self._folders)}:
             candidates = [base.parent / name, base.resolve().parent / name]
             inside = [p for p in candidates if self._is_inside(p)]
@@ -65,7 +65,7 @@ class PathPolicy:
 
 
 def check_dataset(dataset: h5py.Dataset, policy: PathPolicy, depth: int = 0) -> None:
-    """Refuse a dataset that cannot, or should not, be read; InputError says why."""
+    """Raise InputError for a dataset that cannot, or should not, be read."""
     what = f"{dataset.file.filename}: {dataset.name}"
     _check_type(dataset, what)
     outside = dataset.external
@@ -81,7 +81,7 @@ def check_dataset(dataset: h5py.Dataset, policy: PathPolicy, depth: int = 0) -> 
 
 
 def check_source_names(dataset: h5py.Dataset, policy: PathPolicy) -> None:
-    """Refuse sources outside the folder by name: to ask for the shape, HDF5 may open them."""
+    """Refuse sources outside the folder by name: HDF5 may open them to determine the shape."""
     if not dataset.is_virtual:
         return
     what = f"{dataset.file.filename}: {dataset.name}"
@@ -104,7 +104,11 @@ def _check_type(dataset: h5py.Dataset, what: str) -> None:
     if dtype.names == MATLAB_COMPLEX and all(dtype[n].kind == "f" for n in dtype.names):
         return
     if dtype.kind not in _KINDS or dtype.itemsize > _WIDEST[dtype.kind]:
-        raise InputError(f"{what} has data type {dtype}; expected plain numbers of up to 64 bits.")
+        raise InputError(
+            f"{what} has data type {dtype}; expected plain numbers of up to 64 bits.",
+            expected="plain numbers of up to 64 bits",
+            got=dtype,
+        )
 
 
 def _check_filters(dataset: h5py.Dataset, what: str) -> None:
@@ -116,7 +120,8 @@ def _check_filters(dataset: h5py.Dataset, what: str) -> None:
             label = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
             raise InputError(
                 f"{what} is compressed with filter {code} ({label or 'no name'}), "
-                "which this installation does not have."
+                "which this installation does not have.",
+                got=code,
             )
 
 
@@ -126,7 +131,9 @@ def _check_size(dataset: h5py.Dataset, what: str) -> None:
     if declared > _ABSURD and declared > _BEST_COMPRESSION * max(stored, 1):
         raise InputError(
             f"{what} declares shape {dataset.shape}, {format_bytes(declared)}, but the file holds "
-            f"{format_bytes(stored)} of it."
+            f"{format_bytes(stored)} of it.",
+            expected=declared,
+            got=stored,
         )
     if dataset.chunks is not None:
         check_fits_memory(f"{what}, one chunk,", dataset.chunks, dataset.dtype)
@@ -166,7 +173,7 @@ def _check_source(file: h5py.File, path: str, policy: PathPolicy, what: str, dep
 
 
 def _is_plain(file: h5py.File, path: str) -> bool:
-    """Whether every group on the way is in this very file."""
+    """True if every group of the path is in this file, and not behind a link."""
     node: h5py.Group = file
     for part in (p for p in path.split("/") if p):
         if not isinstance(node.get(part, getlink=True), h5py.HardLink):

@@ -1,4 +1,4 @@
-"""HDF5 files, opened with care: bad links, foreign files and missing filters never get through."""
+"""HDF5 files under the policy of `policy.py`: each link and dataset is checked before use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LARGEST_ATTRIBUTE = 2**20
 
 
 class Hdf5Array:
-    """One dataset, reached without leaving the folder of the scan."""
+    """One dataset, in the folder of the scan."""
 
     def __init__(self, dataset: h5py.Dataset, path: str, tree: Hdf5Tree) -> None:
         self._dataset, self.path, self._tree = dataset, path, tree
@@ -43,7 +43,7 @@ class Hdf5Array:
             self.dtype = _type_of(dataset)
 
     def read(self) -> NDArray[Any]:
-        """Read all of it, after vetting."""
+        """Read all of it, after `check_dataset`."""
         what = f"{self._tree.file}: {self.path}"
         with reading(what):
             check_dataset(self._dataset, self._tree.policy)
@@ -56,12 +56,12 @@ class Hdf5Array:
 
     @property
     def stored(self) -> int | None:
-        """Bytes that it has in this file; None where they are in others."""
+        """Bytes in this file; None for a virtual dataset, whose values are in other files."""
         with reading(f"{self._tree.file}: {self.path}"):
             return None if self._dataset.is_virtual else int(self._dataset.id.get_storage_size())
 
     def source(self) -> Hdf5Source:
-        """Open it for reading frame by frame, after vetting."""
+        """Open it for reading frame by frame, after `check_dataset`."""
         with reading(f"{self._tree.file}: {self.path}"):
             check_dataset(self._dataset, self._tree.policy)
         file = self._dataset.file
@@ -120,7 +120,7 @@ class Hdf5Tree:
         return Hdf5Array(node, path.strip("/"), self) if isinstance(node, h5py.Dataset) else None
 
     def exists(self, path: str) -> bool:
-        """Whether there is a dataset or a group at `path`."""
+        """True if there is a dataset or a group at `path`."""
         return self.node(path) is not None
 
     def attribute(self, path: str, name: str) -> Any | None:
@@ -239,7 +239,7 @@ class Hdf5Tree:
 
 
 def _type_of(dataset: h5py.Dataset) -> np.dtype[Any]:
-    """Type of one element; void where NumPy has no such type (vetting says so)."""
+    """Type of one element; void where NumPy has no such type, which `check_dataset` refuses."""
     try:
         dtype: np.dtype[Any] = dataset.dtype
     except TypeError:
