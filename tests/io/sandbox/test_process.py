@@ -99,22 +99,30 @@ def run(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess
     )
 
 
+def subject(error: InputError) -> tuple[str, str | None]:
+    """Name of the file and dataset that an error is about."""
+    assert error.file is not None
+    return error.file.name, error.dataset
+
+
 class TestHarm:
     def test_a_crash_is_a_sentence_and_the_next_frame_is_read(
         self, treacherous: Scan, counts: Counts
     ) -> None:
-        with pytest.raises(InputError, match=r"a\.h5: frames cannot be read.*crashed") as caught:
+        with pytest.raises(InputError, match="crashed") as caught:
             treacherous.frames[13]
+        assert subject(caught.value) == ("a.h5", "frames")
         assert "\n" not in str(caught.value)
         np.testing.assert_array_equal(treacherous.frames[12], counts[12])
 
     def test_a_hang_is_a_sentence_and_is_not_waited_for_twice(
         self, treacherous: Scan, counts: Counts
     ) -> None:
-        with pytest.raises(InputError, match=r"a\.h5: frames could not be read within 2 s"):
+        with pytest.raises(InputError, match="2 s") as caught:
             treacherous.frames[14]
+        assert subject(caught.value) == ("a.h5", "frames")
         begun = time.monotonic()
-        with pytest.raises(InputError, match="within 2 s"):
+        with pytest.raises(InputError, match="2 s"):
             treacherous.frames[14]
         assert time.monotonic() - begun < 1
         np.testing.assert_array_equal(treacherous.frames[12], counts[12])
@@ -167,7 +175,7 @@ class TestHarm:
 
     def test_the_window_waits_for_no_job(self, treacherous: Scan, counts: Counts) -> None:
         def job() -> None:
-            with pytest.raises(InputError, match="within 2 s"):
+            with pytest.raises(InputError, match="2 s"):
                 treacherous.frames[14]
 
         worker = threading.Thread(target=job)
@@ -332,4 +340,4 @@ def test_errors_keep_their_attributes_across_the_process(tmp_path: Path) -> None
         assert array is not None
         with pytest.raises(InputError) as caught:
             array.source()
-    assert (caught.value.file, caught.value.dataset) == (path, "huge")
+    assert subject(caught.value) == ("scan.h5", "huge")

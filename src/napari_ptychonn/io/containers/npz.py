@@ -216,7 +216,9 @@ def _decompress_bz2(file: Path) -> IO[bytes]:
                     raise InputError(
                         f"{file} unpacks {format_bytes(packed)} to "
                         f"{format_bytes(out.tell())} or more; "
-                        "it was not read."
+                        "it was not read.",
+                        file=file,
+                        got=out.tell(),
                     )
     except (OSError, EOFError, ValueError) as error:
         if isinstance(error, InputError):
