@@ -68,7 +68,7 @@ def test_what_was_not_saved_is_offered_until_it_is(
     qtbot.waitUntil(lambda: dock.session.model is not None, timeout=30_000)
     dock.save_panel.save_model(str(tmp_path / "model.safetensors"))
     qtbot.waitUntil(lambda: not drafts.drafts(), timeout=60_000)
-    qtbot.waitUntil(lambda: not dock.tasks.runs_in_background("save"), timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.tasks.is_saving, timeout=60_000)
     window.window.remove_dock_widget(dock)
     assert not drafts.drafts()
 

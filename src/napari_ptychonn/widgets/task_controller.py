@@ -104,6 +104,11 @@ class TaskController:
         if (runner := self._background.pop(name, None)) is not None:
             runner.abandon()
 
+    @property
+    def is_saving(self) -> bool:
+        """True while any file is being written."""
+        return any(name.startswith("save ") for name in self._background)
+
     def runs_in_background(self, name: str) -> bool:
         """True while a background task of this name runs."""
         return name in self._background
@@ -116,7 +121,7 @@ class TaskController:
         show: Callable[[str], None],
         saved: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write a file in the background, one at a time.
+        """Write a file in the background, one of each kind at a time.
 
         Parameters
         ----------
@@ -131,9 +136,10 @@ class TaskController:
         saved : callable
             Called once the file is complete, in the main thread.
         """
-        if self.runs_in_background("save"):
+        name = f"save {kind}"
+        if self.runs_in_background(name):
             show_error(
-                f"The {kind} is not saved: another file is being written. Save it after that."
+                f"The {kind} is not saved: the last one is still being written. Save it after that."
             )
             return
 
@@ -146,7 +152,7 @@ class TaskController:
             saved()
 
         show(f"Saving the {kind} as {Path(path).name}…")
-        self.start_background("save", SaveTask(path=path, write=write), on_event)
+        self.start_background(name, SaveTask(path=path, write=write), on_event)
 
     def _apply(self, event: Event) -> None:
         """Let the session take an event; what it cannot use is shown."""
