@@ -1,4 +1,4 @@
-"""Models that nobody saved, kept for the next start; plain files that nothing here unpickles."""
+"""Models that were not saved, kept for the next start as safetensors files."""
 
 from __future__ import annotations
 

@@ -83,14 +83,17 @@ class Session:
         What is loaded.
     full_scan : Scan or None
         The scan with uncropped, unbinned frames; `crop` and `bin` made `scan` of it.
+    scan_number : int
+        How many scans have been loaded: the same as long as it is the same scan,
+        however its frames are masked, cropped or binned.
     crop, bin : int
         See `napari_ptychonn.data.crop_bin.reduced`.
     path : Path or None
         What was opened, perhaps with a group after '::'.
     positions_source : str or None
-        The file (or 'FILE::DATASET') that its positions are from, where somebody chose that.
+        The file (or 'FILE::DATASET') that its positions are from, if chosen by hand.
     layout : Layout or None
-        How its file was read, where somebody chose that by hand.
+        How its file was read, if chosen by hand.
     reconstruction : Reconstruction or None
         The chosen one, placed under the scan.
     object_so_far : Reconstruction or None
@@ -148,6 +151,7 @@ class Session:
     def __init__(self) -> None:
         self.scan: Scan | None = None
         self.full_scan: Scan | None = None
+        self.scan_number = 0
         self.crop: int | None = None
         self.bin = 1
         self._full_reconstruction: Reconstruction | None = None
@@ -188,6 +192,7 @@ class Session:
     ) -> None:
         """Start over with another scan; the model stays, so that it can predict this one too."""
         self.full_scan, self.crop, self.bin = scan, None, 1
+        self.scan_number += 1
         self.layout, self.reconstruction_names = layout, reconstruction_names
         self.path, self.positions_source = path, positions_source
         self._start_over(scan)

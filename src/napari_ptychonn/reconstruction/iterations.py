@@ -98,7 +98,7 @@ def reconstruct(
     indices : ndarray of int64, optional
         (m,) scan points to use; all if not given.
     start : Reconstruction, optional
-        Go on with this object, its probe and its positions.  One that was
+        Continue with this object, its probe and its positions.  One that was
         iterated before is continued and its iterations counted; any other,
         such as `Result.starting_point`, is a warm start.
     device : str

@@ -1,4 +1,4 @@
-"""Epochs as lines of JSON: how one program tells another how its training goes."""
+"""Epochs as lines of JSON, from a training process to its parent."""
 
 from __future__ import annotations
 

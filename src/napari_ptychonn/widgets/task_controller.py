@@ -87,16 +87,23 @@ class TaskController:
     ) -> None:
         """Start a task beside the main one, in place of the running one of the same name.
 
-        The session applies its events unless `on_event` takes them.
+        The session applies its events unless `on_event` takes them; events about a
+        scan that is not loaded any more are dropped.
         """
         if self._closed:
             return
         self.abandon_background(name)
+        number = self._session.scan_number
+
+        def apply(event: Event) -> None:
+            # A reconstruction or a report of another scan must never reach this one.
+            if self._session.scan_number == number:
+                self._apply(event)
 
         def on_end() -> None:
             self._background.pop(name, None)
 
-        self._background[name] = TaskRunner(task, on_event or self._apply, on_end)
+        self._background[name] = TaskRunner(task, on_event or apply, on_end)
         self._background[name].start()
 
     def abandon_background(self, name: str) -> None:

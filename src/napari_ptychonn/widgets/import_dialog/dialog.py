@@ -1,4 +1,4 @@
-"""Choose datasets: what is in a file, what each is to be, and what that comes to.
+"""The import dialog: the datasets of a file, their mapping, and a preview of the scan.
 
 Opened for a file that is not recognised or lacks something, and to correct
 one that was recognised wrongly.  All reading happens in the background, in
@@ -98,7 +98,7 @@ class ImportDialog(QDialog):
         self._preview_worker: TaskRunner | None = None
         self._closed = False
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Choose datasets: {file.name}")
+        self.setWindowTitle(f"Dataset mapping: {file.name}")
         screen, size = self.screen(), QSize(*SIZE)
         self.resize(size if screen is None else size.boundedTo(screen.availableSize()))
         self.tree, self.form, self.preview = FileTree(), MappingForm(), MappingPreviewPanel(theme)

@@ -88,6 +88,7 @@ class ComparePanel(SessionPanel):
         for signal, slot in (
             (session.report_changed, self.refresh),
             (session.report_outdated, self.compare),
+            (session.scan_loaded, self._abandon_comparison),
             (session.line_chosen, self.show_line),
             (canvas.columns_changed, self.tick_columns),
         ):
@@ -129,6 +130,10 @@ class ComparePanel(SessionPanel):
         if result is not None and reconstruction is not None:
             task = CompareTask(result=result, reconstruction=reconstruction)
             self._tasks.start_background("compare", task)
+
+    def _abandon_comparison(self) -> None:
+        """The result that is being compared is cleared with its scan."""
+        self._tasks.abandon_background("compare")
 
     def show_line(self) -> None:
         """Read both mosaics along the session's line."""
