@@ -49,7 +49,7 @@ class BadPixelsControl(QWidget):
             if faulty.contrast is not None:
                 self.contrast.setValue(faulty.contrast)
         self.contrast.setEnabled(faulty.contrast is not None)
-        self.masked.setText(f"Mask faulty pixels ({int(faulty.bad.sum())})")
+        self.masked.setText(f"Mask bad pixels ({int(faulty.bad.sum())})")
 
     def _on_changed(self) -> None:
         self.contrast_chosen.emit(self.contrast.value() if self.masked.isChecked() else None)

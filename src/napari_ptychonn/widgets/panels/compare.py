@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_ptychonn.widgets.plots.comparison_plots import ProfilePlot, RingPlot
 
 EXPLANATION = (
-    "single shot: whole patches, one frame each. in the beam: weighted by where the beam was. "
+    "single shot: whole patches, one frame each. illuminated: weighted by the probe intensity. "
     "mosaic: their overlap average. constant: what predicting one number would give. "
     "Errors are mean absolute ones, amplitude in the units of the reconstruction."
 )
@@ -176,7 +176,7 @@ class ComparePanel(SessionPanel):
         columns = QWidget()
         row = QHBoxLayout(columns)
         row.setContentsMargins(0, 0, 0, 0)
-        self.show_trust = QCheckBox("trust")
+        self.show_trust = QCheckBox("uncertainty")
         self.show_trust.setToolTip(
             "Maps of where not to trust the mosaics, bright: spread, and residual."
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_ptychonn.comparison.metrics import Comparison
 
-COLUMNS = ("single<br>shot", "in the<br>beam", "mosaic", "con-<br>stant")
+COLUMNS = ("single<br>shot", "illumi-<br>nated", "mosaic", "con-<br>stant")
 MOSAIC_COLUMNS = ("mosaic:<br>phase", "<br>amplitude")
 Row = tuple[str, tuple[float | None, ...]]
 
