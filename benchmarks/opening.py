@@ -21,8 +21,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.io.containers.open import open_container
-from napari_ptychonn.io.frames.lazy_frames import LazyFrames
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.sandbox.opening import open_tree
 

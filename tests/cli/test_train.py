@@ -112,7 +112,8 @@ def test_two_processes_train_one_model(folder, tmp_path, python):
     assert ended.stderr.splitlines()[-1].startswith(f"{tmp_path / 'm'}: 1 epoch, best validation")
     assert ended.stderr.count("reconstruction:") == 1, "only one of them reports"
     (epoch,) = map(json.loads, ended.stdout.splitlines())
-    assert epoch["messages"][0] == "training on cpu: as asked, 2 processes together"
+    assert "on cpu" in epoch["messages"][0]
+    assert "2 processes" in epoch["messages"][0]
     assert (epoch["step"], epoch["steps"], epoch["remaining"], epoch["saved"]) == (2, 2, 0, True)
     together, alone = TrainedModel.load(tmp_path / "m"), TrainedModel.load(folder / "model")
     losses = [model.history[0]["train_loss"] for model in (together, alone)]

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.crop_bin import (
-    CroppedBinnedFrames,
     crop_and_bin,
     crop_and_bin_reconstruction,
 )
+from napari_ptychonn.data.frame_source import ArraySource
+from napari_ptychonn.data.frame_transforms import Bin, Crop
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
@@ -38,7 +40,7 @@ class Watched:
 
 def test_only_the_window_is_read() -> None:
     frames = Watched(np.arange(4 * 32 * 32).reshape(4, 32, 32))
-    block = CroppedBinnedFrames(frames, (8, 8, 16, 16), 2)[1]
+    block = LazyFrames(ArraySource(frames), (Crop(8, 8, 16, 16), Bin(2)))[1]
     assert frames.read == 16 * 16
     assert block.shape == (8, 8)
 
@@ -58,7 +60,7 @@ def test_reading_a_part_is_part_of_reading_all(
     top, left = 40 // 2 - size[0] // 2, 41 // 2 - size[1] // 2
     whole = frames[:, top : top + size[0], left : left + size[1]].astype(np.int64)
     whole = whole.reshape(6, size[0] // bin, bin, size[1] // bin, bin).sum((2, 4))
-    read = CroppedBinnedFrames(frames, (top, left, *size), bin)
+    read = LazyFrames(ArraySource(frames), (Crop(top, left, *size), Bin(bin)))
     assert read.shape == whole.shape
     np.testing.assert_array_equal(read[first, rows, 1:7], whole[first][..., rows, :][..., 1:7])
     np.testing.assert_array_equal(np.asarray(read), whole)

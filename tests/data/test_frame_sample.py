@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.frame_sample import FrameSample
-from napari_ptychonn.io.frames.lazy_frames import LazyFrames
-from napari_ptychonn.io.frames.source import ArraySource
+from napari_ptychonn.data.frame_source import ArraySource
+from napari_ptychonn.data.lazy_frames import LazyFrames
 
 
 def sample(frames: NDArray[Any]) -> FrameSample:

@@ -77,7 +77,9 @@ def test_predictions_in_a_file_equal_those_in_memory(task, tmp_path, monkeypatch
                 getattr(found.predictions[:], name), getattr(expected.predictions[:], name)
             )
         np.testing.assert_array_equal(found.mosaic.phase, expected.mosaic.phase)
-        np.testing.assert_array_equal(found.uncertainty.spread, expected.uncertainty.spread)
+        np.testing.assert_array_equal(
+            found.uncertainty.overlap_std, expected.uncertainty.overlap_std
+        )
         np.testing.assert_allclose(
             found.uncertainty.residual_map, expected.uncertainty.residual_map, rtol=1e-6
         )

@@ -4,74 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
+from napari_ptychonn.data.frame_transforms import Bin, Crop, sum_squares
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.reconstruction import Reconstruction
-from napari_ptychonn.data.scan import FrameStack, Scan
+from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 
 SMALLEST = 8
 _TOLERANCE = 0.02
-
-
-class CroppedBinnedFrames:
-    """Frames cropped to a window and binned on access.
-
-    Parameters
-    ----------
-    frames : FrameStack
-        (n, ky, kx).
-    window : tuple of int
-        (top, left, height, width), multiples of `bin` high and wide.
-    bin : int
-        Edge of the squares, pixels.
-    """
-
-    def __init__(self, frames: FrameStack, window: tuple[int, int, int, int], bin: int = 1) -> None:
-        self._frames, self._window, self._bin = frames, window, bin
-        _, _, height, width = window
-        self.shape = (int(frames.shape[0]), height // bin, width // bin)
-        self.dtype = frames.dtype if bin == 1 else _sum_type(frames.dtype, bin)
-        self.ndim = 3
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return self.shape[0]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read all frames."""
-        return np.asarray(self[:], dtype=dtype)
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Read the selected frames, rows and columns."""
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        rows, columns = (*rest, slice(None), slice(None))[:2]
-        top, left, _, _ = self._window
-        spans = [
-            self._span(part, start, n)
-            for part, start, n in zip((rows, columns), (top, left), self.shape[1:], strict=True)
-        ]
-        block = np.asarray(self._frames[first, spans[0][0], spans[1][0]])
-        summed = block if self._bin == 1 else _summed(block, self._bin, self.dtype)
-        return np.asarray(summed[..., spans[0][1], :][..., spans[1][1]])
-
-    def _span(self, part: Any, start: int, length: int) -> tuple[slice, Any]:
-        """Stored rows or columns to read, and the selection among them."""
-        if isinstance(part, slice) and part.step in (None, 1):
-            low, high, _ = part.indices(length)
-            high = max(low, high)
-            return slice(start + low * self._bin, start + high * self._bin), slice(None)
-        return slice(start, start + length * self._bin), part
-
-    def close(self) -> None:
-        """Close the file; the next read opens it again."""
-        close = getattr(self._frames, "close", None)
-        if close is not None:
-            close()
 
 
 def crop_and_bin(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
@@ -118,14 +63,16 @@ def crop_and_bin(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     bad_pixels = None if scan.bad_pixels is None else _cropped_bad_pixels(scan.bad_pixels, window)
     valid = None if scan.valid is None else scan.valid[window]
     if valid is not None and bin > 1:
-        valid = _summed(valid, bin, np.dtype(np.int64)) == bin**2
+        valid = sum_squares(valid, bin, np.dtype(np.int64)) == bin**2
         bad_pixels = None
     if valid is not None and not valid.any():
         raise InputError(f"{scan.name}: no good detector pixel is left after cropping and binning.")
     pitch = scan.optics.detector_pitch
     return replace(
         scan,
-        frames=CroppedBinnedFrames(scan.frames, (top, left, height, width), bin),
+        frames=LazyFrames.from_stack(scan.frames).transform(
+            Crop(top, left, height, width), Bin(bin)
+        ),
         positions=scan.positions * np.asarray(share) if scan.unit == "pixel" else scan.positions,
         pixel_size=_pixel_of(scan, (height, width), share),
         valid=None if valid is None or valid.all() else valid,
@@ -233,22 +180,6 @@ def _pixel_of(
     if expected is not None and np.allclose(pixel, expected, rtol=_TOLERANCE, atol=0):
         return pixel
     return pixel[0] / share[0], pixel[1] / share[1]
-
-
-def _sum_type(dtype: np.dtype[Any], bin: int) -> np.dtype[Any]:
-    """A type that holds the sum of a square of pixels."""
-    if dtype.kind not in "biu":
-        return dtype
-    small = dtype.itemsize <= 2 and bin <= 256
-    if dtype.kind == "i":
-        return np.dtype(np.int32 if small and bin <= 128 else np.int64)
-    return np.dtype(np.uint32 if small else np.uint64)
-
-
-def _summed(image: NDArray[Any], bin: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    *lead, ky, kx = image.shape
-    blocks = image.reshape(*lead, ky // bin, bin, kx // bin, bin)
-    return np.asarray(blocks.sum(axis=(-3, -1), dtype=dtype))
 
 
 def _cropped_bad_pixels(bad_pixels: BadPixels, window: tuple[slice, slice]) -> BadPixels:

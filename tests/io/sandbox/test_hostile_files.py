@@ -26,7 +26,7 @@ from napari_ptychonn.io import (
     read_result,
     read_scan,
 )
-from napari_ptychonn.io import memory_limits as memory
+from napari_ptychonn.io.compression_ratio import is_decompression_bomb
 from napari_ptychonn.io.containers.hdf5.policy import PathPolicy
 from napari_ptychonn.io.sandbox import process as child
 from napari_ptychonn.network.model import TrainedModel
@@ -530,5 +530,5 @@ def test_a_bomb_is_what_no_measured_array_is() -> None:
     rng = np.random.default_rng(0)
     sparse = rng.poisson(2e-3, (64, 256, 256)).astype(np.uint16)
     packed = len(zlib.compress(sparse.tobytes(), 9))
-    assert not memory.swells(1000 * sparse.nbytes, 1000 * packed)
-    assert memory.swells(2**30, 2**20)
+    assert not is_decompression_bomb(1000 * sparse.nbytes, 1000 * packed)
+    assert is_decompression_bomb(2**30, 2**20)

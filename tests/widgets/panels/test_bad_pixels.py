@@ -31,7 +31,7 @@ def faulty(small):
     frames = small.scan.frames[:32].copy()
     for k, (y, x) in enumerate([(3, 4), (27, 9), (10, 29)]):
         frames[:, y, x] = np.random.default_rng(k).poisson(10 * 30**k, 32)
-    return BadPixels.find(frames, of=len(small.scan))
+    return BadPixels.find(frames, total=len(small.scan))
 
 
 def test_the_control_shows_and_asks(qtbot, faulty):
@@ -57,7 +57,7 @@ def test_the_panel_warns(qtbot, small):
     session = Session()
     panel = ScanPanel(session, TaskController(session))
     qtbot.addWidget(panel)
-    session.load_scan(replace(small.scan, findings=("The step is <odd>: is it right?",)))
+    session.load_scan(replace(small.scan, check_warnings=("The step is <odd>: is it right?",)))
     panel.refresh()
     assert "The step is &lt;odd&gt;" in panel.warnings.text()
     assert not panel.warnings.isHidden()

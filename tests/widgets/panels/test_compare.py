@@ -136,7 +136,7 @@ def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
         )
         panel.export.click()
         qtbot.waitUntil(lambda name=name: panel.said.text().endswith(f"{name}."), timeout=60_000)
-        qtbot.waitUntil(lambda: compared._export is None, timeout=5_000)  # noqa: SLF001
+        qtbot.waitUntil(lambda: not compared.tasks.runs_in_background("save"), timeout=60_000)
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
     numbers = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
@@ -148,7 +148,7 @@ def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
     compared.export(str(tmp_path / "c.txt"))
     qtbot.waitUntil(lambda: bool(said), timeout=10_000)
     assert "expected a name that ends in" in said[0]
-    qtbot.waitUntil(lambda: compared._export is None, timeout=5_000)  # noqa: SLF001
+    qtbot.waitUntil(lambda: not compared.tasks.runs_in_background("save"), timeout=60_000)
     assert not (tmp_path / "c.txt").exists()
 
 

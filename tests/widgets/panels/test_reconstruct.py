@@ -98,7 +98,7 @@ def test_from_a_bare_scan_to_the_mosaic_in_one_sitting(
     assert panel.plot is not None
 
     # Save, train, predict.
-    dock.save_panel.reconstruction_save_requested.emit(str(tmp_path / "object.h5"))
+    dock.save_panel.save_reconstruction(str(tmp_path / "object.h5"))
     wait(qtbot, lambda: "Saved the reconstruction" in dock.save_panel.said.text())
     saved = read_reconstruction(tmp_path / "object.h5")
     assert saved.iterations == session.reconstruction.iterations

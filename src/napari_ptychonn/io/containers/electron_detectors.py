@@ -1,6 +1,6 @@
-"""4D-STEM scans as electron detectors write them: Merlin .mib, EMPAD .raw, Gatan .dm4.
+"""4D-STEM scans of electron detectors: Merlin .mib, EMPAD .raw, Gatan .dm4.
 
-The first two are bare frames and are read here.  Gatan's need LibertEM (MIT
+The first two are memory-mapped here.  Gatan's need LibertEM (MIT
 licence), an extra: `pip install 'napari-ptychonn[em]'`.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.frame_source import ArraySource, FrameSource
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.in_memory import InMemoryTree, MappedArray
 from napari_ptychonn.io.containers.signature import EMPAD_FRAME
-from napari_ptychonn.io.frames.source import Source
 
 _LONGEST_HEADER = 65536
 _MERLIN = {"U01": "u1", "U08": "u1", "U16": ">u2", "U32": ">u4", "U64": ">u8"}
@@ -25,24 +25,8 @@ _MERLIN_FRAME = b"MQ1,"
 _EMPAD_ROWS = 128
 
 
-class BareFrames:
-    """Frames in a mapped file, in the byte order of this machine."""
-
-    def __init__(self, mapped: NDArray[Any]) -> None:
-        self._mapped = mapped
-        self.shape = mapped.shape
-        self.dtype = mapped.dtype.newbyteorder("=")
-
-    def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        """Read one piece."""
-        return np.array(self._mapped[key], dtype=self.dtype)
-
-    def close(self) -> None:
-        """The system closes the map with the last reference to it."""
-
-
-class Dask:
-    """Frames of a dask array, computed as they are asked for."""
+class DaskSource:
+    """Frames of a dask array, computed when they are read."""
 
     def __init__(self, array: Any) -> None:
         self._array = array
@@ -50,7 +34,7 @@ class Dask:
         self.dtype = np.dtype(array.dtype)
 
     def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        """Read one piece."""
+        """Read one block."""
         return np.asarray(self._array[key].compute(scheduler="synchronous"))
 
     def close(self) -> None:
@@ -76,8 +60,8 @@ def open_electrons(file: Path) -> InMemoryTree:
     return InMemoryTree(file, "4D-STEM", [MappedArray("frames", frames)])
 
 
-def _merlin(file: Path) -> Source:
-    """Map a Merlin file: before each frame a header in text that says how long it is."""
+def _merlin(file: Path) -> FrameSource:
+    """Map a Merlin file: a text header, which states its own length, precedes each frame."""
     with file.open("rb") as stream:
         words = stream.read(_LONGEST_HEADER).split(b"\0")[0].decode("ascii", "replace").split(",")
     try:
@@ -102,7 +86,7 @@ def _merlin(file: Path) -> Source:
                 f"{file} is a damaged Merlin file: frame {number} of {count} does not begin with "
                 "a header, as frames of one size would."
             )
-    return BareFrames(_as_raster(mapped["counts"], _merlin_columns(file)))
+    return _mapped(_as_raster(mapped["counts"], _merlin_columns(file)))
 
 
 def _merlin_columns(file: Path) -> int | None:
@@ -111,20 +95,25 @@ def _merlin_columns(file: Path) -> int | None:
     if not beside.is_file() or beside.stat().st_size > _LONGEST_HEADER:
         return None
     text = beside.read_text(encoding="ascii", errors="replace")
-    told = re.search(r"Frames per Trigger \(Number\):\s*(\d+)", text)
-    return int(told.group(1)) if told else None
+    columns = re.search(r"Frames per Trigger \(Number\):\s*(\d+)", text)
+    return int(columns.group(1)) if columns else None
 
 
-def _empad(file: Path) -> Source:
-    """Map an EMPAD file: float32 frames of 130 rows, the last two of which are no picture."""
+def _empad(file: Path) -> FrameSource:
+    """Map an EMPAD file: float32 frames of 130 rows, the last two of which are not pixels."""
     count = file.stat().st_size // EMPAD_FRAME
     mapped = np.memmap(file, "<f4", "r", shape=(count, 130, 128))[:, :_EMPAD_ROWS]
-    told = re.search(r"x(\d+)_y\d+", file.stem)
-    return BareFrames(_as_raster(mapped, int(told.group(1)) if told else None))
+    columns = re.search(r"x(\d+)_y\d+", file.stem)
+    return _mapped(_as_raster(mapped, int(columns.group(1)) if columns else None))
+
+
+def _mapped(frames: NDArray[Any]) -> ArraySource:
+    """Read blocks of a memory map in the byte order of this machine."""
+    return ArraySource(frames, mapped=True, dtype=frames.dtype.newbyteorder("="))
 
 
 def _as_raster(frames: NDArray[Any], columns: int | None) -> NDArray[Any]:
-    """Bring frames into rows and columns of the scan; a square where nobody says otherwise."""
+    """Arrange frames in scan lines; a square, or one line, where `columns` does not fit."""
     count = len(frames)
     if not columns or count % columns:
         side = math.isqrt(count)
@@ -132,7 +121,7 @@ def _as_raster(frames: NDArray[Any], columns: int | None) -> NDArray[Any]:
     return frames.reshape(count // columns, columns, *frames.shape[1:])
 
 
-def _gatan(file: Path) -> Source:
+def _gatan(file: Path) -> FrameSource:
     try:
         from libertem.api import Context  # type: ignore[import-not-found]
         from libertem.contrib.daskadapter import (  # type: ignore[import-not-found]
@@ -148,4 +137,4 @@ def _gatan(file: Path) -> Source:
     except Exception as error:  # whatever its readers raise on a file that they do not know
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise InputError(f"{file} cannot be read by LibertEM ({reason}).") from error
-    return Dask(array)
+    return DaskSource(array)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import check_fits_memory
+from napari_ptychonn.data.frame_source import ArraySource, FrameSource
 from napari_ptychonn.io.containers.entries import branches_among
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container
-from napari_ptychonn.io.frames.source import ArraySource, Source
-from napari_ptychonn.io.memory_limits import must_fit
 
 
 class InMemoryArray:
@@ -28,7 +28,7 @@ class InMemoryArray:
         """All of it."""
         return self._values
 
-    def source(self) -> Source:
+    def source(self) -> FrameSource:
         """All of it."""
         return ArraySource(self._values)
 
@@ -36,16 +36,16 @@ class InMemoryArray:
 class MappedArray:
     """An array that some library reads piece by piece."""
 
-    def __init__(self, path: str, source: Source) -> None:
+    def __init__(self, path: str, source: FrameSource) -> None:
         self.path, self._source = path, source
         self.shape, self.dtype = source.shape, source.dtype
 
     def read(self) -> NDArray[Any]:
         """Read all of it, if it fits."""
-        must_fit(self.path, self.shape, self.dtype)
+        check_fits_memory(self.path, self.shape, self.dtype)
         return self._source.block(tuple(slice(0, n) for n in self.shape))
 
-    def source(self) -> Source:
+    def source(self) -> FrameSource:
         """Open it for reading piece by piece."""
         return self._source
 

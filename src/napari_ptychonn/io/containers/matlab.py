@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import check_fits_memory
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.in_memory import InMemoryArray, InMemoryTree, no_objects
-from napari_ptychonn.io.memory_limits import must_fit
 
 _WIDEST = 16
 _DEEPEST = 8
@@ -29,7 +29,7 @@ def open_matlab(file: Path) -> InMemoryTree:
 
     try:
         for name, shape, _ in whosmat(file):
-            must_fit(f"{file}: {name}", tuple(map(int, shape)), f"V{_WIDEST}")
+            check_fits_memory(f"{file}: {name}", tuple(map(int, shape)), f"V{_WIDEST}")
         held = loadmat(file, simplify_cells=True)
     except InputError:
         raise

@@ -17,18 +17,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.compute.memory import format_bytes
+from napari_ptychonn.compute.memory import check_fits_memory, format_bytes, memory_limit
+from napari_ptychonn.data.frame_source import ArraySource
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.compression_ratio import check_compression_ratio, is_decompression_bomb
 from napari_ptychonn.io.containers.entries import branches_among
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
-from napari_ptychonn.io.frames.source import ArraySource
-from napari_ptychonn.io.memory_limits import (
-    check_compression_ratio,
-    limit,
-    must_fit,
-    swells,
-)
 
 _KINDS = "biufcSU"
 _WIDEST = 16
@@ -92,7 +87,7 @@ class NpzArray:
     def read(self) -> NDArray[Any]:
         """Read all of it."""
         if self._values is None:
-            must_fit(self._what, self.shape, self.dtype)
+            check_fits_memory(self._what, self.shape, self.dtype)
             check_compression_ratio(self._what, self.shape, self.dtype, self.stored)
             try:
                 with self._stream() as stream:
@@ -119,7 +114,7 @@ class NpyArray:
 
     def read(self) -> NDArray[Any]:
         """Read all of it."""
-        must_fit(str(self._file), self.shape, self.dtype)
+        check_fits_memory(str(self._file), self.shape, self.dtype)
         return np.array(self._mapped())
 
     def source(self) -> ArraySource:
@@ -213,7 +208,7 @@ def _unsqueezed(file: Path) -> IO[bytes]:
         with bz2.open(file) as stream:
             while piece := stream.read(_PIECE):
                 out.write(piece)
-                if out.tell() > limit() or swells(out.tell(), packed):
+                if out.tell() > memory_limit() or is_decompression_bomb(out.tell(), packed):
                     raise InputError(
                         f"{file} unpacks {format_bytes(packed)} to "
                         f"{format_bytes(out.tell())} or more; "

@@ -1,4 +1,4 @@
-"""Parts of a scan that a detector wrote piece by piece, in one file or in many, as one array."""
+"""Arrays that a detector wrote in parts, in one file or in many, as one array."""
 
 from __future__ import annotations
 
@@ -10,47 +10,97 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import check_fits_memory
+from napari_ptychonn.data.frame_source import FrameSource, Key
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array
-from napari_ptychonn.io.frames.source import Source
-from napari_ptychonn.io.frames.transforms import Concatenated
-from napari_ptychonn.io.memory_limits import must_fit
 
 
 class SeriesArray:
-    """Arrays one behind the other along their first axis; frames (ky, kx) count as (1, ky, kx)."""
+    """Arrays concatenated along their first axis; a frame (ky, kx) counts as (1, ky, kx)."""
 
-    def __init__(self, parts: Sequence[Array], what: str) -> None:
-        self._parts, self._what = list(parts), what
+    def __init__(self, parts: Sequence[Array], name: str) -> None:
+        self._parts, self._name = list(parts), name
         self.path = parts[0].path
         self.dtype: np.dtype[Any] = np.result_type(*(part.dtype for part in parts))
-        inner = {part.shape[self._outer(part) :] for part in parts}
-        if len(inner) != 1:
-            raise InputError(f"{what}: expected parts of one shape, got {sorted(inner)}.")
-        count = sum(math.prod(part.shape[: self._outer(part)]) for part in parts)
-        self.shape = (count, *inner.pop())
-
-    @staticmethod
-    def _outer(part: Array) -> int:
-        """Axes of a part that are scan axes: all but two of frames, the first of other arrays."""
-        wide = len(part.shape) >= 2 and min(part.shape[-2:]) > 3
-        return len(part.shape) - 2 if wide else 1
+        inner = _common_shape(name, [part.shape[_scan_axes(part) :] for part in parts])
+        count = sum(math.prod(part.shape[: _scan_axes(part)]) for part in parts)
+        self.shape = (count, *inner)
 
     def read(self) -> NDArray[Any]:
-        """Read all of them."""
-        must_fit(self._what, self.shape, self.dtype)
+        """Read all parts."""
+        check_fits_memory(self._name, self.shape, self.dtype)
         inner = self.shape[1:]
         return np.concatenate([part.read().reshape(-1, *inner) for part in self._parts])
 
-    def source(self) -> Source:
-        """Open all of them for reading piece by piece."""
-        return Concatenated([part.source() for part in self._parts], self._what)
+    def source(self) -> FrameSource:
+        """Open all parts for reading block by block."""
+        return ConcatenatedSource([part.source() for part in self._parts], self._name)
+
+
+def _scan_axes(part: Array) -> int:
+    """Count the scan axes: all but two of frames, the first of other arrays."""
+    is_frames = len(part.shape) >= 2 and min(part.shape[-2:]) > 3
+    return len(part.shape) - 2 if is_frames else 1
+
+
+def _common_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    different = set(shapes)
+    if len(different) != 1:
+        found = sorted(different)
+        raise InputError(f"{name}: expected parts of one shape, got {found}.", got=found)
+    return shapes[0]
+
+
+class ConcatenatedSource:
+    """Several stacks of frames, or single frames, as one stack (n, ky, kx)."""
+
+    def __init__(self, parts: Sequence[FrameSource], name: str = "frames") -> None:
+        self._parts = list(parts)
+        frame = _common_shape(name, [part.shape[-2:] for part in parts])
+        self._ends = np.cumsum([math.prod(part.shape[:-2]) for part in parts])
+        self.shape = (int(self._ends[-1]), *frame)
+        self.dtype: np.dtype[Any] = np.result_type(*(part.dtype for part in parts))
+
+    def block(self, key: Key) -> NDArray[Any]:
+        """Read one block; it may extend over several parts."""
+        first, *rest = key
+        if not isinstance(first, slice):
+            return np.asarray(self.block((slice(first, first + 1), *rest))[0])
+        start, stop, _ = first.indices(self.shape[0])
+        pieces = []
+        while start < stop:
+            number = int(np.searchsorted(self._ends, start, side="right"))
+            begin = int(self._ends[number - 1]) if number else 0
+            end = min(stop, int(self._ends[number]))
+            pieces.append(_read_frames(self._parts[number], start - begin, end - begin, rest))
+            start = end
+        if not pieces:
+            return np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
+        return np.concatenate(pieces).astype(self.dtype, copy=False)
+
+    def close(self) -> None:
+        """Close every part."""
+        for part in self._parts:
+            part.close()
+
+
+def _read_frames(
+    part: FrameSource, start: int, stop: int, rest: Sequence[int | slice]
+) -> NDArray[Any]:
+    """Read frames by their number in a part, whatever its scan axes are."""
+    if len(part.shape) == 2:
+        return part.block(tuple(rest))[np.newaxis]
+    if len(part.shape) == 3:
+        return part.block((slice(start, stop), *rest))
+    index = np.unravel_index(np.arange(start, stop), part.shape[:-2])
+    return np.stack([part.block((*map(int, at), *rest)) for at in zip(*index, strict=True)])
 
 
 def without_gap(arrays: Sequence[Array]) -> tuple[list[Array], str | None]:
-    """Take the parts up to the first missing number, and say which one that is.
+    """Take the parts up to the first missing number, with a note on the parts left out.
 
-    Behind a gap nobody knows which frame has which number.
+    Behind a gap the numbers of frames, and so their positions, are unknown.
     """
     taken: list[Array] = []
     for array in arrays:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import check_fits_memory
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.in_memory import InMemoryArray, InMemoryTree
-from napari_ptychonn.io.memory_limits import must_fit
 from napari_ptychonn.io.units import length, spelled
 
 _AMPLITUDE = ("amplitude", "amp", "abs", "magnitude", "mag")
@@ -70,7 +70,7 @@ def _image(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     try:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
-            must_fit(str(path), series.shape, series.dtype)
+            check_fits_memory(str(path), series.shape, series.dtype)
             image = np.squeeze(series.asarray())
             about = _about(tiff)
     except InputError:

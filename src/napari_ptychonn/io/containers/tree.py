@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.frame_source import FrameSource
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container
-from napari_ptychonn.io.frames.source import Source
 
 
 class Array(Protocol):
@@ -37,7 +37,7 @@ class Array(Protocol):
         """Read the whole array; InputError when it is too big, damaged or not to be trusted."""
         ...
 
-    def source(self) -> Source:
+    def source(self) -> FrameSource:
         """Open the array for reading piece by piece."""
         ...
 

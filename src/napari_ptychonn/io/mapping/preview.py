@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.frame_sample import FrameSample
+from napari_ptychonn.data.frame_transforms import Square
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.frames.lazy_frames import LazyFrames
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.opened_file import read_reconstruction, read_scan
-from napari_ptychonn.io.readers.orientation import FrameTransform
+from napari_ptychonn.io.readers.orientation import DetectorFrame
 from napari_ptychonn.io.readers.sources import Sources, open_sources
 
 MOST_FRAMES = 64
@@ -164,8 +165,10 @@ def _partial(path: str | Path, layout: Layout, problem: str) -> MappingPreview:
 def _with_frames(found: MappingPreview, sources: Sources) -> MappingPreview:
     array, layout = sources.array, sources.frames.layout
     ky, kx = array.shape[-2:]
-    shaping = FrameTransform.of(sources.frames, (ky, kx))
-    stack = LazyFrames(shaping.source(array.source()), amplitude=layout.amplitude)
+    shaping = DetectorFrame.of(sources.frames, (ky, kx))
+    stack = LazyFrames(array.source(), shaping.transforms)
+    if layout.amplitude:
+        stack = stack.transform(Square())
     sample = FrameSample.from_stack(stack)
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":

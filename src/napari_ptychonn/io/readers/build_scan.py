@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import run_checks
 from napari_ptychonn.data.frame_sample import FrameSample
+from napari_ptychonn.data.frame_source import ArraySource
+from napari_ptychonn.data.frame_transforms import (
+    TRANSPOSE,
+    ShiftZeroFrequency,
+    Square,
+)
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.scan import Optics, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.autodetect.recognise import why_not_labels
 from napari_ptychonn.io.containers.tree import Array
-from napari_ptychonn.io.frames.lazy_frames import LazyFrames
-from napari_ptychonn.io.frames.source import ArraySource, Source
-from napari_ptychonn.io.frames.transforms import TRANSPOSED
 from napari_ptychonn.io.layouts.optics import read_optics
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.positions.matching import FrameMatching
@@ -27,7 +31,7 @@ from napari_ptychonn.io.positions.positions import Positions
 from napari_ptychonn.io.positions.raster import find_lines, lines_of_raster
 from napari_ptychonn.io.readers.geometry import centre_shift, pixel_size, read_probe, window_shape
 from napari_ptychonn.io.readers.near_field import note_on_field
-from napari_ptychonn.io.readers.orientation import FrameTransform
+from napari_ptychonn.io.readers.orientation import DetectorFrame
 from napari_ptychonn.io.readers.sources import Sources
 
 logger = logging.getLogger(__name__)
@@ -44,10 +48,12 @@ def build_scan(sources: Sources) -> Scan:
     """Build a scan; its notes list everything that was guessed, masked or left out."""
     positions, matching = sources.positions, sources.matching
     ky, kx = sources.array.shape[-2:]
-    transform = FrameTransform.of(sources.frames, (ky, kx))
-    stack, sample, frame_notes = _stack(sources, transform, matching, len(positions))
-    optics, optics_notes = _optics(sources, transform)
-    usable, mask_notes = _usable(sources.frames, transform, sample, stack.corner)
+    detector = DetectorFrame.of(sources.frames, (ky, kx))
+    stack, sample, frame_notes = _stack(sources, detector, matching, len(positions))
+    optics, optics_notes = _optics(sources, detector)
+    usable, mask_notes = _usable(
+        sources.frames, detector, sample, ShiftZeroFrequency() in stack.transforms
+    )
     faulty = BadPixels.find(
         sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
     )
@@ -73,7 +79,7 @@ def build_scan(sources: Sources) -> Scan:
             *((_GROWING,) if sources.frames.tree.still_written else ()),
             *positions.notes,
             *matching.notes,
-            *transform.notes,
+            *detector.notes,
             *frame_notes,
             *mask_notes,
             *probe_notes,
@@ -92,13 +98,14 @@ def build_scan(sources: Sources) -> Scan:
 
 
 def _stack(
-    sources: Sources, transform: FrameTransform, matching: FrameMatching, positions: int
+    sources: Sources, detector: DetectorFrame, matching: FrameMatching, positions: int
 ) -> tuple[LazyFrames, FrameSample, list[str]]:
     layout = sources.frames.layout
-    source, notes = _source(sources, transform, positions)
-    stack = LazyFrames(source, amplitude=layout.amplitude)
+    stack, notes = _stored_frames(sources, detector, positions)
+    if layout.amplitude:
+        stack = stack.transform(Square())
     if not np.array_equal(matching.frames, np.arange(len(stack))):
-        stack = stack.chosen(matching.frames)
+        stack = stack.select(matching.frames)
     if layout.amplitude:
         notes.append("The file holds amplitudes; their squares are taken as counts.")
     sample = FrameSample.from_stack(stack)
@@ -106,31 +113,32 @@ def _stack(
     if layout.zero_frequency == "detect":
         corner = sample.has_zero_frequency_at_corner()
     if corner:
-        stack = stack.with_corner(True)
+        stack = stack.transform(ShiftZeroFrequency())
         sample = replace(sample, frames=np.fft.fftshift(sample.frames, axes=(-2, -1)))
         notes.append("Zero frequency is stored at the corner of the frames; moved to the centre.")
     return stack, sample, notes
 
 
-def _source(
-    sources: Sources, transform: FrameTransform, positions: int
-) -> tuple[Source, list[str]]:
-    source: Source = sources.array.source()
+def _stored_frames(
+    sources: Sources, detector: DetectorFrame, positions: int
+) -> tuple[LazyFrames, list[str]]:
     if not sources.frame_axis_is_last(positions):
-        return transform.source(source), []
+        return LazyFrames(sources.array.source(), detector.transforms), []
     if sources.frames.tree.container == "HDF5":
         raise InputError(
             f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
             f"{sources.array.shape} for {positions} positions."
         )
     turned = np.moveaxis(sources.array.read(), -1, 0)
-    return ArraySource(turned), ["Frames are stored as (ky, kx, n); the axes were reordered."]
+    return LazyFrames(ArraySource(turned)), [
+        "Frames are stored as (ky, kx, n); the axes were reordered."
+    ]
 
 
-def _optics(sources: Sources, transform: FrameTransform) -> tuple[Optics, tuple[str, ...]]:
+def _optics(sources: Sources, detector: DetectorFrame) -> tuple[Optics, tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
     optics, notes = read_optics(sources.frames)
-    if optics.detector_pitch is not None and transform.orientation & TRANSPOSED:
+    if optics.detector_pitch is not None and detector.orientation & TRANSPOSE:
         optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
     if sources.places is None or sources.places is sources.frames:
         return optics, notes
@@ -144,10 +152,10 @@ def _optics(sources: Sources, transform: FrameTransform) -> tuple[Optics, tuple[
 
 
 def _usable(
-    contents: ResolvedLayout, transform: FrameTransform, sample: FrameSample, corner: bool
+    contents: ResolvedLayout, detector: DetectorFrame, sample: FrameSample, corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     shape = sample.frames.shape[1:]
-    bad, notes = _masked(contents, transform, (int(shape[0]), int(shape[1])), corner)
+    bad, notes = _masked(contents, detector, (int(shape[0]), int(shape[1])), corner)
     if (dark := contents.array("dark")) is not None:
         notes.append(f"There is a dark frame in {dark.path}; it was not subtracted.")
     marked = sample.invalid_pixels() & ~bad
@@ -163,14 +171,14 @@ def _usable(
 
 
 def _masked(
-    contents: ResolvedLayout, transform: FrameTransform, shape: tuple[int, int], corner: bool
+    contents: ResolvedLayout, detector: DetectorFrame, shape: tuple[int, int], corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     nothing = np.zeros(shape, dtype=bool)
     array = contents.array("mask")
     if array is None:
         return nothing, []
     values, notes = _mask_image(array)
-    values = transform.image(values)
+    values = detector.image(values)
     if values.shape != shape:
         return nothing, [
             f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."

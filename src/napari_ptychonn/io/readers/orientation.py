@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.frame_transforms import Crop, FrameTransform, Reorient, reorient
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.frames.source import Source
-from napari_ptychonn.io.frames.transforms import Cropped, Reoriented, turned_image
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 
 _TOO_CLOSE = 16
@@ -20,13 +19,13 @@ Window = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameTransform:
+class DetectorFrame:
     """What is done to every frame, and to the mask.
 
     Attributes
     ----------
     orientation : int
-        See `composed.Reoriented`.
+        Bits `FLIP_COLUMNS`, `FLIP_ROWS`, `TRANSPOSE` of `data.frame_transforms`.
     window : tuple of int or None
         (top, left, height, width) that is kept, of the turned frame.
     notes : tuple of str
@@ -38,7 +37,7 @@ class FrameTransform:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, contents: ResolvedLayout, frame: tuple[int, int]) -> FrameTransform:
+    def of(cls, contents: ResolvedLayout, frame: tuple[int, int]) -> DetectorFrame:
         """Ask a file what is to be done to its frames of shape (ky, kx)."""
         orientation = contents.layout.orientation ^ _told_orientation(contents)
         notes = [f"Frames were turned (orientation {orientation})."] if orientation else []
@@ -51,15 +50,17 @@ class FrameTransform:
             notes=(*notes, *((about,) if about is not None else ())),
         )
 
-    def source(self, source: Source) -> Source:
-        """Shape frames, without reading them."""
-        if self.orientation:
-            source = Reoriented(source, self.orientation)
-        return source if self.window is None else Cropped(source, self.window)
+    @property
+    def transforms(self) -> tuple[FrameTransform, ...]:
+        """What lazy frames do when they are read."""
+        return (
+            *((Reorient(self.orientation),) if self.orientation else ()),
+            *((Crop(*self.window),) if self.window is not None else ()),
+        )
 
     def image(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Shape one image."""
-        image = turned_image(image, self.orientation)
+        """Reorient and crop one image of the detector."""
+        image = reorient(image, self.orientation)
         if self.window is None:
             return image
         top, left, height, width = self.window

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.patch_store import LazyPatches, PatchSet
 from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array, Tree
-from napari_ptychonn.io.frames.lazy_frames import LazyFrames
 from napari_ptychonn.io.layouts.optics import read_optics
 from napari_ptychonn.io.layouts.resolved import match
 from napari_ptychonn.io.location import Location

@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.io.memory_limits import must_fit
+from napari_ptychonn.compute.memory import check_fits_memory
 
 _LENGTHS = struct.Struct("<IQ")
 _LONGEST_HEADER = 64 * 2**20
@@ -109,7 +109,7 @@ def _decoded(about: Any, size: int, stream: IO[bytes]) -> Any:
     dtype = dtype_from_json(about["dtype"])
     if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
         raise ValueError(f"an array of {dtype} {shape} in {size} bytes")
-    must_fit("an array", shape, dtype)
+    check_fits_memory("an array", shape, dtype)
     array: NDArray[Any] = np.empty(shape, dtype)
     _fill(stream, _bytes_of(array))
     return array[()]  # a number, where there are no axes

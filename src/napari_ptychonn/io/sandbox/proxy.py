@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import check_fits_memory
+from napari_ptychonn.data.frame_source import ArraySource, FrameSource, Key
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.compression_ratio import check_compression_ratio
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
-from napari_ptychonn.io.frames.source import ArraySource, Key, Source
-from napari_ptychonn.io.memory_limits import check_compression_ratio, must_fit
 from napari_ptychonn.io.sandbox.messages import Header, dtype_as_json, dtype_from_json
 from napari_ptychonn.io.sandbox.process import child, let_go
 
@@ -162,7 +163,7 @@ class RemoteArray:
     def read(self) -> NDArray[Any]:
         """Read all of it; a large one in pieces."""
         what = f"{self._tree.file}: {self.path}"
-        must_fit(what, self.shape, self.dtype)
+        check_fits_memory(what, self.shape, self.dtype)
         check_compression_ratio(what, self.shape, self.dtype, self.stored)
         size = math.prod(self.shape) * self.dtype.itemsize
         if size > _PIECE and self._comes_in_pieces():
@@ -170,7 +171,7 @@ class RemoteArray:
         seconds = _seconds(math.prod(self.shape), self.dtype)
         return np.asarray(self._tree.ask("read", what, seconds, **self._expected))
 
-    def source(self) -> Source:
+    def source(self) -> FrameSource:
         """Open it for reading piece by piece, or read it where that saves nothing."""
         return self._remote() if self._comes_in_pieces() else ArraySource(self.read())
 

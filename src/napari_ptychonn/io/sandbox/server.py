@@ -21,12 +21,11 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.compute.memory import format_bytes
+from napari_ptychonn.compute.memory import format_bytes, memory_limit
+from napari_ptychonn.data.frame_source import ArraySource, FrameSource, Key
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.open import open_container
 from napari_ptychonn.io.containers.tree import Array, Tree
-from napari_ptychonn.io.frames.source import ArraySource, Key, Source
-from napari_ptychonn.io.memory_limits import limit
 from napari_ptychonn.io.sandbox.messages import (
     Header,
     dtype_as_json,
@@ -41,7 +40,7 @@ _MOST_OPEN = 100
 _LARGE = 64 * 2**20
 _STDERR = 2
 
-_Open = TypeVar("_Open", Tree, Source)
+_Open = TypeVar("_Open", Tree, FrameSource)
 
 
 class Service:
@@ -49,7 +48,7 @@ class Service:
 
     def __init__(self) -> None:
         self._trees: dict[int, Tree] = {}
-        self._sources: dict[int, Source] = {}
+        self._sources: dict[int, FrameSource] = {}
 
     def answer(self, question: Header) -> Any:
         """Do what is asked."""
@@ -90,7 +89,7 @@ class Service:
         number, file = question["number"], Path(question["file"])
         return _kept(self._trees, number, lambda: open_container(file))
 
-    def _source(self, question: Header) -> Source:
+    def _source(self, question: Header) -> FrameSource:
         return _kept(self._sources, question["number"], lambda: _opened(question))
 
     def _close(self, number: int) -> None:
@@ -112,7 +111,7 @@ def _kept(opened: dict[int, _Open], number: int, open_it: Callable[[], _Open]) -
     return found
 
 
-def _opened(question: Header) -> Source:
+def _opened(question: Header) -> FrameSource:
     # From the file itself, so that whatever is read has been vetted in this very process.
     with open_container(Path(question["file"])) as tree:
         return _there(tree, question).source()
@@ -157,8 +156,8 @@ def _answered(service: Service, question: Header) -> tuple[Header, Any]:
         return {"refused": str(error)}, None
     except MemoryError:
         return {
-            "refused": f"{question['what']} needs more than the {format_bytes(limit())} of memory "
-            "that reading a file may take."
+            "refused": f"{question['what']} needs more than the {format_bytes(memory_limit())} of "
+            "memory that reading a file may take."
         }, None
     except Exception:
         return {"defect": traceback.format_exc()}, None
@@ -182,7 +181,7 @@ def _cap_memory() -> None:
         return
     with suppress(ValueError, OSError):  # an administrator may have set less
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit(), most))
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit(), most))
 
 
 def _end_after(seconds: float) -> None:

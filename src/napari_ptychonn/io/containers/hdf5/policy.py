@@ -14,10 +14,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from napari_ptychonn.compute.memory import format_bytes
+from napari_ptychonn.compute.memory import check_fits_memory, format_bytes
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.hdf5.file import open_file
-from napari_ptychonn.io.memory_limits import must_fit
 
 _KINDS = "biufc"
 _WIDEST = {"f": 8, "c": 16, "i": 8, "u": 8, "b": 1}
@@ -130,9 +129,9 @@ def _vet_size(dataset: h5py.Dataset, what: str) -> None:
             f"{format_bytes(stored)} of it."
         )
     if dataset.chunks is not None:
-        must_fit(f"{what}, one chunk,", dataset.chunks, dataset.dtype)
+        check_fits_memory(f"{what}, one chunk,", dataset.chunks, dataset.dtype)
     if dataset.ndim >= 3:
-        must_fit(f"{what}, one frame,", dataset.shape[-2:], np.dtype(dataset.dtype))
+        check_fits_memory(f"{what}, one frame,", dataset.shape[-2:], np.dtype(dataset.dtype))
 
 
 def _vet_sources(dataset: h5py.Dataset, guard: PathPolicy, what: str, depth: int) -> None:
@@ -140,7 +139,7 @@ def _vet_sources(dataset: h5py.Dataset, guard: PathPolicy, what: str, depth: int
     if depth >= _NESTED:
         raise InputError(f"{what} is virtual over more than {_NESTED} files in a row.")
     if dataset.ndim >= 3:
-        must_fit(f"{what}, one frame,", dataset.shape[-2:], np.dtype(dataset.dtype))
+        check_fits_memory(f"{what}, one frame,", dataset.shape[-2:], np.dtype(dataset.dtype))
     base = Path(dataset.file.filename)
     for name, path in {(s.file_name, s.dset_name) for s in dataset.virtual_sources()}:
         if _BLOCK in name or _BLOCK in path:

@@ -1,4 +1,4 @@
-"""Frames in an HDF5 dataset, shared by the threads that look at them."""
+"""Frames in an HDF5 dataset, read by several threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.hdf5.deflate import DeflateReader
 from napari_ptychonn.io.containers.hdf5.file import open_file, reading
 
 _CACHED_SLABS = 2
@@ -23,9 +22,8 @@ _CACHE_SLOTS = 20011
 class Hdf5Source:
     """Frames in an HDF5 dataset.
 
-    The file is opened at the first read, with one read-only handle, which is
-    closed with the last reference to this object.  napari's main thread and
-    a training thread may read at the same time.
+    The first read opens the file read-only; it is closed with the last reference to this
+    object.  napari's main thread and a training thread may read at the same time.
     """
 
     def __init__(
@@ -41,14 +39,11 @@ class Hdf5Source:
         self.shape, self.dtype, self.chunks = shape, dtype, chunks
         self._lock = threading.RLock()
         self._open: Any = None
-        self._inflater: DeflateReader | None = None
 
     def block(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read one piece of the dataset."""
         with self._lock, reading(f"{self.file}: {self.path}"):
-            dataset = self._dataset()
-            unpacked = None if self._inflater is None else self._inflater.block(key)
-            values = np.asarray(dataset[key]) if unpacked is None else unpacked
+            values = np.asarray(self._dataset()[key])
         if values.dtype.names is not None:  # a complex number of MATLAB
             real, imaginary = (values[name] for name in values.dtype.names)
             return np.asarray(real + 1j * imaginary, dtype=self.dtype)
@@ -72,8 +67,6 @@ class Hdf5Source:
                     f"now {dataset.shape}; open it again."
                 )
             self._open = dataset
-            if not self.swmr and DeflateReader.can_unpack(dataset):
-                self._inflater = DeflateReader(dataset)
         return self._open
 
     def _cache_size(self) -> int:
@@ -85,10 +78,9 @@ class Hdf5Source:
         return int(min(max(_CACHED_SLABS * slab, 2**20), _MOST_CACHE))
 
     def close(self) -> None:
-        """Let go of the file; the next read opens it again."""
+        """Close the file; the next read opens it again."""
         with self._lock:
             opened, self._open = self._open, None
-            self._inflater = None
             if opened is not None and opened:
                 opened.file.close()
 

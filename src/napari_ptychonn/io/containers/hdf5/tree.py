@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.compute.memory import format_bytes
+from napari_ptychonn.compute.memory import check_fits_memory, format_bytes
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.compression_ratio import check_compression_ratio
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.hdf5.entries import hdf5_branches
 from napari_ptychonn.io.containers.hdf5.file import open_file, reading
@@ -24,7 +25,6 @@ from napari_ptychonn.io.containers.hdf5.policy import (
 )
 from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
 from napari_ptychonn.io.containers.signature import Container
-from napari_ptychonn.io.memory_limits import check_compression_ratio, must_fit
 
 _MOST_LINKS = 32
 _MOST_OBJECTS = 20_000
@@ -47,7 +47,7 @@ class Hdf5Array:
         what = f"{self._tree.file}: {self.path}"
         with reading(what):
             vet_dataset(self._dataset, self._tree.guard)
-            must_fit(what, self.shape, self.dtype)
+            check_fits_memory(what, self.shape, self.dtype)
             check_compression_ratio(what, self.shape, self.dtype, self.stored)
             values = np.asarray(self._dataset[()])
         if values.dtype.names == MATLAB_COMPLEX:

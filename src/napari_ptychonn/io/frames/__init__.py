@@ -1,1 +1,0 @@
-"""Diffraction frames that stay in their file until they are read."""
