@@ -26,7 +26,7 @@ from napari_ptychonn.io.readers.geometry import pixel_size, window_shape
 from napari_ptychonn.io.readers.neighbours import neighbours
 from napari_ptychonn.io.readers.reconstructions import choose, list_reconstructions
 from napari_ptychonn.io.readers.results import is_result
-from napari_ptychonn.io.readers.sources import PLACED_BY
+from napari_ptychonn.io.readers.sources import POSITIONS_FROM
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 _ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi", ".ptyr", ".npz", ".npy", ".mat",
@@ -63,7 +63,7 @@ class SidecarSuggestion:
         return f"{self.file.name}: may be used as {self.kind}{facts}."
 
 
-def offers_beside(scan: Scan) -> tuple[SidecarSuggestion, ...]:
+def find_sidecars(scan: Scan) -> tuple[SidecarSuggestion, ...]:
     """Look for reconstructions, models and other positions of a scan in its folder.
 
     Only files that share the scan's number, or begin with its name, are
@@ -86,14 +86,17 @@ def offers_beside(scan: Scan) -> tuple[SidecarSuggestion, ...]:
     found: list[SidecarSuggestion] = []
     # Tables last: there may be one for each point of a scan.
     for file in chain(neighbours(scan.source, _ENDINGS), neighbours(scan.source, ENDINGS)):
-        if goes_with(scan.source.stem, file.stem) and (offer := _offer(file, scan)) is not None:
+        if (
+            belongs_to_scan(scan.source.stem, file.stem)
+            and (offer := _offer(file, scan)) is not None
+        ):
             found.append(offer)
             if len(found) == _MOST:
                 break
     return tuple(found)
 
 
-def goes_with(scan: str, other: str) -> bool:
+def belongs_to_scan(scan: str, other: str) -> bool:
     """Whether a file may, by its name, belong to a scan: same number, or begins alike.
 
     Parameters
@@ -143,7 +146,7 @@ def _table(file: Path, scan: Scan) -> SidecarSuggestion | None:
     table = read_table(file)
     if table is None or not table.fits(len(scan)):
         return None
-    return _of_places(file, table.values, table.unit, scan)
+    return _positions_sidecar(file, table.values, table.unit, scan)
 
 
 def _positions(file: Path, scan: Scan) -> SidecarSuggestion | None:
@@ -152,15 +155,19 @@ def _positions(file: Path, scan: Scan) -> SidecarSuggestion | None:
         contents = match_entry(tree)
         if contents is None or contents.has("frames") or not contents.has_positions:
             return None
-        places = read_positions(contents)
-    return _of_places(file, places.values, places.unit, scan) if len(places) == len(scan) else None
+        positions = read_positions(contents)
+    return (
+        _positions_sidecar(file, positions.values, positions.unit, scan)
+        if len(positions) == len(scan)
+        else None
+    )
 
 
-def _of_places(
+def _positions_sidecar(
     file: Path, values: NDArray[np.float64], unit: Unit, scan: Scan
 ) -> SidecarSuggestion | None:
     """Offer positions, unless they are what the scan has already."""
-    if any(note.startswith(f"{PLACED_BY} {file.name},") for note in scan.notes):
+    if any(note.startswith(f"{POSITIONS_FROM} {file.name},") for note in scan.notes):
         return None
     if unit == scan.unit and len(values) == len(scan):
         moved = values - scan.positions

@@ -27,7 +27,7 @@ from napari_ptychonn.io import (
 from napari_ptychonn.io.layouts import user as user_layouts
 from napari_ptychonn.io.layouts.builtin import builtin_layouts
 from napari_ptychonn.io.layouts.layout import Field, Layout
-from napari_ptychonn.io.mapping.inspect import survey
+from napari_ptychonn.io.mapping.inspect import inspect_file
 
 Write = Callable[..., Path]
 Known = Any
@@ -304,7 +304,7 @@ class TestEiger:
         self, processed: Path, known: Known
     ) -> None:
         line = processed.with_name("star_0042_00001.h5")
-        found = survey(line)
+        found = inspect_file(line)
         assert not found.problem
         scan = read_scan(line, replace(found.choice, flip="y").layout())
         np.testing.assert_allclose(np.ptp(scan.positions, axis=0), np.ptp(known.metres, axis=0))

@@ -13,8 +13,8 @@ from scipy.io import savemat
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import describe, read_scan
 from napari_ptychonn.io.layouts.layout import Field, Layout
-from napari_ptychonn.io.mapping.preview import glimpse
-from napari_ptychonn.io.readers.positions_source import named_places
+from napari_ptychonn.io.mapping.preview import preview_mapping
+from napari_ptychonn.io.readers.positions_source import list_positions_sources
 
 Write = Callable[..., Path]
 
@@ -100,9 +100,9 @@ class TestOffered:
 
     def test_a_file_is_one_place(self, write_hdf5: Write, raster: Any, tmp_path: Path) -> None:
         one = write_hdf5("one.h5", {"laser": raster, "other": np.zeros(7)})
-        assert named_places(one, (20,)) == (str(one),)
+        assert list_positions_sources(one, (20,)) == (str(one),)
         table = tmp_path / "stage.csv"
-        assert named_places(table, (20,)) == (str(table),), "tables are not opened"
+        assert list_positions_sources(table, (20,)) == (str(table),), "tables are not opened"
 
     def test_each_dataset_that_fits_is_one(self, write_hdf5: Write, raster: Any) -> None:
         several = write_hdf5(
@@ -111,14 +111,14 @@ class TestOffered:
              "d/mot_y": raster[:, 0], "d/mot_x": raster[:, 1]},
         )  # fmt: skip
         names = [f"{several}::/{path}" for path in ("a/pos", "b/values", "d/mot_y")]
-        assert list(named_places(several, (20,))) == names
+        assert list(list_positions_sources(several, (20,))) == names
 
     def test_frames_are_seen_where_positions_do_not_fit(
         self, frames: Path, raster: Any, tmp_path: Path
     ) -> None:
         np.savetxt(tmp_path / "few.csv", raster[:12], delimiter=",")
         layout = Layout(name="", require=(), frames=Field.at("exp/stack"))
-        seen = glimpse(frames, layout, positions=str(tmp_path / "few.csv"))
+        seen = preview_mapping(frames, layout, positions=str(tmp_path / "few.csv"))
         assert "has 12 positions" in seen.problem
         assert seen.mean is not None
 

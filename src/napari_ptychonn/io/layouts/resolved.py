@@ -46,7 +46,7 @@ class ResolvedLayout:
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def what(self) -> str:
+    def description(self) -> str:
         """File and group, for messages."""
         return f"{self.tree.file}::/{self.group}" if self.group else str(self.tree.file)
 
@@ -110,7 +110,7 @@ class ResolvedLayout:
                 return number * (where.scale if told is None else sign * told)
         return None
 
-    def told_unit(self, path: str) -> str | None:
+    def declared_unit(self, path: str) -> str | None:
         """Return the unit that an array names in an attribute of its own."""
         for name in ("units", "unit"):
             if unit := spelled(self.tree.attribute(path, name)):
@@ -188,7 +188,7 @@ class ResolvedLayout:
     def _factor_at(self, path: str) -> float | None:
         if "@" in path:
             return None
-        unit = self.told_unit(path)
+        unit = self.declared_unit(path)
         return None if unit is None else factor(unit)
 
 

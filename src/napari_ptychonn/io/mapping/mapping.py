@@ -124,9 +124,9 @@ class DatasetMapping:
         """
         contents = sources.frames
         base = rooted(contents.layout, contents.group)
-        places = sources.places
-        if places is not None and places is not contents and places.tree is contents.tree:
-            base = _with_positions_of(base, rooted(places.layout, places.group))
+        source = sources.positions_source
+        if source is not None and source is not contents and source.tree is contents.tree:
+            base = _with_positions_of(base, rooted(source.layout, source.group))
         seen = ResolvedLayout(tree=contents.tree, layout=base)
         picks = {
             role: DatasetRef(path=path)
@@ -330,10 +330,10 @@ def _rooted(path: str, group: str) -> str:
     return group + path if path.startswith("@") else f"{group}/{path}"
 
 
-def _with_positions_of(base: Layout, places: Layout) -> Layout:
+def _with_positions_of(base: Layout, source: Layout) -> Layout:
     names = ("positions", "position_y", "position_x", "position_axes", "position_flip",
              "position_unit", "position_mark", "position_indexes")  # fmt: skip
-    return replace(base, **{name: getattr(places, name) for name in names})
+    return replace(base, **{name: getattr(source, name) for name in names})
 
 
 def _note(name: str) -> str:

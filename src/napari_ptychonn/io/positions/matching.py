@@ -44,7 +44,7 @@ class FrameMatching:
         return place.astype(np.int64), known
 
 
-def join(
+def match_frames(
     what: str,
     frames: int,
     positions: NDArray[np.float64],

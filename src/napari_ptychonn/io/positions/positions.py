@@ -59,7 +59,7 @@ def read_positions(contents: ResolvedLayout, lead: tuple[int, ...] = ()) -> Posi
         values = _as_pairs(both, contents, lead)
         source, where = both, contents.layout.positions
     else:
-        raise InputError(f"{contents.what}: expected scan positions, found none.")
+        raise InputError(f"{contents.description}: expected scan positions, found none.")
     unit, scale, notes = _unit(source, values, contents, where)
     signs = [-1.0 if axis in contents.layout.position_flip else 1.0 for axis in "yx"]
     return Positions(values=values * scale * np.asarray(signs), unit=unit, notes=notes)
@@ -141,7 +141,7 @@ def _unit(
         return layout.position_unit, where.scale, ()
     if contents.text("unit") == PIXEL:
         return "pixel", 1.0, ()
-    told = contents.told_unit(array.path) or _ending(array.path)
+    told = contents.declared_unit(array.path) or _ending(array.path)
     if told == PIXEL:
         return "pixel", 1.0, ()
     if told is not None and (metres := length(told)) is not None:

@@ -52,7 +52,7 @@ def neighbour_with_positions(
     )
 
 
-def looked_for(contents: ResolvedLayout, quantity: str) -> str:
+def describe_search(contents: ResolvedLayout, quantity: str) -> str:
     """Say which neighbours were looked for, for the message that there was none."""
     what = (
         "a ptychodus or CXI diffraction file ('dp', 'patterns' or 'entry_1/data_1/data')"
@@ -151,9 +151,9 @@ def _numbers_fit(
     frames = diffraction.array("frames")
     if frames is None or len(frames.shape) < 2 or not _probe_fits(product, frames.shape):
         return False
-    positions = read_numbers(product, "position_indexes")
+    positions = read_frame_numbers(product, "position_indexes")
     held = math.prod(frames.shape[:-2])
-    numbers = read_numbers(diffraction, "frame_indexes") if count in (None, held) else None
+    numbers = read_frame_numbers(diffraction, "frame_indexes") if count in (None, held) else None
     available = np.arange(count or held) if numbers is None else numbers
     if positions is None:
         listed = product.array("positions") or product.array("position_y")
@@ -166,7 +166,7 @@ def _probe_fits(product: ResolvedLayout, frames: tuple[int, ...]) -> bool:
     return probe is None or len(probe.shape) < 2 or probe.shape[-2:] == frames[-2:]
 
 
-def read_numbers(contents: ResolvedLayout, quantity: str) -> NDArray[np.int64] | None:
+def read_frame_numbers(contents: ResolvedLayout, quantity: str) -> NDArray[np.int64] | None:
     """Read the numbers by which frames and positions are joined; None where there are none."""
     array = contents.array(quantity)
     if array is None:
@@ -193,7 +193,7 @@ def _words(file: Path) -> set[str]:
     return set(re.findall(r"[a-z]+|\d+", file.stem.lower()))
 
 
-def table_of_positions(file: Path, frames: int) -> Table | None:
+def find_positions_table(file: Path, frames: int) -> Table | None:
     """Find the one table beside a file that can be of a scan of so many frames.
 
     Raises

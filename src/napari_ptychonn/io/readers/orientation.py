@@ -72,7 +72,9 @@ def _told_orientation(contents: ResolvedLayout) -> int:
     if code is None:
         return 0
     if code not in range(8):
-        raise InputError(f"{contents.what}: expected an orientation from 0 to 7, got {code:g}.")
+        raise InputError(
+            f"{contents.description}: expected an orientation from 0 to 7, got {code:g}."
+        )
     return int(code)
 
 
