@@ -1,4 +1,4 @@
-"""What lies beside a scan and goes with it: never used by itself, only offered."""
+"""Find files beside a scan that belong to it; they are suggested, never used unasked."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SidecarSuggestion:
 
     @property
     def sentence(self) -> str:
-        """What to tell a person."""
+        """One sentence for the user."""
         facts = f" ({self.facts})" if self.facts else ""
         return f"{self.file.name}: may be used as {self.kind}{facts}."
 
@@ -184,27 +184,27 @@ def _positions_sidecar(
 
 
 def _facts(contents: ResolvedLayout, scan: Scan) -> str | None:
-    """Say what a file knows of its reconstruction; None where it is of another scan."""
+    """List what a file records about its reconstruction; None if it is of another scan."""
     window = window_shape(contents)
     if window is not None and scan.probe is not None and window != scan.frame_shape:
         return None
     pixel = pixel_size(contents, read_optics(contents)[0], window)
-    told = []
+    facts = []
     if pixel is not None and contents.layout.position_unit != "pixel":
         ours = scan.pixel_size if scan.unit == "m" else None
         if ours is not None and not all(
             math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in zip(pixel, ours, strict=True)
         ):
             return None
-        told.append(f"pixel {format_length(pixel[0], 'm')}")
+        facts.append(f"pixel {format_length(pixel[0], 'm')}")
     listed = contents.array("positions") or contents.array("position_y")
     if listed is not None:
         count = max(listed.shape)
         numbered = contents.array("position_indexes") is not None
         if count > len(scan) or (count < len(scan) and not numbered):
             return None
-        told.append(f"{count} of {len(scan)} frames")
-    return ", ".join(told)
+        facts.append(f"{count} of {len(scan)} frames")
+    return ", ".join(facts)
 
 
 def _model(file: Path, scan: Scan) -> SidecarSuggestion | None:

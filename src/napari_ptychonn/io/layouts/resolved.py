@@ -1,4 +1,4 @@
-"""A file seen through a layout: ask for a quantity, get the array or the number."""
+"""Quantities of an open file, found by the paths of its layout."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ class ResolvedLayout:
             number = _as_number(self._value_at(path, where))
             # Writers put 0 where they do not know; real products have a 0 probe pixel.
             if where is not None and number:
-                told = None if where.fixed else self._factor_at(path)
+                declared = None if where.fixed else self._factor_at(path)
                 sign = -1.0 if where.scale < 0 else 1.0
-                return number * (where.scale if told is None else sign * told)
+                return number * (where.scale if declared is None else sign * declared)
         return None
 
     def declared_unit(self, path: str) -> str | None:

@@ -48,11 +48,11 @@ def build_scan(sources: Sources) -> Scan:
     """Build a scan; its notes list everything that was guessed, masked or left out."""
     positions, matching = sources.positions, sources.matching
     ky, kx = sources.array.shape[-2:]
-    detector = DetectorFrame.of(sources.frames, (ky, kx))
-    stack, sample, frame_notes = _stack(sources, detector, matching, len(positions))
-    optics, optics_notes = _optics(sources, detector)
+    transform = DetectorFrame.of(sources.frames, (ky, kx))
+    stack, sample, frame_notes = _stack(sources, transform, matching, len(positions))
+    optics, optics_notes = _optics(sources, transform)
     usable, mask_notes = _usable(
-        sources.frames, detector, sample, ShiftZeroFrequency() in stack.transforms
+        sources.frames, transform, sample, ShiftZeroFrequency() in stack.transforms
     )
     faulty = BadPixels.find(
         sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
@@ -81,7 +81,7 @@ def build_scan(sources: Sources) -> Scan:
             *((_GROWING,) if sources.frames.tree.still_written else ()),
             *positions.notes,
             *matching.notes,
-            *detector.notes,
+            *transform.notes,
             *frame_notes,
             *mask_notes,
             *probe_notes,
@@ -104,16 +104,16 @@ def build_scan(sources: Sources) -> Scan:
 
 
 def _stack(
-    sources: Sources, detector: DetectorFrame, matching: FrameMatching, positions: int
+    sources: Sources, transform: DetectorFrame, matching: FrameMatching, positions: int
 ) -> tuple[LazyFrames, FrameSample, list[str]]:
     layout = sources.frames.layout
-    stack, notes = _stored_frames(sources, detector, positions)
+    stack, notes = _stored_frames(sources, transform, positions)
     if layout.amplitude:
         stack = stack.transform(Square())
     if not np.array_equal(matching.frames, np.arange(len(stack))):
         stack = stack.select(matching.frames)
     if layout.amplitude:
-        notes.append("The file holds amplitudes; their squares are taken as counts.")
+        notes.append("The file holds amplitudes; they are squared to get counts.")
     sample = FrameSample.from_stack(stack)
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":
@@ -126,10 +126,10 @@ def _stack(
 
 
 def _stored_frames(
-    sources: Sources, detector: DetectorFrame, positions: int
+    sources: Sources, transform: DetectorFrame, positions: int
 ) -> tuple[LazyFrames, list[str]]:
     if not sources.frame_axis_is_last(positions):
-        return LazyFrames(sources.array.source(), detector.transforms), []
+        return LazyFrames(sources.array.source(), transform.transforms), []
     if sources.frames.tree.container == "HDF5":
         raise InputError(
             f"{sources.frames.description}: expected frames (n, ky, kx) in "
@@ -142,10 +142,10 @@ def _stored_frames(
     ]
 
 
-def _optics(sources: Sources, detector: DetectorFrame) -> tuple[Optics, tuple[str, ...]]:
+def _optics(sources: Sources, transform: DetectorFrame) -> tuple[Optics, tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
     optics, notes = read_optics(sources.frames)
-    if optics.detector_pitch is not None and detector.orientation & TRANSPOSE:
+    if optics.detector_pitch is not None and transform.orientation & TRANSPOSE:
         optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
     if sources.positions_source is None or sources.positions_source is sources.frames:
         return optics, notes
@@ -159,17 +159,17 @@ def _optics(sources: Sources, detector: DetectorFrame) -> tuple[Optics, tuple[st
 
 
 def _usable(
-    contents: ResolvedLayout, detector: DetectorFrame, sample: FrameSample, corner: bool
+    contents: ResolvedLayout, transform: DetectorFrame, sample: FrameSample, corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     shape = sample.frames.shape[1:]
-    bad, notes = _masked(contents, detector, (int(shape[0]), int(shape[1])), corner)
+    bad, notes = _masked(contents, transform, (int(shape[0]), int(shape[1])), corner)
     if (dark := contents.array("dark")) is not None:
         notes.append(f"There is a dark frame in {dark.path}; it was not subtracted.")
     marked = sample.invalid_pixels() & ~bad
     if count := int(marked.sum()):
         notes.append(
             f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
-            f"count in {len(sample.frames)} of {sample.total} frames looked at; they are masked."
+            f"count in {len(sample.frames)} of {sample.total} frames examined; they are masked."
         )
     usable = ~(bad | marked)
     if not usable.any():
@@ -178,14 +178,14 @@ def _usable(
 
 
 def _masked(
-    contents: ResolvedLayout, detector: DetectorFrame, shape: tuple[int, int], corner: bool
+    contents: ResolvedLayout, transform: DetectorFrame, shape: tuple[int, int], corner: bool
 ) -> tuple[NDArray[np.bool_], list[str]]:
     nothing = np.zeros(shape, dtype=bool)
     array = contents.array("mask")
     if array is None:
         return nothing, []
     values, notes = _mask_image(array)
-    values = detector.image(values)
+    values = transform.image(values)
     if values.shape != shape:
         return nothing, [
             f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."

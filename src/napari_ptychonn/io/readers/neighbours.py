@@ -1,4 +1,4 @@
-"""The other half of a scan in two files: whichever is opened, the neighbour is found."""
+"""Find the other half of a scan that is kept in two files."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _POINT = re.compile(r"(.+)_(\d+)_(\d+)")
 
 
 def neighbour_with_frames(product: ResolvedLayout) -> ResolvedLayout | None:
-    """Open the diffraction file that goes with a file of positions; the caller closes its tree."""
+    """Open the diffraction file that belongs to a file of positions; the caller closes its tree."""
     return _only_fitting(product, "frames", lambda other: _numbers_fit(product, other))
 
 
 def neighbour_with_positions(
     diffraction: ResolvedLayout, frames: int | None = None
 ) -> ResolvedLayout | None:
-    """Open the product that goes with a file of frames; the caller closes its tree.
+    """Open the product that belongs to a file of frames; the caller closes its tree.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
         )
         for count, path in enumerate(others):
             if count >= _MOST_NEIGHBOURS:
-                logger.info("Only the first %d neighbours of %s were looked at.", count, file)
+                logger.info("Only the first %d files beside %s were examined.", count, file)
                 return
             yield path
 

@@ -86,7 +86,7 @@ def open_lines(tree: Tree) -> tuple[tuple[ResolvedLayout, ...], Table] | None:
 
 
 def _master_of(tree: Tree) -> tuple[Path, tuple[float, float] | None]:
-    """The master of a file, and the pixel (y, x) that it says the beam hits."""
+    """The master of a file, and its beam centre, pixels (y, x)."""
     file = tree.file.resolve()
     if file.stem.endswith(_MASTER):
         return file, _beam(tree)
@@ -103,12 +103,12 @@ def _master_of(tree: Tree) -> tuple[Path, tuple[float, float] | None]:
 
 def _beam(master: Tree) -> tuple[float, float] | None:
     try:
-        told = np.asarray(master.attribute("", _BEAM), dtype=np.float64).ravel()
+        centre = np.asarray(master.attribute("", _BEAM), dtype=np.float64).ravel()
     except (TypeError, ValueError):
         return None
-    if len(told) < 2 or not np.isfinite(told[:2]).all():
+    if len(centre) < 2 or not np.isfinite(centre[:2]).all():
         return None
-    y, x = np.rint(told[:2])
+    y, x = np.rint(centre[:2])
     return float(y), float(x)
 
 

@@ -232,7 +232,7 @@ def sources_of_tree(
 def _in_lines(tree: Tree, layout: Layout | None) -> Sources | None:
     """Recognise a scan by what lies beside the file and is named like it.
 
-    A layout without positions that somebody chose is one for each line; one of
+    A layout without positions that the user chose is one for each line; one of
     the user's own comes first.
     """
     if layout is not None and layout.has_positions:
@@ -285,7 +285,7 @@ def _with_neighbour(contents: ResolvedLayout) -> Sources:
 
 
 def _placed_by(contents: ResolvedLayout, location: Location) -> Sources:
-    """Take the positions of a file that somebody named."""
+    """Take the positions of a file chosen by the user."""
     file = location.file
     array = contents.array("frames")
     if array is None:
@@ -365,7 +365,7 @@ def _with_positions(
 
 
 def _recognised_positions(contents: ResolvedLayout) -> Sources | None:
-    """Look through the file for positions that its layout says nothing about."""
+    """Search the file for positions that its layout does not name."""
     if contents.layout.has_positions or contents.tree.container != "HDF5":
         return None
     try:
