@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
     from napari_ptychonn.tasks.events import NotRecognised
+    from napari_ptychonn.widgets.dock import PtychoNNDock
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,10 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
         try:
             for found in LoadTask(path=one).run():
                 if isinstance(found, Loaded):
-                    layers += opened_layers(found)
+                    if (dock := _open_dock()) is not None:
+                        dock.take(found)  # which makes the layers, in their cells, once
+                    else:
+                        layers += opened_layers(found)
                 elif not _asked(found) and not found.has_reconstruction:
                     _tell(found.reason)
         except InputError as error:
@@ -145,6 +150,20 @@ def _is_damaged(path: Path) -> bool:
         ".nxs",
         ".safetensors",
     }
+
+
+def _open_dock() -> PtychoNNDock | None:
+    """Find the dock of the current viewer, if it is open."""
+    # Never imported here: a reader must not pay for the window.
+    module = sys.modules.get("napari_ptychonn.widgets.dock")
+    if module is None or threading.current_thread() is not threading.main_thread():
+        return None
+    import napari
+
+    viewer = napari.current_viewer()
+    widgets = () if viewer is None else viewer.window.dock_widgets.values()
+    docks = (w for w in widgets if isinstance(w, module.PtychoNNDock) and not w.tasks.is_closed)
+    return next(docks, None)
 
 
 def _asked(found: NotRecognised) -> bool:

@@ -105,7 +105,7 @@ def transforms() -> st.SearchStrategy[list[FrameTransform]]:
             st.just(Square()),
         ),
         max_size=4,
-    )
+    ).filter(lambda chain: chain.count(Square()) <= 1)  # more overflow, and mean nothing
 
 
 def transformed(frames: NDArray[Any], transform: FrameTransform) -> NDArray[Any]:

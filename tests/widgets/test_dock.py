@@ -92,7 +92,9 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
 
     dock.save_panel.save_model(str(tmp_path / "model.safetensors"))
     dock.save_panel.save_result(str(tmp_path / "result.h5"))
-    qtbot.waitUntil(lambda: "Saved the result as result.h5" in dock.save_panel.said.text())
+    qtbot.waitUntil(
+        lambda: "Saved the result as result.h5" in dock.save_panel.said.text(), timeout=60_000
+    )
     numbers = session.comparison.as_dict()
 
     other = make_napari_viewer(show=True)
@@ -153,7 +155,7 @@ def test_trust_is_shown_in_a_column_when_asked_for(window, dock, small_file, ope
     finish(dock)
     trust = session.result.uncertainty
     panel = dock.compare_panel
-    assert panel.trust.text() == trust.sentence
+    assert panel.uncertainty.text() == trust.sentence
     features = by_role(window, "scan points").features
     np.testing.assert_array_equal(features["spread"][trust.indices], trust.overlap_std)
     assert names(window) == NAMES
@@ -215,7 +217,7 @@ def test_a_training_that_fails_is_started_again_and_another_scan_keeps_the_model
         yield
 
     with monkeypatch.context() as patched:
-        patched.setattr("napari_ptychonn.network.training.epochs.train", fail)
+        patched.setattr("napari_ptychonn.network.training.epochs.train_in_group", fail)
         dock.train_panel.run()
         qtbot.waitUntil(lambda: not session.running, timeout=10_000)
     assert said == ["Not enough memory: choose a smaller batch size or another device."]

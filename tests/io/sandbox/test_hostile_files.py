@@ -28,7 +28,7 @@ from napari_ptychonn.io import (
 )
 from napari_ptychonn.io.compression_ratio import is_decompression_bomb
 from napari_ptychonn.io.containers.hdf5.policy import PathPolicy
-from napari_ptychonn.io.sandbox import process as child
+from napari_ptychonn.io.sandbox import process as reader
 from napari_ptychonn.network.model import TrainedModel
 
 Write = Callable[..., Path]
@@ -290,11 +290,11 @@ class TestVirtualSources:
             file["frames"] = np.ones(SHAPE, "u2")
         path = self.virtual(tmp_path / "a.h5", "secret.h5")
         monkeypatch.setenv("HDF5_VDS_PREFIX", str(secret.parent))
-        child.end_all()
+        reader.end_all()
         try:
             assert (np.asarray(read_scan(path).frames[:]) == 1).all()
         finally:
-            child.end_all()
+            reader.end_all()
 
 
 class TestStorage:
@@ -395,19 +395,19 @@ def _zeros(count: int) -> bytes:
     return b"".join([*parts, packer.compress(piece[: count % len(piece)]), packer.flush()])
 
 
-class TestGuard:
+class TestPathPolicy:
     @pytest.mark.skipif(sys.platform == "win32", reason="shares exist there")
     @pytest.mark.parametrize("name", ["//server/share/a.h5", "//?/C:/a.h5"])
     def test_does_not_ask_for_shares_of_other_machines(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        asked: list[Path] = []
-        guard = PathPolicy(tmp_path / "a.h5")
+        resolved: list[Path] = []
+        policy = PathPolicy(tmp_path / "a.h5")
         resolve = Path.resolve
-        monkeypatch.setattr(Path, "resolve", lambda p: asked.append(p) or resolve(p))
+        monkeypatch.setattr(Path, "resolve", lambda p: resolved.append(p) or resolve(p))
         with pytest.raises(InputError, match="outside the folder"):
-            guard.admit(name, tmp_path / "a.h5", "the link")
-        assert not any("server" in str(p) or "C:" in str(p) for p in asked)
+            policy.admit(name, tmp_path / "a.h5", "the link")
+        assert not any("server" in str(p) or "C:" in str(p) for p in resolved)
 
 
 class TestNumpy:
@@ -421,16 +421,19 @@ class TestNumpy:
                 for _ in range(32):
                     member.write(bytes(2**24))
             archive.writestr("position.npy", _npy(np.ones((2097152, 2), "f4")))
-        with pytest.raises(InputError, match=r"a\.npz: reciprocal.npy would unpack"):
+        with pytest.raises(InputError, match=r"a\.npz: reciprocal.npy") as caught:
             read_scan(path)
+        assert caught.value.got == 2097152 * 16 * 16
 
-    def test_a_squeezed_archive_that_unpacks_to_much_more(self, tmp_path: Path) -> None:
+    def test_a_compressed_archive_that_unpacks_to_much_more(self, tmp_path: Path) -> None:
         path = tmp_path / "a.npz.bz2"
         packer = bz2.BZ2Compressor()
         parts = [packer.compress(bytes(2**24)) for _ in range(20)]
         path.write_bytes(b"".join([*parts, packer.flush()]))
-        with pytest.raises(InputError, match=r"a\.npz\.bz2 unpacks"):
+        with pytest.raises(InputError) as caught:
             read_scan(path)
+        assert caught.value.file == path
+        assert 256 * 2**20 < caught.value.got <= 320 * 2**20
 
     def test_members_that_would_lie_elsewhere(self, tmp_path: Path) -> None:
         """Nothing is unpacked to the disk, whatever the names are."""
@@ -522,7 +525,7 @@ class TestModels:
             changed = metadata | {"model": metadata["model"].replace(before, after)}
             assert changed != metadata
             save_file(tensors, path, changed)
-            with pytest.raises(InputError, match=r"a\.safetensors: the model .* is damaged"):
+            with pytest.raises(InputError, match=r"a\.safetensors: "):
                 TrainedModel.load(path)
 
 

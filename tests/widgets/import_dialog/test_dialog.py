@@ -235,7 +235,7 @@ def test_what_is_missing_is_one_sentence_and_there_is_nothing_to_open(qtbot, win
     dock.session.start_task("training")
     rows["positions"].box.setCurrentIndex(1)
     ready(qtbot, dock).open_button.click()
-    assert dialog.state.text() == "Something is training; stop it first."
+    assert dialog.state.text() == "PtychoNN is training; stop it first."
     dock.session.finish_task()
     dialog.reject()
     assert dock.session.scan is None

@@ -145,7 +145,7 @@ def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
         assert next(csv.reader(file)) == ["quantity", "at", "value"]
     assert not said
 
-    compared.export(str(tmp_path / "c.txt"))
+    compared.compare_panel.save(str(tmp_path / "c.txt"))
     qtbot.waitUntil(lambda: bool(said), timeout=10_000)
     assert "expected a name that ends in" in said[0]
     qtbot.waitUntil(lambda: not compared.tasks.runs_in_background("save"), timeout=60_000)
@@ -175,7 +175,7 @@ def test_a_line_is_offered_and_another_can_be_drawn(compared, window):
     np.testing.assert_allclose(session.line, ends)
     np.testing.assert_allclose(shown_line(window), ends)
     assert session.region is region, "a line is no region"
-    assert compared.views.region_polygons == []
+    assert compared.views.drawing.polygons == []
 
     plain, predicted = (c.getData() for c in panel.profile.getPlotItem().listDataItems())
     assert plain[0][-1] == pytest.approx(0.2)  # µm
@@ -193,10 +193,10 @@ def test_a_line_is_offered_and_another_can_be_drawn(compared, window):
     top, bottom = middle * 1e9 - 50, middle * 1e9 + 50
     layer.add([[top, [top[0], bottom[1]], bottom, [bottom[0], top[1]]]], shape_type="rectangle")
     np.testing.assert_allclose(shown_line(window), ends)
-    assert len(compared.views.region_polygons) == 1
-    compared.views.clear_region()
+    assert len(compared.views.drawing.polygons) == 1
+    compared.views.drawing.clear()
     np.testing.assert_allclose(shown_line(window), ends)
-    assert compared.views.region_polygons == []
+    assert compared.views.drawing.polygons == []
 
     # Moved by hand, it moves the profile.
     layer.mode = "select"

@@ -14,7 +14,7 @@ from napari_ptychonn.reconstruction.options import EngineOptions
 from napari_ptychonn.stitching.uncertainty import Uncertainty
 from napari_ptychonn.tasks.events import Failed, ObjectPreview
 from napari_ptychonn.widgets.canvas.point_picker import Picker
-from napari_ptychonn.widgets.canvas.viewer_controller import ViewerController
+from napari_ptychonn.widgets.canvas.region_drawing import RegionDrawing
 from napari_ptychonn.widgets.common.options_form import OptionsForm
 from napari_ptychonn.widgets.common.section import Section
 from napari_ptychonn.widgets.common.task_runner import TaskRunner
@@ -66,7 +66,7 @@ def session(toy):
 def panel(qtbot, session, bare_controllers, monkeypatch):
     tasks, canvas = bare_controllers(session)
     drawn = []
-    monkeypatch.setattr(ViewerController, "region_polygons", drawn)
+    monkeypatch.setattr(RegionDrawing, "polygons", drawn)
     made = RegionPanel(session, tasks, canvas)
     made.drawn = drawn
     qtbot.addWidget(made)

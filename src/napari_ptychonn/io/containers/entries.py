@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.containers.entry import FEW, Entry, as_text, attribute_branch
+from napari_ptychonn.io.containers.entry import FEW, Entry, as_text, attribute_entry
 from napari_ptychonn.io.containers.tree import Array, Tree
 
 MOST = 1000
@@ -29,7 +29,7 @@ def number_text(array: Array) -> str:
     return as_text(values)
 
 
-def branches_among(
+def entries_among(
     arrays: Iterable[Array], group: str, attributes: Mapping[tuple[str, str], Any] | None = None
 ) -> list[Entry]:
     """List what is directly below a group of a file that is no more than arrays by path."""
@@ -45,12 +45,12 @@ def branches_among(
             found.setdefault(path, Entry(path=path, kind="group", leaf=False))
         else:
             found[path] = _of_array(array)
-    told = [
+    named = [
         made
         for (owner, name), value in (attributes or {}).items()
-        if owner == group and (made := attribute_branch(owner, name, value)) is not None
+        if owner == group and (made := attribute_entry(owner, name, value)) is not None
     ]
-    return shortened([*told, *found.values()], group)
+    return shortened([*named, *found.values()], group)
 
 
 def _of_array(array: Array) -> Entry:
@@ -62,7 +62,7 @@ def _of_array(array: Array) -> Entry:
 
 
 def shortened(branches: list[Entry], group: str, total: int | None = None) -> list[Entry]:
-    """Cut a list that nobody can look through, and say so in its last line."""
+    """Truncate a list that is too long, with a last entry for the rest."""
     left = (len(branches) if total is None else total) - MOST
     if left <= 0:
         return branches

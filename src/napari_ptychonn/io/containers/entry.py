@@ -63,17 +63,17 @@ class Entry:
 
     @property
     def is_real(self) -> bool:
-        """Whether its elements are integers or real numbers."""
+        """True if its elements are integers or real numbers."""
         return self.type.startswith(("int", "uint", "float"))
 
     @property
     def is_complex(self) -> bool:
-        """Whether its elements are complex numbers."""
+        """True if its elements are complex numbers."""
         return self.type.startswith("complex")
 
     @property
     def is_number(self) -> bool:
-        """Whether it is one number, or a few: an energy, the two sizes of a pixel."""
+        """True if it is one number, or a few: an energy, the two sizes of a pixel."""
         is_told = self.kind in ("array", "attribute") and self.is_real
         return is_told and math.prod(self.shape) <= FEW
 
@@ -82,13 +82,13 @@ class Entry:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> Entry:
+    def from_json(cls, values: dict[str, Any]) -> Entry:
         """Undo `as_json`."""
-        sizes = {name: tuple(told[name]) for name in ("shape", "chunks")}
-        return cls(**(told | sizes))
+        sizes = {name: tuple(values[name]) for name in ("shape", "chunks")}
+        return cls(**(values | sizes))
 
 
-def attribute_branch(owner: str, name: str, value: Any) -> Entry | None:
+def attribute_entry(owner: str, name: str, value: Any) -> Entry | None:
     """Describe an attribute; None for what is neither numbers nor text."""
     path = f"{owner}@{name}"
     if isinstance(value, str | bytes):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.compute.memory import check_fits_memory
 from napari_ptychonn.data.frame_source import ArraySource, FrameSource
-from napari_ptychonn.io.containers.entries import branches_among
+from napari_ptychonn.io.containers.entries import entries_among
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container
 
@@ -87,7 +87,7 @@ class InMemoryTree:
         return self._arrays.get(path.strip("/"))
 
     def exists(self, path: str) -> bool:
-        """Whether there is an array or a group at `path`."""
+        """True if there is an array or a group at `path`."""
         path = path.strip("/")
         return path in self._arrays or any(p.startswith(f"{path}/") for p in self._arrays)
 
@@ -106,14 +106,14 @@ class InMemoryTree:
 
     def branches(self, path: str) -> list[Entry]:
         """List what is directly below a group."""
-        return branches_among(self._arrays.values(), path, self._attributes)
+        return entries_among(self._arrays.values(), path, self._attributes)
 
     def problems(self) -> tuple[str, ...]:
         """Nothing is left out."""
         return ()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._close is not None:
             self._close()
 

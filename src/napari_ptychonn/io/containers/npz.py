@@ -1,4 +1,4 @@
-"""NumPy files: arrays in a ZIP, one array, or a ZIP squeezed once more; never a pickle."""
+"""NumPy files: arrays in a ZIP, one array, or a ZIP compressed by bz2; never a pickle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_ptychonn.compute.memory import check_fits_memory, format_bytes, memo
 from napari_ptychonn.data.frame_source import ArraySource
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.compression_ratio import check_compression_ratio, is_decompression_bomb
-from napari_ptychonn.io.containers.entries import branches_among
+from napari_ptychonn.io.containers.entries import entries_among
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
 
@@ -50,13 +50,17 @@ class NpyHeader:
             raise InputError(f"{what} holds pickled Python objects, which are never opened.")
         if self.dtype.kind not in _KINDS or self._is_too_wide():
             raise InputError(
-                f"{what} has data type {self.dtype}; expected plain numbers of up to 64 bits."
+                f"{what} has data type {self.dtype}; expected plain numbers of up to 64 bits.",
+                expected="plain numbers of up to 64 bits",
+                got=self.dtype,
             )
         size = math.prod(self.shape) * self.dtype.itemsize
         if size > available:
             raise InputError(
                 f"{what} declares shape {self.shape}, {format_bytes(size)}, but holds only "
-                f"{format_bytes(available)}; it is truncated or damaged."
+                f"{format_bytes(available)}; it is truncated or damaged.",
+                expected=size,
+                got=available,
             )
 
     def _is_too_wide(self) -> bool:
@@ -66,7 +70,7 @@ class NpyHeader:
 
 
 class NpzArray:
-    """One member of an NPZ; read once, when it is asked for."""
+    """One member of an NPZ; read once, on demand."""
 
     def __init__(self, archive: zipfile.ZipFile, member: str, what: str) -> None:
         self.path = member.removesuffix(".npy")
@@ -118,7 +122,7 @@ class NpyArray:
         return np.array(self._mapped())
 
     def source(self) -> ArraySource:
-        """Map it into memory; the system reads what is looked at."""
+        """Map it into memory; the system reads the pages that are used."""
         return ArraySource(self._mapped(), mapped=True)
 
     def _mapped(self) -> NDArray[Any]:
@@ -141,7 +145,7 @@ class NumpyTree:
         if self.container == "NPY":
             self._arrays = {"array": NpyArray(file)}
         else:
-            stream = file if self.container == "NPZ" else _unsqueezed(file)
+            stream = file if self.container == "NPZ" else _decompress_bz2(file)
             self._arrays = self._members(stream)
             self.container = "NPZ"
 
@@ -161,7 +165,7 @@ class NumpyTree:
         return self._arrays.get(path.strip("/"))
 
     def exists(self, path: str) -> bool:
-        """Whether there is an array called `path`."""
+        """True if there is an array called `path`."""
         return path.strip("/") in self._arrays
 
     def attribute(self, path: str, name: str) -> Any | None:
@@ -178,7 +182,7 @@ class NumpyTree:
 
     def branches(self, path: str) -> list[Entry]:
         """List every array; names with a '/' in them are groups to look at."""
-        return branches_among(self._arrays.values(), path)
+        return entries_among(self._arrays.values(), path)
 
     def problems(self) -> tuple[str, ...]:
         """NumPy files have no links."""
@@ -201,8 +205,8 @@ class NumpyTree:
         self.close()
 
 
-def _unsqueezed(file: Path) -> IO[bytes]:
-    """Decompress piece by piece, so that a file that grows without end is noticed in time."""
+def _decompress_bz2(file: Path) -> IO[bytes]:
+    """Decompress piece by piece, so that a decompression bomb is refused in time."""
     out, packed = io.BytesIO(), file.stat().st_size
     try:
         with bz2.open(file) as stream:
@@ -212,7 +216,9 @@ def _unsqueezed(file: Path) -> IO[bytes]:
                     raise InputError(
                         f"{file} unpacks {format_bytes(packed)} to "
                         f"{format_bytes(out.tell())} or more; "
-                        "it was not read."
+                        "it was not read.",
+                        file=file,
+                        got=out.tell(),
                     )
     except (OSError, EOFError, ValueError) as error:
         if isinstance(error, InputError):

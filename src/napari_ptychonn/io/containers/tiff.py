@@ -87,9 +87,9 @@ def _about(tiff: Any) -> dict[str, Any]:
     about: dict[str, Any] = {}
     imagej = tiff.imagej_metadata or {}
     tags = tiff.pages[0].tags
-    told = spelled(imagej.get("unit")) if imagej else None
+    stated = spelled(imagej.get("unit")) if imagej else None
     unit = tags["ResolutionUnit"].value if "ResolutionUnit" in tags else None
-    metres = length(told) if told else {_CENTIMETRE: 1e-2, _INCH: 25.4e-3}.get(int(unit or 0))
+    metres = length(stated) if stated else {_CENTIMETRE: 1e-2, _INCH: 25.4e-3}.get(int(unit or 0))
     for tag, name in (("YResolution", "pixel_height_m"), ("XResolution", "pixel_width_m")):
         if metres is None or tag not in tags:
             continue

@@ -57,7 +57,7 @@ class Tree(Protocol):
 
     @property
     def still_written(self) -> bool:
-        """Whether another program is writing the file."""
+        """True if another program is writing the file."""
         ...
 
     def array(self, path: str) -> Array | None:
@@ -65,7 +65,7 @@ class Tree(Protocol):
         ...
 
     def exists(self, path: str) -> bool:
-        """Whether there is an array or a group at `path`."""
+        """True if there is an array or a group at `path`."""
         ...
 
     def attribute(self, path: str, name: str) -> Any | None:
@@ -89,7 +89,7 @@ class Tree(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...
 
     def __enter__(self) -> Tree: ...

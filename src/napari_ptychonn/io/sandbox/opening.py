@@ -8,9 +8,9 @@ from napari_ptychonn.io.sandbox.proxy import RemoteTree
 
 
 def open_tree(location: Location) -> Tree:
-    """Open a file, in the process that opens files; the caller closes the tree.
+    """Open a file in the reader process; the caller closes the tree.
 
-    Which kinds there are is in `containers.py`.  A file that crashes or
-    hangs the library that reads it ends that process, and is refused here.
+    The kinds of files are in `containers/open.py`.  A file that crashes or hangs the
+    library that reads it ends the reader process, and raises InputError here.
     """
     return RemoteTree(location.must_exist())

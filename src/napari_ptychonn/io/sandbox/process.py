@@ -1,7 +1,7 @@
-"""The process that opens files, seen from this one: started, asked, and ended when it hangs.
+"""The client of the reader process: start it, send questions, and end it when it hangs.
 
 HDF5 makes no promise about damaged files: some crash it, some keep it busy
-for ever.  So it runs in a process of its own (`service.py`), and what it
+for ever.  So it runs in a process of its own (`server.py`), and what it
 does to that process comes back as a sentence.
 """
 
@@ -47,14 +47,14 @@ class _NoStartError(_EndedError):
 
 
 class ReaderProcess:
-    """One such process; started by the first question, and again by the next after it ended."""
+    """A reader process, started by the first question and restarted after it ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
         self._known: set[int] = set()
-        self._let_go: deque[int] = deque()
+        self._released: deque[int] = deque()
 
     @property
     def pid(self) -> int | None:
@@ -70,8 +70,8 @@ class ReaderProcess:
         question : dict
             `do`, `number`, `file`, `what` (for messages) and what else `Service.answer` needs.
         seconds : float
-            What a slow disk and a strong compression may take to read all that is asked for;
-            everything else has `PATIENCE`.
+            Allowance for reading the data from a slow disk with a strong compression;
+            `PATIENCE` is added to it.
 
         Raises
         ------
@@ -79,12 +79,12 @@ class ReaderProcess:
             When it is refused, or the process crashed over it or took too long.
         """
         if (known := _hangs.about(question)) is not None:
-            raise InputError(known)
+            raise _refusal(question, known)
         seconds += PATIENCE
         question = question | {"seconds": seconds}
         with self._lock:
             try:
-                answer, value = self._exchanged(question)
+                answer, value = self._exchange_with_retry(question)
             except _NoStartError as error:
                 raise RuntimeError(str(error)) from error
             except _EndedError as error:
@@ -93,7 +93,7 @@ class ReaderProcess:
                     f"crashed ({error}), in a process of its own."
                 )
                 logger.warning("%s", why)
-                raise InputError(why) from None
+                raise _refusal(question, why) from None
             except TimeoutError:
                 why = (
                     f"{question['what']} could not be read within {seconds:.0f} s: it is damaged, "
@@ -101,24 +101,24 @@ class ReaderProcess:
                 )
                 logger.warning("%s", why)
                 _hangs.note(question, why)
-                raise InputError(why) from None
+                raise _refusal(question, why) from None
         if "refused" in answer:
-            raise InputError(answer["refused"])
+            raise _refusal(question, **answer["refused"])
         if "defect" in answer:
             raise RuntimeError(f"{question['what']}, {question['do']}:\n{answer['defect']}")
         return value
 
-    def let_go(self, number: int) -> None:
+    def release(self, number: int) -> None:
         """Close a tree or source: now, or before the next question when another is being answered.
 
         Called when an object is collected, perhaps in the middle of a question.
         """
         if number not in self._known:
             return
-        self._let_go.append(number)
+        self._released.append(number)
         if self._lock.acquire(blocking=False):
             try:
-                self._close_what_was_let_go()
+                self._close_released()
             finally:
                 self._lock.release()
 
@@ -134,7 +134,7 @@ class ReaderProcess:
         """End the process, whatever it does."""
         process, self._process = self._process, None
         self._known.clear()
-        self._let_go.clear()
+        self._released.clear()
         if process is None:
             return
         assert process.stdin is not None
@@ -145,8 +145,8 @@ class ReaderProcess:
         process.stdout.close()
         process.wait()
 
-    def forget(self) -> None:
-        """Leave the process to the one that this one was forked from."""
+    def detach_after_fork(self) -> None:
+        """In a forked child: leave the reader process to the parent."""
         _left_to_parent.append(self._process)
         self.__init__()  # type: ignore[misc]
 
@@ -157,7 +157,7 @@ class ReaderProcess:
             self._ready = False
         return self._process
 
-    def _exchanged(self, question: Header) -> tuple[Header, Any]:
+    def _exchange_with_retry(self, question: Header) -> tuple[Header, Any]:
         try:
             return self._exchange(question)
         except _EndedError:
@@ -170,24 +170,30 @@ class ReaderProcess:
             if not self._ready:
                 _wait_until_ready(process)
                 self._ready = True
-            self._close_what_was_let_go()
+            self._close_released()
             self._known.add(question["number"])
-            return _asked(process, question)
+            return _exchange_once(process, question)
         except BaseException:
             # Interrupted in the middle of an answer, the rest of it would be taken for the next.
             self.end()
             raise
 
-    def _close_what_was_let_go(self) -> None:
-        while self._let_go:
-            number = self._let_go.popleft()
+    def _close_released(self) -> None:
+        while self._released:
+            number = self._released.popleft()
             self._known.discard(number)
             if self._process is not None and self._ready:
                 close = {"do": "close", "number": number, "seconds": PATIENCE, "what": "closing"}
                 try:
-                    _asked(self._process, close)
+                    _exchange_once(self._process, close)
                 except (_EndedError, TimeoutError):
                     self.end()
+
+
+def _refusal(question: Header, message: str, **attributes: Any) -> InputError:
+    """Make the error of a refused question, with the file and dataset that it is about."""
+    about = {"file": question.get("file"), "dataset": question.get("path")}
+    return InputError(message, **about | attributes)
 
 
 class _Hangs:
@@ -261,7 +267,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
         watch.cancel()
 
 
-def _asked(process: subprocess.Popen[bytes], question: Header) -> tuple[Header, Any]:
+def _exchange_once(process: subprocess.Popen[bytes], question: Header) -> tuple[Header, Any]:
     assert process.stdin is not None
     assert process.stdout is not None
     begun = time.monotonic()
@@ -269,7 +275,7 @@ def _asked(process: subprocess.Popen[bytes], question: Header) -> tuple[Header, 
         send(process.stdin, question)
         return receive(process.stdout)
     except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        process.kill()  # where it is alive, it no longer speaks our language
+        process.kill()  # it may still run, but out of sync with the protocol
         code = process.wait()
         if isinstance(error, EOFError) and time.monotonic() - begun >= question["seconds"]:
             raise TimeoutError from error
@@ -287,35 +293,35 @@ def _signal(code: int) -> str:
 
 _hangs = _Hangs()
 _left_to_parent: list[Any] = []
-of_main_thread, of_other_threads = ReaderProcess(), ReaderProcess()
-_children = (of_main_thread, of_other_threads)
+main_thread_reader, other_threads_reader = ReaderProcess(), ReaderProcess()
+_children = (main_thread_reader, other_threads_reader)
 
 
-def child() -> ReaderProcess:
+def reader_process() -> ReaderProcess:
     """Return the process of this thread: one for the window, so that it waits for no job."""
     if threading.current_thread() is threading.main_thread():
-        return of_main_thread
-    of_main_thread.start()  # the window will want to show what is loaded here
-    return of_other_threads
+        return main_thread_reader
+    main_thread_reader.start()  # the window will want to show what is loaded here
+    return other_threads_reader
 
 
-def let_go(number: int) -> None:
-    """Close a tree or source in whichever process knows it."""
+def release(number: int) -> None:
+    """Close a tree or source in the reader process that opened it."""
     for one in _children:
-        one.let_go(number)
+        one.release(number)
 
 
 def end_all() -> None:
-    """End every process that opens files; the next question starts one."""
+    """End every reader process; the next question starts one."""
     for one in _children:
         one.end()
 
 
-def _forget_all() -> None:
+def _detach_all() -> None:
     for one in _children:
-        one.forget()
+        one.detach_after_fork()
 
 
 atexit.register(end_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(after_in_child=_detach_all)

@@ -1,4 +1,4 @@
-"""Files that another process has open: they look like any other tree, array or source."""
+"""Files that the reader process has open, with the interface of any other tree."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from napari_ptychonn.io.compression_ratio import check_compression_ratio
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.containers.signature import Container, container_of
 from napari_ptychonn.io.sandbox.messages import Header, dtype_as_json, dtype_from_json
-from napari_ptychonn.io.sandbox.process import child, let_go
+from napari_ptychonn.io.sandbox.process import reader_process, release
 
 _PIECE = 16 * 2**20
-"""Bytes that are asked for at once."""
+"""Most bytes of one answer."""
 
 _SLOWEST = 4 * 2**20
 """Bytes a second that even a slow disk, a strong compression and a busy machine give."""
@@ -60,10 +60,10 @@ class RemoteSource:
 
     def blocks(self, keys: Sequence[Key]) -> Iterator[NDArray[Any]]:
         """Read several blocks with as few questions as possible, each of which is answered soon."""
-        few: list[_Block] = []
+        few: list[_Request] = []
         size = 0
         for key in keys:
-            block = _Block(key, self.shape, self.dtype)
+            block = _Request(key, self.shape, self.dtype)
             size += block.size
             if size > _PIECE:
                 yield from self._together(few)
@@ -75,7 +75,7 @@ class RemoteSource:
                 few.append(block)
         yield from self._together(few)
 
-    def _together(self, few: list[_Block]) -> Iterator[NDArray[Any]]:
+    def _together(self, few: list[_Request]) -> Iterator[NDArray[Any]]:
         values = self._ask([block.spans for block in few]) if few else np.empty(0, self.dtype)
         start = 0
         for block in few:
@@ -102,25 +102,29 @@ class RemoteSource:
         """Read blocks, their values one after the other."""
         count = sum(math.prod(len(span) for span in spans) for spans in blocks)
         keys = [[[span.start, span.stop] for span in spans] for spans in blocks]
-        values = child().ask(self._question | {"keys": keys}, _seconds(count, self.dtype))
+        values = reader_process().ask(self._question | {"keys": keys}, _seconds(count, self.dtype))
         if np.shape(values) != (count,) or values.dtype != self.dtype:
             raise InputError(
                 f"{self.file}: expected {count} values of {self.dtype} from {self.path}, "
-                f"got {np.shape(values)} of {values.dtype}; open it again."
+                f"got {np.shape(values)} of {values.dtype}; open it again.",
+                file=self.file,
+                dataset=self.path,
+                expected=count,
+                got=np.shape(values),
             )
         return np.asarray(values)
 
     def close(self) -> None:
-        """Let go of the file; the next read opens it again."""
-        let_go(self._number)
+        """Close the file; the next read opens it again."""
+        release(self._number)
 
     def __del__(self) -> None:
         if not sys.is_finalizing():
-            let_go(self._number)
+            release(self._number)
 
 
-class _Block:
-    """One block as it was asked for: what to read, and the shape that NumPy would give it."""
+class _Request:
+    """One requested block: spans to read, and the shape that NumPy would give it."""
 
     def __init__(self, key: Key, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         whole = (*key, *(slice(None),) * (len(shape) - len(key)))
@@ -199,7 +203,7 @@ class RemoteTree:
     def ask(self, do: str, what: str, seconds: float = 0.0, **more: Any) -> Any:
         """Ask the process that has the file open; see `ReaderProcess.ask`."""
         question = {"do": do, "number": self._number, "file": self._absolute, "what": what}
-        return child().ask(question | more, seconds)
+        return reader_process().ask(question | more, seconds)
 
     def array(self, path: str) -> RemoteArray | None:
         """Return the array at `path`, or None when there is none."""
@@ -207,7 +211,7 @@ class RemoteTree:
         return None if about is None else RemoteArray(self, about)
 
     def exists(self, path: str) -> bool:
-        """Whether there is an array or a group at `path`."""
+        """True if there is an array or a group at `path`."""
         return bool(self.ask("exists", f"{self.file}: {path}", path=path))
 
     def attribute(self, path: str, name: str) -> Any | None:
@@ -226,20 +230,20 @@ class RemoteTree:
 
     def branches(self, path: str) -> list[Entry]:
         """List what is directly below a group or array."""
-        told = self.ask("branches", f"{self.file}: /{path.strip('/')}", path=path)
-        return [Entry.from_json(one) for one in told]
+        entries = self.ask("branches", f"{self.file}: /{path.strip('/')}", path=path)
+        return [Entry.from_json(one) for one in entries]
 
     def problems(self) -> tuple[str, ...]:
         """Sentences about links that were not followed."""
         return tuple(self.ask("problems", str(self.file)))
 
     def close(self) -> None:
-        """Let go of the file."""
-        let_go(self._number)
+        """Close the file."""
+        release(self._number)
 
     def __del__(self) -> None:
         if not sys.is_finalizing():
-            let_go(self._number)
+            release(self._number)
 
     def __enter__(self) -> RemoteTree:
         return self

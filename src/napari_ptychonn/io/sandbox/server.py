@@ -72,13 +72,13 @@ class Service:
             case "problems":
                 return list(self._tree(question).problems())
             case "read":
-                return _there(self._tree(question), question).read()
+                return _array_of(self._tree(question), question).read()
             case "source":
-                source = _there(self._tree(question), question).source()
+                source = _array_of(self._tree(question), question).source()
                 return not isinstance(source, ArraySource) or source.mapped
             case "blocks":
                 source = self._source(question)
-                return _in_a_row([source.block(_key(key)) for key in question["keys"]])
+                return _concatenate([source.block(_key(key)) for key in question["keys"]])
             case "close":
                 self._close(question["number"])
                 return None
@@ -87,10 +87,10 @@ class Service:
 
     def _tree(self, question: Header) -> Tree:
         number, file = question["number"], Path(question["file"])
-        return _kept(self._trees, number, lambda: open_container(file))
+        return _open_or_reuse(self._trees, number, lambda: open_container(file))
 
     def _source(self, question: Header) -> FrameSource:
-        return _kept(self._sources, question["number"], lambda: _opened(question))
+        return _open_or_reuse(self._sources, question["number"], lambda: _opened(question))
 
     def _close(self, number: int) -> None:
         tree, source = self._trees.pop(number, None), self._sources.pop(number, None)
@@ -100,7 +100,7 @@ class Service:
                     opened.close()
 
 
-def _kept(opened: dict[int, _Open], number: int, open_it: Callable[[], _Open]) -> _Open:
+def _open_or_reuse(opened: dict[int, _Open], number: int, open_it: Callable[[], _Open]) -> _Open:
     """Return what is open, or open it, and close what was not used for longest: files are few."""
     found = opened.pop(number, None)
     if found is None:
@@ -114,10 +114,10 @@ def _kept(opened: dict[int, _Open], number: int, open_it: Callable[[], _Open]) -
 def _opened(question: Header) -> FrameSource:
     # From the file itself, so that whatever is read has been vetted in this very process.
     with open_container(Path(question["file"])) as tree:
-        return _there(tree, question).source()
+        return _array_of(tree, question).source()
 
 
-def _there(tree: Tree, question: Header) -> Array:
+def _array_of(tree: Tree, question: Header) -> Array:
     """Return the array that was described before; InputError when it is another one now."""
     path = question["path"]
     array = tree.array(path)
@@ -128,7 +128,9 @@ def _there(tree: Tree, question: Header) -> Array:
     if array.shape != shape or found != dtype:
         raise InputError(
             f"{tree.file}: {path} was {dtype} {shape} when it was opened and is now "
-            f"{found} {array.shape}; open it again."
+            f"{found} {array.shape}; open it again.",
+            expected=f"{dtype} {shape}",
+            got=f"{found} {array.shape}",
         )
     return array
 
@@ -144,7 +146,7 @@ def _key(spans: list[tuple[int, int]]) -> Key:
     return tuple(slice(start, stop) for start, stop in spans)
 
 
-def _in_a_row(blocks: list[NDArray[Any]]) -> NDArray[Any]:
+def _concatenate(blocks: list[NDArray[Any]]) -> NDArray[Any]:
     return blocks[0].ravel() if len(blocks) == 1 else np.concatenate([b.ravel() for b in blocks])
 
 
@@ -153,14 +155,26 @@ def _answered(service: Service, question: Header) -> tuple[Header, Any]:
     try:
         return {}, service.answer(question)
     except InputError as error:
-        return {"refused": str(error)}, None
+        return {"refused": _as_json(error)}, None
     except MemoryError:
-        return {
-            "refused": f"{question['what']} needs more than the {format_bytes(memory_limit())} of "
-            "memory that reading a file may take."
-        }, None
+        refusal = InputError(
+            f"{question['what']} needs more than the {format_bytes(memory_limit())} of memory that "
+            "reading a file may take.",
+            expected=memory_limit(),
+        )
+        return {"refused": _as_json(refusal)}, None
     except Exception:
         return {"defect": traceback.format_exc()}, None
+
+
+def _as_json(error: InputError) -> Header:
+    """Message and attributes of an error; values that are not JSON are sent as text."""
+    header: Header = {"message": str(error)}
+    for name in ("file", "dataset", "expected", "got"):
+        value = getattr(error, name)
+        if value is not None:
+            header[name] = value if isinstance(value, int | float | str) else str(value)
+    return header
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -187,7 +201,7 @@ def _cap_memory() -> None:
 def _end_after(seconds: float) -> None:
     """End this process when it is still busy then, even inside a library; 0 calls it off.
 
-    The other side may be gone by then, so nobody else would do it.
+    The parent may have ended by then and would not do it.
     """
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds)  # SIGALRM ends a process without handler

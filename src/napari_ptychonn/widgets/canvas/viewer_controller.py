@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.experimental import link_layers, unlink_layers
-from napari.layers import Image, Layer, Points, Shapes
+from napari.layers import Image, Layer, Points
 from psygnal import Signal
 
 from napari_ptychonn.app.session import Session
@@ -32,14 +32,13 @@ from napari_ptychonn.viewer.layers import (
     LayerData,
     Role,
     point_colours,
-    region_layer,
 )
 from napari_ptychonn.viewer.lazy_stacks import LogFrames, PredictedPatches, ReconstructedPatches
 from napari_ptychonn.viewer.view_model import PATCH_SHAPE, ViewModel, result_layers
 from napari_ptychonn.widgets.canvas.difference_column import DifferenceColumn
 from napari_ptychonn.widgets.canvas.hidden_column import HiddenColumn
 from napari_ptychonn.widgets.canvas.point_picker import Picker
-from napari_ptychonn.widgets.canvas.region_shapes import RegionShapes
+from napari_ptychonn.widgets.canvas.region_drawing import RegionDrawing
 from napari_ptychonn.widgets.canvas.uncertainty_column import UncertaintyColumn
 from napari_ptychonn.widgets.common.connections import Connections
 
@@ -63,14 +62,13 @@ class ViewerController:
     written into a layer that is not in the viewer.
     """
 
-    region_drawn = Signal()
     columns_changed = Signal(bool, bool)
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         self.viewer, self.session = viewer, session
         self._layers: dict[Role, Layer] = {}
         self._scene: ViewModel | None = None
-        self._region: RegionShapes | None = None
+        self.drawing = RegionDrawing(self)
         self._picker: Picker | None = None
         self._trust: UncertaintyColumn | None = None
         self._difference: DifferenceColumn | None = None
@@ -86,7 +84,7 @@ class ViewerController:
             (session.predictions_changed, self.show_predictions),
             (session.result_changed, self.show_result),
             (session.report_changed, self.show_report),
-            (session.line_chosen, self.show_line),
+            (session.line_chosen, self.drawing.show_line),
         ):
             self._connections.add(signal, slot)
 
@@ -136,6 +134,10 @@ class ViewerController:
         layer = self._layers.get(role)
         return layer if layer is not None and layer in self.viewer.layers else None
 
+    def set_layer(self, role: Role, layer: Layer) -> None:
+        """Take a layer that was made again."""
+        self._layers[role] = layer
+
     # -- what changed ----------------------------------------------------------------------
 
     def show_reconstruction(self) -> None:
@@ -148,8 +150,7 @@ class ViewerController:
         for data in self._scene.layers(session.region):
             self._update(data)
         self._entitle()
-        if self._region is not None:
-            self._region.extent = self._scene.patch_extent
+        self.drawing.set_model(self._scene)
         self.show_predictions()
         self.show_result()
         self.show_report()
@@ -216,7 +217,7 @@ class ViewerController:
         report = self.session.report
         if self._difference is not None and self._scene is not None:
             self._difference.show(None if report is None else report.full_mosaic, self._scene.field)
-        self.show_line()
+        self.drawing.show_line()
 
     def show_trust(self, shown: bool) -> None:
         """Show or hide the column of where not to trust the mosaics."""
@@ -227,16 +228,6 @@ class ViewerController:
         """Show or hide the column of what the mosaics and the reconstruction differ in."""
         if self._difference is not None and self._scene is not None:
             self._show_column(self._difference, self._scene.difference_layers, shown)
-
-    def show_line(self) -> None:
-        """Show the chosen line, or the one that the report offers."""
-        report, line = self.session.report, self.session.line
-        if self._scene is None or self._region is None or self.layer("training region") is None:
-            return
-        if line is None and report is not None:
-            line = report.line
-        ends = None if line is None else self._scene.field.shown(np.asarray(line))
-        self._region.move_line(ends)
 
     def move_to(self, point: int) -> None:
         """Slider, markers and frames show this scan point."""
@@ -254,36 +245,7 @@ class ViewerController:
         stack = patches.data if patches is not None else None
         there = isinstance(stack, ReconstructedPatches) and stack.covers(point)
         self._note("beam on ePIE", shown=not there)
-        if self._region is not None and self.layer("training region") is not None:
-            self._region.move_to(here)
-
-    # -- what is drawn ---------------------------------------------------------------------
-
-    def draw_line(self) -> None:
-        """Let the user draw the line of the profile."""
-        self.draw_region("add_line")
-
-    def draw_region(self, tool: str) -> None:
-        """Let the user draw with one of the tools of the Shapes layer."""
-        if self._scene is None:
-            return
-        if self.layer("training region") is None:
-            self._restore_region()
-        if self._region is not None:
-            self.viewer.layers.selection.active = self._region.layer
-            self._region.start(tool)
-
-    def clear_region(self) -> None:
-        """Remove what was drawn."""
-        if self._region is not None and self.layer("training region") is not None:
-            self._region.clear()
-
-    @property
-    def region_polygons(self) -> list[NDArray[np.float64]]:
-        """What was drawn: corners (k, 2) in the scan's unit."""
-        if self._region is None or self._scene is None or self.layer("training region") is None:
-            return []
-        return [polygon / self._scene.field.factor for polygon in self._region.polygons]
+        self.drawing.move_to(here)
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -352,7 +314,7 @@ class ViewerController:
 
     def _listen(self) -> None:
         assert self._scene is not None
-        self._listen_to_region()
+        self.drawing.connect(self._layers["training region"], self._scene)
         points, count = self._layers["scan points"], len(self._scene.scan)
         self._trust = UncertaintyColumn(self.viewer, points, count, self._fit_columns)
         self._difference = DifferenceColumn(self.viewer, self._fit_columns)
@@ -361,17 +323,8 @@ class ViewerController:
         )
         self.viewer.mouse_drag_callbacks.append(self._picker)
 
-    def _listen_to_region(self) -> None:
-        shapes = self._layers["training region"]
-        assert self._scene is not None
-        assert isinstance(shapes, Shapes)
-        self._region = RegionShapes(shapes, self._scene.patch_extent)
-        self._region.drawn.connect(self._on_drawn)
-        self._region.line_drawn.connect(self._on_line_drawn)
-
     def _stop_listening(self) -> None:
-        if self._region is not None:
-            self._forget_region(self._region)
+        self.drawing.disconnect()
         for column in (self._trust, self._difference):
             if column is not None:
                 column.disconnect()
@@ -380,26 +333,6 @@ class ViewerController:
         if self._picker is not None:
             self.viewer.mouse_drag_callbacks.remove(self._picker)
             self._picker = None
-
-    def _restore_region(self) -> None:
-        """Make the region layer again, in its cell, where the user deleted it."""
-        assert self._scene is not None
-        if self._region is not None:
-            self._forget_region(self._region)
-        layers, image = self.viewer.layers, self.layer("ePIE phase")
-        self._layers["training region"] = Layer.create(*region_layer(self._scene.field))
-        self.viewer.add_layer(self._layers["training region"])
-        if image is not None:
-            layers.move(len(layers) - 1, layers.index(image) + 1)
-        self._listen_to_region()
-        self.show_line()
-        self.move_to(self.session.point)
-
-    def _forget_region(self, region: RegionShapes) -> None:
-        region.drawn.disconnect(self._on_drawn)
-        region.line_drawn.disconnect(self._on_line_drawn)
-        region.disconnect()
-        self._region = None
 
     def _fit_columns(self) -> None:
         """Give the canvas as many columns as are asked for, and titles that fit into them."""
@@ -484,23 +417,6 @@ class ViewerController:
         shown = self.viewer.canvas.grid.contents_at(cell, self.viewer.layers)
         roles = {layers[k].metadata.get(KEY) for k in shown}
         return bool(roles & {*MAP_IMAGES, *MAP_OVERLAYS, *TRUST, *DIFFERENCE})
-
-    def _on_drawn(self) -> None:
-        self._put_tool_away()
-        self.region_drawn.emit()
-
-    def _on_line_drawn(self) -> None:
-        self._put_tool_away()
-        if self._region is None or self._region.line is None or self._scene is None:
-            return
-        (y0, x0), (y1, x1) = (self._region.line / self._scene.field.factor).tolist()
-        self.session.choose_line(((y0, x0), (y1, x1)))
-
-    def _put_tool_away(self) -> None:
-        """The mouse goes back to the maps: one thing is drawn at a time."""
-        layer = self.layer("training region")
-        if isinstance(layer, Shapes) and str(layer.mode).startswith("add"):
-            layer.mode = "pan_zoom"
 
     def _on_slider(self, _event: Any = None) -> None:
         if self._scene is not None and self.viewer.dims.ndim > 2:

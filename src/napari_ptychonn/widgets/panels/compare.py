@@ -217,7 +217,7 @@ class ComparePanel(SessionPanel):
         self.show_line()
 
     def _on_line(self) -> None:
-        self._canvas.draw_line()
+        self._canvas.drawing.draw_line()
 
     def _on_export(self) -> None:
         path, _ = QFileDialog.getSaveFileName(

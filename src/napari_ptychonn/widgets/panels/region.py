@@ -59,7 +59,7 @@ class RegionPanel(SessionPanel):
         layout.addWidget(self.count)
         self._connect()
         self.connections.add(session.scan_loaded, self.propose)
-        self.connections.add(canvas.region_drawn, self.use_drawing)
+        self.connections.add(canvas.drawing.region_drawn, self.use_drawing)
 
     def propose(self) -> None:
         """Suggest the first three quarters of a new scan, in whole lines if it has any."""
@@ -94,7 +94,7 @@ class RegionPanel(SessionPanel):
 
     def use_drawing(self) -> None:
         """Something was drawn on the map: that is the region now."""
-        if self._canvas.region_polygons:
+        if self._canvas.drawing.polygons:
             self.set_way("drawn on the map")
         self.choose()
 
@@ -159,12 +159,12 @@ class RegionPanel(SessionPanel):
             box.valueChanged.connect(lambda _: self.choose())
         self.fraction.valueChanged.connect(lambda _: self.choose())
         self.split.currentIndexChanged.connect(lambda _: self.choose())
-        self.rectangle.clicked.connect(lambda: self._canvas.draw_region("add_rectangle"))
-        self.polygon.clicked.connect(lambda: self._canvas.draw_region("add_polygon"))
+        self.rectangle.clicked.connect(lambda: self._canvas.drawing.draw("add_rectangle"))
+        self.polygon.clicked.connect(lambda: self._canvas.drawing.draw("add_polygon"))
         self.clear.clicked.connect(self._on_clear)
 
     def _on_clear(self) -> None:
-        self._canvas.clear_region()
+        self._canvas.drawing.clear()
         self.choose()
 
     def _on_way(self, row: int) -> None:
@@ -190,7 +190,7 @@ class RegionPanel(SessionPanel):
     def _drawn(self, scan: Scan, split: Split) -> TrainingRegion:
         from skimage.measure import points_in_poly
 
-        polygons = self._canvas.region_polygons
+        polygons = self._canvas.drawing.polygons
         if not polygons:
             raise InputError("Draw a rectangle or a polygon on the ePIE phase map.")
         inside = np.zeros(len(scan), np.bool_)

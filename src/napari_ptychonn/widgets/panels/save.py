@@ -6,7 +6,6 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
 from napari_ptychonn.app import autosave
 from napari_ptychonn.app.session import Session
-from napari_ptychonn.io import write_reconstruction, write_result
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel
 from napari_ptychonn.widgets.panels._panel import SessionPanel
 from napari_ptychonn.widgets.task_controller import TaskController
@@ -60,6 +59,9 @@ class SavePanel(SessionPanel):
 
     def save_reconstruction(self, path: str) -> None:
         """Write the object, its probe and its positions."""
+        # Imported here: h5py would slow down the opening of the dock.
+        from napari_ptychonn.io import write_reconstruction
+
         reconstruction = self._session.reconstruction
         if reconstruction is not None:
             self._tasks.save(
@@ -84,6 +86,8 @@ class SavePanel(SessionPanel):
 
     def save_result(self, path: str) -> None:
         """Write predictions and mosaic, which may be gigabytes."""
+        from napari_ptychonn.io import write_result
+
         result = self._session.result
         if result is not None:
             self._tasks.save("result", path, lambda file: write_result(file, result), self.say)

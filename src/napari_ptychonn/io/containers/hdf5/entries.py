@@ -1,4 +1,4 @@
-"""Groups, datasets, attributes and links of an HDF5 file, as a person looks through them."""
+"""Groups, datasets, attributes and links of an HDF5 file, as listed in the import dialog."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.entries import MOST, number_text, shortened
-from napari_ptychonn.io.containers.entry import Entry, as_text, attribute_branch
+from napari_ptychonn.io.containers.entry import Entry, as_text, attribute_entry
 from napari_ptychonn.io.containers.hdf5.file import reading
-from napari_ptychonn.io.containers.hdf5.policy import vet_dataset
+from napari_ptychonn.io.containers.hdf5.policy import check_dataset
 
 if TYPE_CHECKING:
     from napari_ptychonn.io.containers.hdf5.tree import Hdf5Array, Hdf5Tree
@@ -32,7 +32,7 @@ _CHECKSUM = 3
 _MOST_ATTRIBUTES = 100
 
 
-def hdf5_branches(tree: Hdf5Tree, path: str) -> list[Entry]:
+def hdf5_entries(tree: Hdf5Tree, path: str) -> list[Entry]:
     """List what is directly below a group or dataset, its attributes first.
 
     Nothing is decoded but single numbers, and each link is followed as far
@@ -58,7 +58,7 @@ def _attributes(tree: Hdf5Tree, path: str, node: Any) -> list[Entry]:
         except InputError as error:
             found.append(Entry(path=f"{path}@{name}", kind="broken", problem=str(error)))
             continue
-        made = None if value is None else attribute_branch(path, name, value)
+        made = None if value is None else attribute_entry(path, name, value)
         if made is not None:
             found.append(made)
     return found
@@ -101,7 +101,7 @@ def _dataset(tree: Hdf5Tree, array: Hdf5Array, node: h5py.Dataset, link: str) ->
     try:
         with reading(f"{tree.file}: {array.path}"):
             about |= _storage(node, array, link)
-            vet_dataset(node, tree.guard)
+            check_dataset(node, tree.policy)
             leaf = not len(node.attrs)
             value = as_text(node[()]) if about["type"] == "text" and not node.shape else ""
         value = value or number_text(array)
@@ -118,7 +118,7 @@ def _storage(node: h5py.Dataset, array: Hdf5Array, link: str) -> dict[str, Any]:
     if node.is_virtual and not link:
         files = {source.file_name for source in node.virtual_sources()}
         about["link"] = f"virtual, of {len(files)} file{'s' if len(files) > 1 else ''}"
-    with suppress(TypeError):  # a type that NumPy does not know; vetting says so
+    with suppress(TypeError):  # a type that NumPy does not know, which check_dataset refuses
         is_text = h5py.check_string_dtype(node.dtype) is not None
         about["type"] = "text" if is_text else _type(array.dtype)
     return about

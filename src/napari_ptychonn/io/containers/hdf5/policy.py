@@ -1,6 +1,6 @@
-"""What must be true of an HDF5 dataset before a byte of it is decoded.
+"""The policy for HDF5 datasets: what is checked before a byte of one is decoded.
 
-HDF5 can be told to read any file of the machine: by external links, by
+A file can make HDF5 read any other file of the machine: by external links, by
 virtual datasets and by external raw storage.  A scan may point at files in
 its own folder (detectors write masters and data files), at nothing else.
 """
@@ -29,14 +29,14 @@ MATLAB_COMPLEX = ("real", "imag")
 
 
 class PathPolicy:
-    """Lets through the files that lie in the folder of a scan, or below it."""
+    """Allows files in the folder of a scan, or below it, and no others."""
 
     def __init__(self, file: Path) -> None:
         # A scan that is itself a symbolic link may have its data files at either end.
         self._folders = {file.parent.resolve(), file.resolve().parent}
 
     def admit(self, name: str, base: Path, what: str) -> Path:
-        """Return the file that `name` means beside `base`, or say why it is not followed."""
+        """Return the file that `name` refers to from `base`; InputError if it is not allowed."""
         inside = self.locate(name, base, what)
         found = next((p for p in inside if p.is_file()), None)
         if found is None:
@@ -44,9 +44,9 @@ class PathPolicy:
         return found
 
     def locate(self, name: str, base: Path, what: str) -> list[Path]:
-        """Return where the file may be, or say that it would be outside the folder."""
+        """Return the paths where the file may be; InputError if all are outside the folder."""
         inside: list[Path] = []
-        # On Windows, to ask where a share of another machine lies is to log on to it.
+        # On Windows, resolving the path of a network share logs on to its server.
         if Path(name).anchor in {"", *(folder.anchor for folder in self._folders)}:
             candidates = [base.parent / name, base.resolve().parent / name]
             inside = [p for p in candidates if self._is_inside(p)]
@@ -64,24 +64,24 @@ class PathPolicy:
         return any(resolved.is_relative_to(folder) for folder in self._folders)
 
 
-def vet_dataset(dataset: h5py.Dataset, guard: PathPolicy, depth: int = 0) -> None:
-    """Refuse a dataset that cannot, or should not, be read; InputError says why."""
+def check_dataset(dataset: h5py.Dataset, policy: PathPolicy, depth: int = 0) -> None:
+    """Raise InputError for a dataset that cannot, or should not, be read."""
     what = f"{dataset.file.filename}: {dataset.name}"
-    _vet_type(dataset, what)
+    _check_type(dataset, what)
     outside = dataset.external
     if outside:
         raise InputError(
             f"{what} keeps its values in another file ({outside[0][0]}); it was not read."
         )
     if dataset.is_virtual:
-        _vet_sources(dataset, guard, what, depth)
+        _check_sources(dataset, policy, what, depth)
     else:
-        _vet_filters(dataset, what)
-        _vet_size(dataset, what)
+        _check_filters(dataset, what)
+        _check_size(dataset, what)
 
 
-def vet_names(dataset: h5py.Dataset, guard: PathPolicy) -> None:
-    """Refuse sources outside the folder by name: to ask for the shape, HDF5 may open them."""
+def check_source_names(dataset: h5py.Dataset, policy: PathPolicy) -> None:
+    """Refuse sources outside the folder by name: HDF5 may open them to determine the shape."""
     if not dataset.is_virtual:
         return
     what = f"{dataset.file.filename}: {dataset.name}"
@@ -89,10 +89,10 @@ def vet_names(dataset: h5py.Dataset, guard: PathPolicy) -> None:
     for name in {source.file_name for source in dataset.virtual_sources()} - {"."}:
         if _BLOCK in name:
             raise InputError(f"{what} has endless sources ({name}), which are not read.")
-        guard.locate(name, base, f"{what}: a source")
+        policy.locate(name, base, f"{what}: a source")
 
 
-def _vet_type(dataset: h5py.Dataset, what: str) -> None:
+def _check_type(dataset: h5py.Dataset, what: str) -> None:
     if dataset.shape is None:
         raise InputError(f"{what} is empty.")
     try:
@@ -104,10 +104,14 @@ def _vet_type(dataset: h5py.Dataset, what: str) -> None:
     if dtype.names == MATLAB_COMPLEX and all(dtype[n].kind == "f" for n in dtype.names):
         return
     if dtype.kind not in _KINDS or dtype.itemsize > _WIDEST[dtype.kind]:
-        raise InputError(f"{what} has data type {dtype}; expected plain numbers of up to 64 bits.")
+        raise InputError(
+            f"{what} has data type {dtype}; expected plain numbers of up to 64 bits.",
+            expected="plain numbers of up to 64 bits",
+            got=dtype,
+        )
 
 
-def _vet_filters(dataset: h5py.Dataset, what: str) -> None:
+def _check_filters(dataset: h5py.Dataset, what: str) -> None:
     # Without this, HDF5 answers "can't open directory (/usr/local/...)" and never names the filter.
     created = dataset.id.get_create_plist()
     for i in range(created.get_nfilters()):
@@ -116,17 +120,20 @@ def _vet_filters(dataset: h5py.Dataset, what: str) -> None:
             label = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
             raise InputError(
                 f"{what} is compressed with filter {code} ({label or 'no name'}), "
-                "which this installation does not have."
+                "which this installation does not have.",
+                got=code,
             )
 
 
-def _vet_size(dataset: h5py.Dataset, what: str) -> None:
+def _check_size(dataset: h5py.Dataset, what: str) -> None:
     declared = math.prod(dataset.shape) * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if declared > _ABSURD and declared > _BEST_COMPRESSION * max(stored, 1):
         raise InputError(
             f"{what} declares shape {dataset.shape}, {format_bytes(declared)}, but the file holds "
-            f"{format_bytes(stored)} of it."
+            f"{format_bytes(stored)} of it.",
+            expected=declared,
+            got=stored,
         )
     if dataset.chunks is not None:
         check_fits_memory(f"{what}, one chunk,", dataset.chunks, dataset.dtype)
@@ -134,7 +141,7 @@ def _vet_size(dataset: h5py.Dataset, what: str) -> None:
         check_fits_memory(f"{what}, one frame,", dataset.shape[-2:], np.dtype(dataset.dtype))
 
 
-def _vet_sources(dataset: h5py.Dataset, guard: PathPolicy, what: str, depth: int) -> None:
+def _check_sources(dataset: h5py.Dataset, policy: PathPolicy, what: str, depth: int) -> None:
     # A virtual dataset whose source is missing reads zeros, silently.
     if depth >= _NESTED:
         raise InputError(f"{what} is virtual over more than {_NESTED} files in a row.")
@@ -145,14 +152,14 @@ def _vet_sources(dataset: h5py.Dataset, guard: PathPolicy, what: str, depth: int
         if _BLOCK in name or _BLOCK in path:
             raise InputError(f"{what} has endless sources ({name}), which are not read.")
         if name == ".":
-            _vet_source(dataset.file, path, guard, what, depth)
+            _check_source(dataset.file, path, policy, what, depth)
             continue
-        target = guard.admit(name, base, f"{what}: a source")
+        target = policy.admit(name, base, f"{what}: a source")
         with open_file(target) as file:
-            _vet_source(file, path, guard, what, depth)
+            _check_source(file, path, policy, what, depth)
 
 
-def _vet_source(file: h5py.File, path: str, guard: PathPolicy, what: str, depth: int) -> None:
+def _check_source(file: h5py.File, path: str, policy: PathPolicy, what: str, depth: int) -> None:
     parent, _, name = path.strip("/").rpartition("/")
     group: Any = file.get(f"/{parent}") if _is_plain(file, parent) else None
     link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
@@ -162,11 +169,11 @@ def _vet_source(file: h5py.File, path: str, guard: PathPolicy, what: str, depth:
         raise InputError(f"{what}: its source {path} in {file.filename} is a link in turn.")
     source = group[name]
     if isinstance(source, h5py.Dataset):
-        vet_dataset(source, guard, depth + 1)
+        check_dataset(source, policy, depth + 1)
 
 
 def _is_plain(file: h5py.File, path: str) -> bool:
-    """Whether every group on the way is in this very file."""
+    """True if every group of the path is in this file, and not behind a link."""
     node: h5py.Group = file
     for part in (p for p in path.split("/") if p):
         if not isinstance(node.get(part, getlink=True), h5py.HardLink):

@@ -64,7 +64,11 @@ class Hdf5Source:
                 file.close()
                 raise InputError(
                     f"{self.file}: {self.path} was {self.shape} when the scan was opened and is "
-                    f"now {dataset.shape}; open it again."
+                    f"now {dataset.shape}; open it again.",
+                    file=self.file,
+                    dataset=self.path,
+                    expected=self.shape,
+                    got=dataset.shape,
                 )
             self._open = dataset
         return self._open

@@ -1,4 +1,4 @@
-"""HDF5 files, opened with care: bad links, foreign files and missing filters never get through."""
+"""HDF5 files under the policy of `policy.py`: each link and dataset is checked before use."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from napari_ptychonn.compute.memory import check_fits_memory, format_bytes
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.compression_ratio import check_compression_ratio
 from napari_ptychonn.io.containers.entry import Entry
-from napari_ptychonn.io.containers.hdf5.entries import hdf5_branches
+from napari_ptychonn.io.containers.hdf5.entries import hdf5_entries
 from napari_ptychonn.io.containers.hdf5.file import open_file, reading
 from napari_ptychonn.io.containers.hdf5.policy import (
     MATLAB_COMPLEX,
     PathPolicy,
-    vet_dataset,
-    vet_names,
+    check_dataset,
+    check_source_names,
 )
 from napari_ptychonn.io.containers.hdf5.source import Hdf5Source
 from napari_ptychonn.io.containers.signature import Container
@@ -33,20 +33,20 @@ _LARGEST_ATTRIBUTE = 2**20
 
 
 class Hdf5Array:
-    """One dataset, reached without leaving the folder of the scan."""
+    """One dataset, in the folder of the scan."""
 
     def __init__(self, dataset: h5py.Dataset, path: str, tree: Hdf5Tree) -> None:
         self._dataset, self.path, self._tree = dataset, path, tree
         with reading(f"{tree.file}: {path}"):
-            vet_names(dataset, tree.guard)
+            check_source_names(dataset, tree.policy)
             self.shape: tuple[int, ...] = tuple(dataset.shape or ())
             self.dtype = _type_of(dataset)
 
     def read(self) -> NDArray[Any]:
-        """Read all of it, after vetting."""
+        """Read all of it, after `check_dataset`."""
         what = f"{self._tree.file}: {self.path}"
         with reading(what):
-            vet_dataset(self._dataset, self._tree.guard)
+            check_dataset(self._dataset, self._tree.policy)
             check_fits_memory(what, self.shape, self.dtype)
             check_compression_ratio(what, self.shape, self.dtype, self.stored)
             values = np.asarray(self._dataset[()])
@@ -56,14 +56,14 @@ class Hdf5Array:
 
     @property
     def stored(self) -> int | None:
-        """Bytes that it has in this file; None where they are in others."""
+        """Bytes in this file; None for a virtual dataset, whose values are in other files."""
         with reading(f"{self._tree.file}: {self.path}"):
             return None if self._dataset.is_virtual else int(self._dataset.id.get_storage_size())
 
     def source(self) -> Hdf5Source:
-        """Open it for reading frame by frame, after vetting."""
+        """Open it for reading frame by frame, after `check_dataset`."""
         with reading(f"{self._tree.file}: {self.path}"):
-            vet_dataset(self._dataset, self._tree.guard)
+            check_dataset(self._dataset, self._tree.policy)
         file = self._dataset.file
         return Hdf5Source(
             Path(file.filename),
@@ -86,7 +86,7 @@ class Hdf5Tree:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.guard = PathPolicy(file)
+        self.policy = PathPolicy(file)
         self._open: dict[Path, h5py.File] = {}
         self._problems: list[str] = []
         self.root = self._opened(file)
@@ -120,7 +120,7 @@ class Hdf5Tree:
         return Hdf5Array(node, path.strip("/"), self) if isinstance(node, h5py.Dataset) else None
 
     def exists(self, path: str) -> bool:
-        """Whether there is a dataset or a group at `path`."""
+        """True if there is a dataset or a group at `path`."""
         return self.node(path) is not None
 
     def attribute(self, path: str, name: str) -> Any | None:
@@ -155,14 +155,14 @@ class Hdf5Tree:
             if isinstance(link, h5py.ExternalLink):
                 node, ahead = self._leave(node, name, link), link.path
             elif isinstance(link, h5py.SoftLink):
-                self._must_lead_somewhere(node, name, link)
+                self._check_soft_link(node, name, link)
                 node, ahead = (node.file if link.path.startswith("/") else node), link.path
             else:
                 node, ahead = node[name], ""
             parts = [p for p in ahead.split("/") if p and p != "."] + parts
         raise InputError(f"{self.file}: /{path.strip('/')} is a link that leads in a circle.")
 
-    def _must_lead_somewhere(self, group: h5py.Group, name: str, link: h5py.SoftLink) -> None:
+    def _check_soft_link(self, group: h5py.Group, name: str, link: h5py.SoftLink) -> None:
         start = group.file if link.path.startswith("/") else group
         first = next((p for p in link.path.split("/") if p), "")
         if first and start.get(first, getlink=True) is None:
@@ -173,7 +173,7 @@ class Hdf5Tree:
 
     def _leave(self, group: h5py.Group, name: str, link: h5py.ExternalLink) -> h5py.File:
         what = f"{self.file}: the link {group.name.rstrip('/')}/{name}"
-        target = self.guard.admit(link.filename, Path(group.file.filename), what)
+        target = self.policy.admit(link.filename, Path(group.file.filename), what)
         return self._opened(target)
 
     def arrays(self) -> Iterator[Hdf5Array]:
@@ -195,7 +195,7 @@ class Hdf5Tree:
 
     def branches(self, path: str) -> list[Entry]:
         """List what is directly below a group or dataset, links that lead nowhere among it."""
-        return hdf5_branches(self, path)
+        return hdf5_entries(self, path)
 
     def problems(self) -> tuple[str, ...]:
         """Links that were left alone while walking, and why."""
@@ -239,7 +239,7 @@ class Hdf5Tree:
 
 
 def _type_of(dataset: h5py.Dataset) -> np.dtype[Any]:
-    """Type of one element; void where NumPy has no such type (vetting says so)."""
+    """Type of one element; void where NumPy has no such type, which `check_dataset` refuses."""
     try:
         dtype: np.dtype[Any] = dataset.dtype
     except TypeError:
