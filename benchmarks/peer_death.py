@@ -5,7 +5,8 @@
 Starts pairs of processes that train together; the second one dies in one of several
 ways, while `--busy` other processes load the machine.  The first must print why the
 training ends and exit with 0 (it catches the error), the second with the code of its
-death.  Prints a table; exit code 1 when any pair ended in another way.
+death.  Prints each pair as it ends, and then a table; exit code 1 when any pair ended in another
+way.  `--starve` makes aborts by gloo's threads more frequent, if they can happen.
 """
 
 from __future__ import annotations
@@ -21,14 +22,23 @@ from collections import Counter
 from napari_ptychonn.network.training.process_group import LOST
 
 MEMBER = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
+from datetime import timedelta
 import torch
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.training import process_group
 from napari_ptychonn.network.training.process_group import joined
 
 torch.set_num_threads(1)
 death = sys.argv[1]
-with joined() as team:
+
+if death == "absent":
+    if os.environ["RANK"] == "1":
+        os._exit(9)
+    process_group.PATIENCE = timedelta(seconds=5)  # not ten minutes for one that never comes
+
+
+def train_until_death(team):
     # As in a training: torch.optim is imported, and gradients are summed over both.
     weights = torch.nn.Parameter(torch.ones(1000))
     optimiser = torch.optim.Adam([weights])
@@ -49,10 +59,31 @@ with joined() as team:
                 os.kill(os.getpid(), signal.SIGTERM)
             if death == "abrupt":
                 os._exit(9)
+            if death == "exchange":  # while 64 MB are being summed
+                threading.Timer(0.2, os._exit, (9,)).start()
+        if death == "compute" and team.rank:
+            os._exit(9)
+        if death == "compute":  # the other one is gone long before the next exchange
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                torch.ones(200, 200) @ torch.ones(200, 200)
+        if "starve" in sys.argv:
+            for thread in os.listdir("/proc/self/task"):
+                with open(f"/proc/self/task/{thread}/comm") as name:
+                    if "gloo" in name.read():
+                        os.sched_setscheduler(int(thread), os.SCHED_IDLE, os.sched_param(0))
+        size = 16_000_000 if death == "exchange" else 1
         while True:
-            team.add(torch.zeros(1))
+            team.add(torch.zeros(size))  # freed by whichever thread lets go of it last
     except InputError as error:
         print(error, flush=True)
+
+
+try:
+    with joined() as team:
+        train_until_death(team)
+except InputError as error:  # the two could not meet
+    print(error, flush=True)
 """
 
 DEATHS = {
@@ -61,7 +92,14 @@ DEATHS = {
     "kill": -signal.SIGKILL,
     "terminate": -signal.SIGTERM,
     "abrupt": 9,
+    "exchange": 9,
+    "compute": 9,
+    "absent": 9,
 }
+"""Ways to die, with the exit code of each: `exchange` in the middle of a sum, `compute` while the
+survivor computes, `absent` before joining."""
+
+CANNOT_MEET = "the processes of this training cannot meet: "
 
 
 def free_port() -> int:
@@ -71,8 +109,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def end_of_pair(death: str) -> tuple[tuple[int, int], bool]:
+def end_of_pair(death: str, *, starve: bool = False) -> tuple[tuple[int, int], bool]:
     """Run one pair.
+
+    Parameters
+    ----------
+    death : str
+        One of `DEATHS`.
+    starve : bool
+        Give gloo's threads the lowest priority (Linux only), so that they let go of their last
+        tensor late, as on a busy machine, perhaps while the interpreter is shutting down.
 
     Returns
     -------
@@ -89,7 +135,7 @@ def end_of_pair(death: str) -> tuple[tuple[int, int], bool]:
     }
     pair = [
         subprocess.Popen(
-            [sys.executable, "-c", MEMBER, death],
+            [sys.executable, "-c", MEMBER, death, *(["starve"] if starve else [])],
             env=environment | {"RANK": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -99,13 +145,17 @@ def end_of_pair(death: str) -> tuple[tuple[int, int], bool]:
     ]
     output, _ = pair[0].communicate(timeout=300)
     pair[1].communicate(timeout=300)
-    return (pair[0].returncode, pair[1].returncode), output.strip() == LOST
+    sentence = output.strip()
+    explained = sentence.startswith(CANNOT_MEET) if death == "absent" else sentence == LOST
+    return (pair[0].returncode, pair[1].returncode), explained
 
 
 def main() -> int:
     """Run the pairs and print how they ended."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--deaths", type=int, default=100)
+    parser.add_argument("--only", nargs="+", choices=DEATHS, default=list(DEATHS))
+    parser.add_argument("--starve", action="store_true", help="let gloo's threads run last (Linux)")
     parser.add_argument("--busy", type=int, default=2, help="other processes that load the machine")
     arguments = parser.parse_args()
     busy = [
@@ -114,9 +164,10 @@ def main() -> int:
     ends: Counter[tuple[str, int, int, bool]] = Counter()
     try:
         for number in range(arguments.deaths):
-            death = list(DEATHS)[number % len(DEATHS)]
-            codes, explained = end_of_pair(death)
+            death = arguments.only[number % len(arguments.only)]
+            codes, explained = end_of_pair(death, starve=arguments.starve)
             ends[death, *codes, explained] += 1
+            print(number + 1, death, *codes, explained, file=sys.stderr, flush=True)
     finally:
         for process in busy:
             process.kill()

@@ -121,7 +121,7 @@ def opened(qtbot: Any) -> Callable[..., Any]:
 
     def open_file(window: Any, dock: PtychoNNDock, path: Path) -> Any:
         window.open(path, plugin="napari-ptychonn")
-        qtbot.waitUntil(lambda: dock.session.scan is not None, timeout=10_000)
+        qtbot.waitUntil(lambda: dock.session.scan is not None, timeout=60_000)
         return dock.session
 
     return open_file

@@ -162,7 +162,10 @@ print([name for name in names if "gloo" in name])
     assert [process.communicate(timeout=200)[0].strip() for process in pair] == ["[]", "[]"]
 
 
-@pytest.mark.parametrize("death", ["exit", "exception", "kill", "terminate", "abrupt"])
+@pytest.mark.parametrize(
+    "death",
+    ["exit", "exception", "kill", "terminate", "abrupt", "exchange", "compute", "absent"],
+)
 def test_whatever_the_peer_dies_of_the_survivor_ends_with_a_sentence(death):
     benchmark = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "peer_death.py"))
     codes, explained = benchmark["end_of_pair"](death)

@@ -146,7 +146,7 @@ def test_differences_are_shown_in_a_column_when_asked_for_and_exported(
     assert not said
 
     compared.compare_panel.save(str(tmp_path / "c.txt"))
-    qtbot.waitUntil(lambda: bool(said), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(said), timeout=60_000)
     assert "expected a name that ends in" in said[0]
     qtbot.waitUntil(lambda: not compared.tasks.runs_in_background("save"), timeout=60_000)
     assert not (tmp_path / "c.txt").exists()

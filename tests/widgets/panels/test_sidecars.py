@@ -42,7 +42,7 @@ def test_what_is_found_is_used_only_when_asked_for(
     qtbot.waitUntil(lambda: "scan_516_recon.h5" in offers.text.text(), timeout=60_000)
     qtbot.waitUntil(lambda: not dock.session.running, timeout=30_000)
     assert dock.session.reconstruction is None
-    qtbot.waitUntil(lambda: offers.height() > 20 and offers.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: offers.height() > 20 and offers.isVisible(), timeout=60_000)
     qtbot.wait(300)  # for the last layout
     window.screenshot(str(screenshots / "offer.png"), canvas_only=False, flash=False)
 

@@ -21,7 +21,7 @@ def test_stop_and_a_kill_both_leave_the_best_model_and_the_window(
     session.epoch_finished.connect(epochs.append)
     said = shown_errors
     window.open(small_file, plugin="napari-ptychonn")
-    qtbot.waitUntil(lambda: session.region is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: session.region is not None, timeout=60_000)
     panel.options.widgets["epochs"].value = 100_000
     panel.place.setCurrentText("in its own process")
     panel.train.click()

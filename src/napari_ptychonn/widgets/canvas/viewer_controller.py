@@ -148,7 +148,7 @@ class ViewerController:
         shape = self._scene.patch_shape
         self._scene = ViewModel.of(session.scan, session.reconstruction, session.positions, shape)
         for data in self._scene.layers(session.region):
-            self._update(data)
+            _update_image(self.layer(data[1]["name"]), data)
         self._entitle()
         self.drawing.set_model(self._scene)
         self.show_predictions()
@@ -179,7 +179,7 @@ class ViewerController:
         placed, positions = session.object_so_far.align_to(session.scan)
         scene = ViewModel.of(session.scan, placed, positions, self._scene.patch_shape)
         for data in scene.object_layers():
-            self._update(data)
+            _update_image(self.layer(data[1]["name"]), data)
             if layer := self.layer(data[1]["name"]):
                 layer.name = str(layer.metadata[KEY]).replace("ePIE", placed.title)
 
@@ -239,8 +239,8 @@ class ViewerController:
         overlays = (*TRUST_OVERLAYS, *DIFFERENCE_OVERLAYS)
         marks: tuple[Role, ...] = ("here (amplitude)", "here (phase)", *overlays)
         for role in marks:
-            self._mark(role, 0, here)
-        self._mark("scan points", -1, here)
+            _move_mark(self.layer(role), 0, here)
+        _move_mark(self.layer("scan points"), -1, here)
         patches = self.layer("ePIE phase here")
         stack = patches.data if patches is not None else None
         there = isinstance(stack, ReconstructedPatches) and stack.covers(point)
@@ -355,17 +355,6 @@ class ViewerController:
             trust is not None and trust.visible, difference is not None and difference.visible
         )
 
-    def _update(self, data: LayerData) -> None:
-        """Give an image layer new data, place and contrast; overlays stay as they are."""
-        values, options, _ = data
-        layer = self.layer(options["name"])
-        if not isinstance(layer, Image) or options["name"] == "diffraction":
-            return
-        layer.data = values
-        layer.scale, layer.translate = options["scale"], options["translate"]
-        layer.contrast_limits_range = layer.contrast_limits = options["contrast_limits"]
-        layer.colormap = options["colormap"]
-
     def _show_patches(self) -> None:
         predictions, scene = self.session.predictions, self._scene
         if predictions is None or scene is None:
@@ -395,15 +384,6 @@ class ViewerController:
         transform = self._scene.field.map_transform(mosaic.pixel_size, mosaic.origin)
         layer.scale, layer.translate = transform["scale"], transform["translate"]
 
-    def _mark(self, role: Role, row: int, here: NDArray[np.float64]) -> None:
-        layer = self.layer(role)
-        if isinstance(layer, Points) and len(layer.data):
-            if np.array_equal(layer.data[row], here):
-                return  # new data are dear, even if nothing has changed
-            data = layer.data.copy()
-            data[row] = here
-            layer.data = data
-
     def _note(self, role: Role, *, shown: bool) -> None:
         layer = self.layer(role)
         if isinstance(layer, Points):
@@ -421,3 +401,24 @@ class ViewerController:
     def _on_slider(self, _event: Any = None) -> None:
         if self._scene is not None and self.viewer.dims.ndim > 2:
             self.session.move_to(int(self.viewer.dims.current_step[0]))
+
+
+def _update_image(layer: Layer | None, data: LayerData) -> None:
+    """Give an image layer new data, place and contrast; overlays stay as they are."""
+    values, options, _ = data
+    if not isinstance(layer, Image) or options["name"] == "diffraction":
+        return
+    layer.data = values
+    layer.scale, layer.translate = options["scale"], options["translate"]
+    layer.contrast_limits_range = layer.contrast_limits = options["contrast_limits"]
+    layer.colormap = options["colormap"]
+
+
+def _move_mark(layer: Layer | None, row: int, here: NDArray[np.float64]) -> None:
+    """Move one point of a layer, (y, x)."""
+    if isinstance(layer, Points) and len(layer.data):
+        if np.array_equal(layer.data[row], here):
+            return  # napari redraws for new data even if they are equal
+        data = layer.data.copy()
+        data[row] = here
+        layer.data = data
