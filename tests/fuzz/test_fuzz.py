@@ -42,10 +42,15 @@ from napari_ptychonn.io import (
     write_result,
 )
 from napari_ptychonn.io.layouts.format import layout_from_values, layout_to_values
-from napari_ptychonn.io.mapping.inspect import holds_datasets, look_below, missing_from_scan, survey
-from napari_ptychonn.io.mapping.preview import glimpse
+from napari_ptychonn.io.mapping.inspect import (
+    holds_datasets,
+    inspect_file,
+    list_children,
+    missing_from_scan,
+)
+from napari_ptychonn.io.mapping.preview import preview_mapping
 from napari_ptychonn.io.mapping.roles import ROLES
-from napari_ptychonn.io.readers.positions_source import named_places
+from napari_ptychonn.io.readers.positions_source import list_positions_sources
 from napari_ptychonn.io.sandbox import process as child
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions
@@ -372,19 +377,19 @@ def _choose(path: Path) -> None:
     """What the window for choosing datasets does with a file."""
     holds_datasets(path)
     missing_from_scan(path)
-    found = survey(path)
+    found = inspect_file(path)
     for branch in found.top:
         if not branch.leaf:
-            look_below(path, branch.path)
+            list_children(path, branch.path)
     for role in ROLES:
         for candidate in found.ranking.candidates(role, found.choice.picks):
             assert candidate.pick.path
-    named_places(path, (POINTS,))
+    list_positions_sources(path, (POINTS,))
     if found.choice.missing(found.ranking.shapes) is not None:
         raise InputError(found.problem or f"{path}: nothing to choose.")
     layout = found.choice.layout("fuzz")
     assert layout_from_values(json.loads(json.dumps(layout_to_values(layout))), "fuzz") == layout
-    seen = glimpse(path, layout)
+    seen = preview_mapping(path, layout)
     if seen.problem:
         raise InputError(seen.problem)
     assert seen.mean is not None

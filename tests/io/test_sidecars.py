@@ -18,7 +18,7 @@ from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io import describe, read_scan, write_reconstruction
 from napari_ptychonn.io.readers.neighbours import neighbours
-from napari_ptychonn.io.sidecars import goes_with, offers_beside
+from napari_ptychonn.io.sidecars import belongs_to_scan, find_sidecars
 from napari_ptychonn.simulation.scan import SimulatedScan
 
 
@@ -28,7 +28,7 @@ def scan(toy: SimulatedScan, tmp_path: Path) -> Scan:
 
 
 def names(scan: Scan) -> list[str]:
-    return [offer.file.name for offer in offers_beside(scan)]
+    return [offer.file.name for offer in find_sidecars(scan)]
 
 
 def model(file: Path, shape: tuple[int, int]) -> None:
@@ -51,13 +51,13 @@ def model(file: Path, shape: tuple[int, int]) -> None:
     ],
 )
 def test_names_that_belong_together(one: str, other: str, together: bool) -> None:
-    assert goes_with(one, other) == together
+    assert belongs_to_scan(one, other) == together
 
 
 def test_a_reconstruction_of_the_same_scan_is_offered(toy: SimulatedScan, scan: Scan) -> None:
     assert scan.source is not None
     write_reconstruction(scan.source.parent / "scan_516_recon.h5", toy.reconstruction)
-    (offer,) = offers_beside(scan)
+    (offer,) = find_sidecars(scan)
     assert offer.kind == "reconstruction"
     assert offer.sentence == (
         "scan_516_recon.h5: may be used as reconstruction (pixel 10 nm, 144 of 144 frames)."
@@ -111,7 +111,7 @@ def test_other_positions_are_offered(toy: SimulatedScan, scan: Scan) -> None:
     with h5py.File(folder / "scan_516_stage.h5", "w") as file:
         file["entry/data/X_Position"] = measured[:, 1] * 1e6
         file["entry/data/Y_Position"] = measured[:, 0] * 1e6
-    stage, laser = offers_beside(scan)
+    stage, laser = find_sidecars(scan)
     assert laser.sentence == (
         "scan_516_laser.csv: may be used as positions (144 for 144 frames, 363 nm x 363 nm)."
     )
@@ -134,7 +134,7 @@ def test_a_model_for_such_frames_is_offered(scan: Scan) -> None:
     model(folder / "model_516.safetensors", (64, 64))
     model(folder / "other_516.safetensors", (128, 128))
     save_file({"a": np.zeros(3)}, folder / "foreign_516.safetensors")
-    (offer,) = offers_beside(scan)
+    (offer,) = find_sidecars(scan)
     assert (offer.file.name, offer.kind) == ("model_516.safetensors", "model")
 
 
@@ -155,4 +155,4 @@ def test_info_lists_them_and_uses_none(toy: SimulatedScan, scan: Scan) -> None:
 
 
 def test_a_scan_without_a_file_has_nothing_beside_it(toy: SimulatedScan) -> None:
-    assert offers_beside(toy.scan) == ()
+    assert find_sidecars(toy.scan) == ()

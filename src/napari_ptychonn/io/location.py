@@ -1,4 +1,4 @@
-"""What a user types to name data: a file, or a group inside a file."""
+"""Location of data as a user types it: a file, or a group inside a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Location:
         return self.file.resolve() == other.file.resolve()
 
     def must_exist(self) -> Path:
-        """The file, or an InputError that says what is there instead."""
+        """Return the file; InputError when there is none to open."""
         if self.file.is_dir():
             raise InputError(f"{self.file} is a folder; expected one file.")
         if not self.file.exists():

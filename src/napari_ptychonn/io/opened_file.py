@@ -41,7 +41,7 @@ from napari_ptychonn.io.readers.reconstructions import (
 from napari_ptychonn.io.readers.results import build_result, is_result
 from napari_ptychonn.io.readers.sources import Sources, sources_of_tree
 from napari_ptychonn.io.sandbox.opening import open_tree
-from napari_ptychonn.io.sidecars import offers_beside
+from napari_ptychonn.io.sidecars import find_sidecars
 
 logger = logging.getLogger(__name__)
 
@@ -188,10 +188,10 @@ class OpenedFile:
         if self.kind == "reconstruction":
             found = self.reconstruction()
             return describe_reconstruction(self.path, found, names, (str(self._no_scan),))
-        scan, product = self.scan(), self._sources.places
+        scan, product = self.scan(), self._sources.positions_source
         if not names and product is not None and product.has("object"):
             names = list_reconstructions(product.tree.file)
-        companions = tuple(o.sentence for o in offers_beside(scan)) if sidecars else ()
+        companions = tuple(o.sentence for o in find_sidecars(scan)) if sidecars else ()
         return describe_scan(self.path, scan, self._sources.frames.layout.name, names, companions)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What lies beside a scan and goes with it: never used by itself, only offered."""
+"""Find files beside a scan that belong to it; they are suggested, never used unasked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from napari_ptychonn.io.readers.geometry import pixel_size, window_shape
 from napari_ptychonn.io.readers.neighbours import neighbours
 from napari_ptychonn.io.readers.reconstructions import choose, list_reconstructions
 from napari_ptychonn.io.readers.results import is_result
-from napari_ptychonn.io.readers.sources import PLACED_BY
+from napari_ptychonn.io.readers.sources import POSITIONS_FROM
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 _ENDINGS = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".cxi", ".ptyr", ".npz", ".npy", ".mat",
@@ -58,12 +58,12 @@ class SidecarSuggestion:
 
     @property
     def sentence(self) -> str:
-        """What to tell a person."""
+        """One sentence for the user."""
         facts = f" ({self.facts})" if self.facts else ""
         return f"{self.file.name}: may be used as {self.kind}{facts}."
 
 
-def offers_beside(scan: Scan) -> tuple[SidecarSuggestion, ...]:
+def find_sidecars(scan: Scan) -> tuple[SidecarSuggestion, ...]:
     """Look for reconstructions, models and other positions of a scan in its folder.
 
     Only files that share the scan's number, or begin with its name, are
@@ -86,14 +86,17 @@ def offers_beside(scan: Scan) -> tuple[SidecarSuggestion, ...]:
     found: list[SidecarSuggestion] = []
     # Tables last: there may be one for each point of a scan.
     for file in chain(neighbours(scan.source, _ENDINGS), neighbours(scan.source, ENDINGS)):
-        if goes_with(scan.source.stem, file.stem) and (offer := _offer(file, scan)) is not None:
+        if (
+            belongs_to_scan(scan.source.stem, file.stem)
+            and (offer := _offer(file, scan)) is not None
+        ):
             found.append(offer)
             if len(found) == _MOST:
                 break
     return tuple(found)
 
 
-def goes_with(scan: str, other: str) -> bool:
+def belongs_to_scan(scan: str, other: str) -> bool:
     """Whether a file may, by its name, belong to a scan: same number, or begins alike.
 
     Parameters
@@ -143,7 +146,7 @@ def _table(file: Path, scan: Scan) -> SidecarSuggestion | None:
     table = read_table(file)
     if table is None or not table.fits(len(scan)):
         return None
-    return _of_places(file, table.values, table.unit, scan)
+    return _positions_sidecar(file, table.values, table.unit, scan)
 
 
 def _positions(file: Path, scan: Scan) -> SidecarSuggestion | None:
@@ -152,15 +155,19 @@ def _positions(file: Path, scan: Scan) -> SidecarSuggestion | None:
         contents = match_entry(tree)
         if contents is None or contents.has("frames") or not contents.has_positions:
             return None
-        places = read_positions(contents)
-    return _of_places(file, places.values, places.unit, scan) if len(places) == len(scan) else None
+        positions = read_positions(contents)
+    return (
+        _positions_sidecar(file, positions.values, positions.unit, scan)
+        if len(positions) == len(scan)
+        else None
+    )
 
 
-def _of_places(
+def _positions_sidecar(
     file: Path, values: NDArray[np.float64], unit: Unit, scan: Scan
 ) -> SidecarSuggestion | None:
     """Offer positions, unless they are what the scan has already."""
-    if any(note.startswith(f"{PLACED_BY} {file.name},") for note in scan.notes):
+    if any(note.startswith(f"{POSITIONS_FROM} {file.name},") for note in scan.notes):
         return None
     if unit == scan.unit and len(values) == len(scan):
         moved = values - scan.positions
@@ -177,27 +184,27 @@ def _of_places(
 
 
 def _facts(contents: ResolvedLayout, scan: Scan) -> str | None:
-    """Say what a file knows of its reconstruction; None where it is of another scan."""
+    """List what a file records about its reconstruction; None if it is of another scan."""
     window = window_shape(contents)
     if window is not None and scan.probe is not None and window != scan.frame_shape:
         return None
     pixel = pixel_size(contents, read_optics(contents)[0], window)
-    told = []
+    facts = []
     if pixel is not None and contents.layout.position_unit != "pixel":
         ours = scan.pixel_size if scan.unit == "m" else None
         if ours is not None and not all(
             math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in zip(pixel, ours, strict=True)
         ):
             return None
-        told.append(f"pixel {format_length(pixel[0], 'm')}")
+        facts.append(f"pixel {format_length(pixel[0], 'm')}")
     listed = contents.array("positions") or contents.array("position_y")
     if listed is not None:
         count = max(listed.shape)
         numbered = contents.array("position_indexes") is not None
         if count > len(scan) or (count < len(scan) and not numbered):
             return None
-        told.append(f"{count} of {len(scan)} frames")
-    return ", ".join(told)
+        facts.append(f"{count} of {len(scan)} frames")
+    return ", ".join(facts)
 
 
 def _model(file: Path, scan: Scan) -> SidecarSuggestion | None:

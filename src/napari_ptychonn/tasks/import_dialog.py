@@ -57,10 +57,10 @@ class InspectTask:
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[Inspected]:
         """Inspect; a few seconds at most, even for a file of thousands of datasets."""
-        from napari_ptychonn.io.mapping.inspect import survey
+        from napari_ptychonn.io.mapping.inspect import inspect_file
 
         del should_stop
-        yield Inspected(inspection=survey(self.file, self.layout))
+        yield Inspected(inspection=inspect_file(self.file, self.layout))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +74,10 @@ class ExpandTask:
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[Expanded]:
         """List one level."""
-        from napari_ptychonn.io.mapping.inspect import look_below
+        from napari_ptychonn.io.mapping.inspect import list_children
 
         del should_stop
-        yield Expanded(path=self.path, entries=tuple(look_below(self.file, self.path)))
+        yield Expanded(path=self.path, entries=tuple(list_children(self.file, self.path)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +91,10 @@ class FindPositionsTask:
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[PositionsFound]:
         """Search the file."""
-        from napari_ptychonn.io.readers.positions_source import named_places
+        from napari_ptychonn.io.readers.positions_source import list_positions_sources
 
         del should_stop
-        yield PositionsFound(sources=named_places(self.file, self.lead))
+        yield PositionsFound(sources=list_positions_sources(self.file, self.lead))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,8 +109,10 @@ class PreviewTask:
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[Previewed]:
         """Read as much as the preview shows."""
-        from napari_ptychonn.io.mapping.preview import glimpse
+        from napari_ptychonn.io.mapping.preview import preview_mapping
 
         # The user is choosing the datasets: a note that they were chosen by hand is redundant.
         layout = replace(self.mapping.layout(), notes=())
-        yield Previewed(preview=glimpse(self.file, layout, should_stop, positions=self.positions))
+        yield Previewed(
+            preview=preview_mapping(self.file, layout, should_stop, positions=self.positions)
+        )

@@ -101,10 +101,10 @@ class FindSidecarsTask:
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[SidecarsFound]:
         """Search the folder of the scan."""
-        from napari_ptychonn.io.sidecars import offers_beside
+        from napari_ptychonn.io.sidecars import find_sidecars
 
         del should_stop
-        yield SidecarsFound(suggestions=offers_beside(self.scan))
+        yield SidecarsFound(suggestions=find_sidecars(self.scan))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,14 +16,14 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.entries import MOST, numbers_of
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.mapping.inspect import look_below
+from napari_ptychonn.io.mapping.inspect import list_children
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 Write = Callable[..., Path]
 
 
 def below(file: Path, path: str = "") -> dict[str, Entry]:
-    return {branch.name: branch for branch in look_below(file, path)}
+    return {branch.name: branch for branch in list_children(file, path)}
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_what_cannot_be_read_is_listed_with_the_reason(
 
 def test_a_group_that_is_not_there_is_said(file: Path) -> None:
     with pytest.raises(InputError, match="is not in the file"):
-        look_below(file, "scam")
+        list_children(file, "scam")
 
 
 def test_thousands_of_lines_are_cut(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_thousands_of_lines_are_cut(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         for k in range(MOST + 5):
             file[f"d/{k:04d}"] = h5py.SoftLink("/x")
-    lines = look_below(path, "d")
+    lines = list_children(path, "d")
     assert len(lines) == MOST + 1
     assert lines[-1].value == "5 more are not listed"
 

@@ -27,7 +27,7 @@ from napari_ptychonn.io import (
 from napari_ptychonn.io.layouts import user as user_layouts
 from napari_ptychonn.io.layouts.builtin import builtin_layouts
 from napari_ptychonn.io.layouts.layout import Field, Layout
-from napari_ptychonn.io.mapping.inspect import survey
+from napari_ptychonn.io.mapping.inspect import inspect_file
 
 Write = Callable[..., Path]
 Known = Any
@@ -304,7 +304,7 @@ class TestEiger:
         self, processed: Path, known: Known
     ) -> None:
         line = processed.with_name("star_0042_00001.h5")
-        found = survey(line)
+        found = inspect_file(line)
         assert not found.problem
         scan = read_scan(line, replace(found.choice, flip="y").layout())
         np.testing.assert_allclose(np.ptp(scan.positions, axis=0), np.ptp(known.metres, axis=0))
@@ -316,7 +316,7 @@ class TestEiger:
         line = processed.with_name("star_0042_00002.h5")
         with h5py.File(processed, "r+") as file:
             del file.attrs["beam_center_YX"]
-        assert "does not say which of the three columns" in notes(read_scan(line))
+        assert "(x, y, z)" in notes(read_scan(line))
         assert len(read_scan(line)) == 5
 
     def test_ptychosaxs_processed_gives_way_to_a_layout_of_the_user(
@@ -386,7 +386,7 @@ class TestEiger:
             file["entry/instrument/detector/beam_center_x"][()] = 1.0
         scan = read_scan(master)
         assert scan.frame_shape == (20, 28)
-        assert "not believed" in notes(scan)
+        assert "beam centre" in notes(scan)
 
     def test_lynx(
         self, write_hdf5: Write, known: Known, unexplained: Unexplained, tmp_path: Path

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.io.positions.matching import join
+from napari_ptychonn.io.positions.matching import match_frames
 
 numbers = st.lists(st.integers(0, 30), min_size=1, max_size=20)
 
@@ -18,9 +18,9 @@ def test_pairs_have_the_same_number(frames: list[int], positions: list[int]) -> 
     f, p = (np.array(n, dtype=np.int64) for n in (frames, positions))
     if not set(frames) & set(positions):
         with pytest.raises(InputError, match="none of the"):
-            join("x", len(f), np.zeros((len(p), 2)), f, p)
+            match_frames("x", len(f), np.zeros((len(p), 2)), f, p)
         return
-    joined = join("x", len(f), np.zeros((len(p), 2)), f, p)
+    joined = match_frames("x", len(f), np.zeros((len(p), 2)), f, p)
     np.testing.assert_array_equal(f[joined.frames], joined.numbers)
     np.testing.assert_array_equal(p[joined.positions], joined.numbers)
     assert set(joined.numbers) == set(frames) & set(positions)
@@ -33,4 +33,4 @@ def test_pairs_have_the_same_number(frames: list[int], positions: list[int]) -> 
 
 def test_numbers_that_are_not_as_many() -> None:
     with pytest.raises(InputError, match="expected 3 numbers for 3 frames, got 2"):
-        join("x", 3, np.zeros((2, 2)), np.arange(2), None)
+        match_frames("x", 3, np.zeros((2, 2)), np.arange(2), None)

@@ -1,4 +1,4 @@
-"""Any other file: find frames, positions, probe, mask and object by shape and name.
+"""Files of unknown layout: find frames, positions, probe, mask and object by shape and name.
 
 What is found is written as a row of the table of layouts, so that it goes
 through the same door as every other file.

@@ -123,7 +123,7 @@ class Layout:
     mask_marks : str
         Whether a non-zero mask value means a 'bad' or a 'good' pixel.
     dark : Field or None
-        Dark frame; only told of, never subtracted.
+        Dark frame; reported in a note, never subtracted.
     ceiling : Field or None
         Largest count that the detector can give.
 
@@ -177,7 +177,7 @@ class Layout:
         1-based, around the object's middle, as fold_slice does; 'guess'
         between 'index' and 'centre'.
     frame_labels : Field or None
-        Complex patches, one for each frame; only told of.
+        Complex patches, one for each frame; reported in a note, never used.
     unit, title, algorithm, iterations : Field or None
         Text and a number that describe the file.
     patches : Field or None

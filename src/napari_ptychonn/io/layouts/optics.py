@@ -1,4 +1,4 @@
-"""Energy, distance and pitch out of a file, believed only where they make sense."""
+"""Energy, distance and pitch from a file; values out of range are ignored."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LARGEST, ANGSTROM = 1e-4, 1e-10
 
 
 def read_optics(contents: ResolvedLayout) -> tuple[Optics, tuple[str, ...]]:
-    """Read what is known of beam and detector.
+    """Read photon energy, detector distance and detector pitch.
 
     Returns
     -------
     optics : Optics
-        None where missing, zero, or not believed.
+        None where missing, zero, or out of range.
     notes : tuple of str
-        What was not believed.
+        Values that were ignored.
     """
     notes: list[str] = []
     energy = _within(contents, "energy", _ENERGIES, "eV", notes)
@@ -56,8 +56,8 @@ def counts_in_angstrom(contents: ResolvedLayout) -> bool | None:
     """Whether the lengths of a file are in ångström; None where it has none to tell by."""
     if not contents.layout.angstrom:
         return False
-    told = [contents.number(name) for name in ("wavelength", "pixel_y", "pixel_x")]
-    known = [abs(value) for value in told if value is not None]
+    lengths = [contents.number(name) for name in ("wavelength", "pixel_y", "pixel_x")]
+    known = [abs(value) for value in lengths if value is not None]
     return any(value >= _LARGEST for value in known) if known else None
 
 
@@ -76,5 +76,5 @@ def _within(
         return value
     name = quantity.replace("_", " ")
     where = "as typed" if contents.is_typed(quantity) else "in the file"
-    notes.append(f"The {name} of {value:.3g} {unit} {where} makes no sense and was not used.")
+    notes.append(f"The {name} of {value:.3g} {unit} {where} is out of range and was not used.")
     return None

@@ -1,4 +1,4 @@
-"""A file seen through a layout: ask for a quantity, get the array or the number."""
+"""Quantities of an open file, found by the paths of its layout."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ResolvedLayout:
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def what(self) -> str:
+    def description(self) -> str:
         """File and group, for messages."""
         return f"{self.tree.file}::/{self.group}" if self.group else str(self.tree.file)
 
@@ -105,12 +105,12 @@ class ResolvedLayout:
             number = _as_number(self._value_at(path, where))
             # Writers put 0 where they do not know; real products have a 0 probe pixel.
             if where is not None and number:
-                told = None if where.fixed else self._factor_at(path)
+                declared = None if where.fixed else self._factor_at(path)
                 sign = -1.0 if where.scale < 0 else 1.0
-                return number * (where.scale if told is None else sign * told)
+                return number * (where.scale if declared is None else sign * declared)
         return None
 
-    def told_unit(self, path: str) -> str | None:
+    def declared_unit(self, path: str) -> str | None:
         """Return the unit that an array names in an attribute of its own."""
         for name in ("units", "unit"):
             if unit := spelled(self.tree.attribute(path, name)):
@@ -188,7 +188,7 @@ class ResolvedLayout:
     def _factor_at(self, path: str) -> float | None:
         if "@" in path:
             return None
-        unit = self.told_unit(path)
+        unit = self.declared_unit(path)
         return None if unit is None else factor(unit)
 
 

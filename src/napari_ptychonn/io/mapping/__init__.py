@@ -1,1 +1,1 @@
-"""Which dataset is what, chosen by hand."""
+"""Dataset mappings: roles assigned to datasets by hand."""

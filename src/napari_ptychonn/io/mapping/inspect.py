@@ -1,4 +1,4 @@
-"""What a person is shown who is to say which dataset is what: the file, and a first choice."""
+"""Inspect a file for the import dialog: its entries, and a first dataset mapping."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Inspection:
     name: str = ""
 
 
-def survey(path: str | Path, layout: Layout | None = None) -> Inspection:
+def inspect_file(path: str | Path, layout: Layout | None = None) -> Inspection:
     """Look through a file for everything that a person may choose from.
 
     Parameters
@@ -125,13 +125,13 @@ def missing_from_scan(path: str | Path) -> str | None:
 def _problem(sources: Sources) -> str:
     """Say why these make no scan; '' where they do."""
     try:
-        sources.join(sources.positions)
+        sources.match_frames(sources.positions)
     except InputError as error:
         return str(error)
     return ""
 
 
-def look_below(file: Path, path: str) -> list[Entry]:
+def list_children(file: Path, path: str) -> list[Entry]:
     """List what is directly below a group or dataset."""
     with open_tree(Location(file=file)) as tree:
         return tree.branches(path)

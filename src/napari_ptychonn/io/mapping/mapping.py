@@ -1,4 +1,4 @@
-"""What a person chose in a file: which dataset is what, in which unit, which way round.
+"""Dataset mapping: the role, unit and orientation that a user chose for each dataset.
 
 A choice is made into a row of the table of layouts, so that what was chosen
 goes through the same door as every other file, this time and the next.
@@ -124,9 +124,9 @@ class DatasetMapping:
         """
         contents = sources.frames
         base = rooted(contents.layout, contents.group)
-        places = sources.places
-        if places is not None and places is not contents and places.tree is contents.tree:
-            base = _with_positions_of(base, rooted(places.layout, places.group))
+        source = sources.positions_source
+        if source is not None and source is not contents and source.tree is contents.tree:
+            base = _with_positions_of(base, rooted(source.layout, source.group))
         seen = ResolvedLayout(tree=contents.tree, layout=base)
         picks = {
             role: DatasetRef(path=path)
@@ -222,12 +222,12 @@ class DatasetMapping:
         )
 
     def _note_on_typed(self) -> tuple[str, ...]:
-        told = [
+        typed = [
             f"{NAMES[role].lower()} {pick.number:g} {pick.unit}"
             for role, pick in self.picks.items()
             if pick.number is not None
         ]
-        return (f"Typed by hand, not in the file: {', '.join(told)}.",) if told else ()
+        return (f"Typed by hand, not in the file: {', '.join(typed)}.",) if typed else ()
 
     def _is_new(self, role: Role) -> bool:
         """Whether a role was given a dataset that it was not recognised with."""
@@ -269,21 +269,21 @@ class DatasetMapping:
         if pick is None:
             return nowhere | {"beside_swap": self.swap, "beside_flip": self.flip}
         is_new = self._is_new("positions")
-        told: dict[str, Any] = {
+        given: dict[str, Any] = {
             "position_flip": self.flip,
             "position_unit": self._position_unit(is_new),
         }
         if is_new:
-            told |= {"position_indexes": None, "position_mark": "element"}
+            given |= {"position_indexes": None, "position_mark": "element"}
         if x is None:
             both = self._field("positions", "positions", LENGTHS, None)
             axes = "xy" if self.swap else "yx"
-            return nowhere | told | {"positions": both, "position_axes": axes}
+            return nowhere | given | {"positions": both, "position_axes": axes}
         of_y = self._field("positions", "position_y", LENGTHS, None)
         of_x = self._field("position_x", "position_x", LENGTHS, None)
         of_x = replace(of_x, scale=of_y.scale, fixed=of_y.fixed)
         pair = (of_x, of_y) if self.swap else (of_y, of_x)
-        return nowhere | told | dict(zip(("position_y", "position_x"), pair, strict=True))
+        return nowhere | given | dict(zip(("position_y", "position_x"), pair, strict=True))
 
     def _position_unit(self, is_new: bool) -> Literal["m", "pixel", "guess"]:
         unit = self.picks["positions"].unit
@@ -296,8 +296,8 @@ class DatasetMapping:
         own = [self.picks[role].path for role in ("frames", "positions", "position_x")
                if role in self.picks]  # fmt: skip
         if "positions" not in self.picks:  # frames alone say too little
-            told = [self.picks[role].path for role in ("mask", "energy") if role in self.picks]
-            own += [path for path in told if path]
+            given = [self.picks[role].path for role in ("mask", "energy") if role in self.picks]
+            own += [path for path in given if path]
         wanted = (*self.base.require, *((path,) for path in own))
         return tuple(dict.fromkeys(wanted))
 
@@ -330,10 +330,10 @@ def _rooted(path: str, group: str) -> str:
     return group + path if path.startswith("@") else f"{group}/{path}"
 
 
-def _with_positions_of(base: Layout, places: Layout) -> Layout:
+def _with_positions_of(base: Layout, source: Layout) -> Layout:
     names = ("positions", "position_y", "position_x", "position_axes", "position_flip",
              "position_unit", "position_mark", "position_indexes")  # fmt: skip
-    return replace(base, **{name: getattr(places, name) for name in names})
+    return replace(base, **{name: getattr(source, name) for name in names})
 
 
 def _note(name: str) -> str:

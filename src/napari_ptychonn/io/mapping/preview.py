@@ -1,4 +1,4 @@
-"""A quick look at what a choice of datasets comes to, through the same door as opening it."""
+"""Preview a dataset mapping: mean frame, positions and object, read as when it is opened."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class MappingPreview:
     notes: tuple[str, ...] = ()
 
 
-def glimpse(
+def preview_mapping(
     path: str | Path,
     layout: Layout,
     should_stop: Callable[[], bool] = lambda: False,
@@ -137,13 +137,15 @@ def _finite(frames: NDArray[Any]) -> NDArray[Any]:
 
 
 def _placed(
-    path: str | Path, layout: Layout, scan: Scan, places: str | None
+    path: str | Path, layout: Layout, scan: Scan, positions_source: str | None
 ) -> tuple[Reconstruction | None, NDArray[np.float64], tuple[str, ...]]:
     """Put the object under the scan, as opening it will."""
     if not layout.has_object:
         return None, scan.positions, ()
     try:
-        placed, positions = read_reconstruction(path, layout, positions=places).align_to(scan)
+        placed, positions = read_reconstruction(path, layout, positions=positions_source).align_to(
+            scan
+        )
     except InputError as error:
         return None, scan.positions, (f"The object is not used: {error}",)
     return placed, positions, ()

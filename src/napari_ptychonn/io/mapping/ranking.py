@@ -1,4 +1,4 @@
-"""Which dataset of a file is most likely what: every one that can be it, the likeliest first."""
+"""Rank the datasets of a file as candidates for each role, the likeliest first."""
 
 from __future__ import annotations
 

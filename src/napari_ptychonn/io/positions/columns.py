@@ -1,4 +1,4 @@
-"""Which column of an array of positions is y and which is x, and whether the file says so."""
+"""Which column of an array of positions is y and which is x, and whether the file names them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Columns:
     ----------
     y, x : int
         Columns (rows of an array (2, n) or (3, n)).
-    told : bool
+    is_named : bool
         Whether the file says so.
     count : int
         How many columns there are.
@@ -37,22 +37,22 @@ class Columns:
 
     y: int
     x: int
-    told: bool
+    is_named: bool
     count: int
 
     @classmethod
     def of(cls, tree: Tree, array: Array) -> Columns:
         """Ask the attributes of an array, then the end of its name; guess otherwise."""
         count = 3 if 3 in array.shape[-2:] else 2
-        told = (_named(tree.attribute(array.path, name)) for name in _NAMES)
+        named = (_named(tree.attribute(array.path, name)) for name in _NAMES)
         ending = _ENDING.fullmatch(array.path.lower())
-        for letters in (*told, list(ending[1]) if ending else []):
+        for letters in (*named, list(ending[1]) if ending else []):
             if {"x", "y"} <= set(letters[:count]):
-                return cls(y=letters.index("y"), x=letters.index("x"), told=True, count=count)
+                return cls(y=letters.index("y"), x=letters.index("x"), is_named=True, count=count)
         if count == 2:
-            return cls(y=0, x=1, told=False, count=2)
+            return cls(y=0, x=1, is_named=False, count=2)
         first = 1 if _counts(array) else 0
-        return cls(y=first + 1, x=first, told=False, count=3)
+        return cls(y=first + 1, x=first, is_named=False, count=3)
 
     @property
     def is_leading(self) -> bool:
@@ -61,23 +61,20 @@ class Columns:
 
     @property
     def note(self) -> str | None:
-        """What was assumed, for a person; None where the file says it."""
-        if self.told:
+        """Note on what was assumed; None where the file names the columns."""
+        if self.is_named:
             return None
         if self.count == 2:
-            return "The file does not say the order of the coordinates; taken as (y, x)."
+            return "The file does not name the order of the coordinates; assumed (y, x)."
         order = "(x, y, z)" if self.is_leading else "(number, x, y), because the first one counts"
-        return (
-            "The file does not say which of the three columns of positions are x and y; taken as "
-            f"{order}."
-        )
+        return f"The file does not name the columns of its positions; assumed {order}."
 
 
-def _named(told: Any | None) -> list[str]:
+def _named(names: Any | None) -> list[str]:
     """Letters of the columns, '' for what is no coordinate: of 'x, y', 'yx' or ['n', 'y_um']."""
-    if told is None:
+    if names is None:
         return []
-    values = np.atleast_1d(told).ravel().tolist()
+    values = np.atleast_1d(names).ravel().tolist()
     words = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values]
     if len(words) == 1:
         text = words[0].strip(" ()[]").lower()
@@ -92,7 +89,7 @@ def _counts(array: Array) -> bool:
         return False
     try:
         values = np.asarray(array.read(), dtype=np.float64)
-    except InputError:  # a damaged array is told of where it is used
+    except InputError:  # a damaged array is reported where it is used
         return False
     first = values[:, 0] if values.shape[1] == 3 else values[0]
     return len(first) > 2 and first[0] in (0, 1) and bool((np.diff(first) == 1).all())

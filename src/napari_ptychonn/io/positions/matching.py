@@ -37,14 +37,14 @@ class FrameMatching:
         return len(self.numbers)
 
     def points_of(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Turn the file's frame numbers into scan points, and say which of them are in the scan."""
+        """Convert the file's frame numbers to scan points, and mark those that are in the scan."""
         place = np.searchsorted(self.numbers, numbers)
         place = np.minimum(place, max(len(self) - 1, 0))
         known = np.isin(numbers, self.numbers)
         return place.astype(np.int64), known
 
 
-def join(
+def match_frames(
     what: str,
     frames: int,
     positions: NDArray[np.float64],
@@ -93,12 +93,12 @@ def _in_order(what: str, frames: int, positions: int) -> FrameMatching:
     if frames != positions:
         if n < _LEAST_COMMON * max(frames, positions):
             raise InputError(
-                f"{what}: {frames} frames and {positions} positions, and nothing in the file says "
+                f"{what}: {frames} frames and {positions} positions, and nothing in the file shows "
                 "which belong together."
             )
         more, left = ("frames", frames - n) if frames > n else ("positions", positions - n)
         notes = (
-            f"{frames} frames and {positions} positions without numbers to join them by: the "
+            f"{frames} frames and {positions} positions without numbers to match them by: the "
             f"first {n} of each were taken, the last {left} {more} were left out.",
         )
     rows = np.arange(n, dtype=np.int64)

@@ -64,13 +64,13 @@ class MdaPositions:
     ----------
     y, x : Positioner
         Of all points, in the order in which they were measured.
-    told : bool
+    is_named : bool
         Whether the names of the axes say which is which.
     """
 
     y: Positioner
     x: Positioner
-    told: bool
+    is_named: bool
 
 
 def read_mda(file: Path) -> MdaPositions | None:
@@ -87,8 +87,8 @@ def read_mda(file: Path) -> MdaPositions | None:
     first, second = pair
     if {first.axis, second.axis} == {"x", "y"}:
         y, x = (first, second) if first.axis == "y" else (second, first)
-        return MdaPositions(y=y, x=x, told=True)
-    return MdaPositions(y=first, x=second, told=False)
+        return MdaPositions(y=y, x=x, is_named=True)
+    return MdaPositions(y=first, x=second, is_named=False)
 
 
 def _axes(words: _Words) -> tuple[Positioner, Positioner] | None:

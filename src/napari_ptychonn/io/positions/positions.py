@@ -48,7 +48,7 @@ def read_positions(contents: ResolvedLayout, lead: tuple[int, ...] = ()) -> Posi
         The file.
     lead : tuple of int
         Scan axes of the frames, so that a raster given by its two axes can
-        be spread out and (3, 3) be told apart from its transpose.
+        be spread out and (3, 3) be distinguished from its transpose.
     """
     y, x = contents.array("position_y"), contents.array("position_x")
     both = contents.array("positions")
@@ -59,7 +59,7 @@ def read_positions(contents: ResolvedLayout, lead: tuple[int, ...] = ()) -> Posi
         values = _as_pairs(both, contents, lead)
         source, where = both, contents.layout.positions
     else:
-        raise InputError(f"{contents.what}: expected scan positions, found none.")
+        raise InputError(f"{contents.description}: expected scan positions, found none.")
     unit, scale, notes = _unit(source, values, contents, where)
     signs = [-1.0 if axis in contents.layout.position_flip else 1.0 for axis in "yx"]
     return Positions(values=values * scale * np.asarray(signs), unit=unit, notes=notes)
@@ -141,10 +141,10 @@ def _unit(
         return layout.position_unit, where.scale, ()
     if contents.text("unit") == PIXEL:
         return "pixel", 1.0, ()
-    told = contents.told_unit(array.path) or _ending(array.path)
-    if told == PIXEL:
+    declared = contents.declared_unit(array.path) or _ending(array.path)
+    if declared == PIXEL:
         return "pixel", 1.0, ()
-    if told is not None and (metres := length(told)) is not None:
+    if declared is not None and (metres := length(declared)) is not None:
         return "m", metres, ()
     if layout.angstrom and layout.position_unit == "m" and _in_angstrom(contents, values):
         return "m", ANGSTROM, (f"Positions in {array.path} are in ångström, as for electrons.",)
@@ -155,10 +155,10 @@ def _unit(
 
 def _in_angstrom(contents: ResolvedLayout, values: NDArray[np.float64]) -> bool:
     """Whether positions go with lengths in ångström; alone, by how far they reach."""
-    told = counts_in_angstrom(contents)
+    in_angstrom = counts_in_angstrom(contents)
     finite = values[np.isfinite(values)]
     reach = np.abs(finite).max() if len(finite) else 0.0
-    return bool(reach >= _LARGEST_IN_METRES) if told is None else told
+    return bool(reach >= _LARGEST_IN_METRES) if in_angstrom is None else in_angstrom
 
 
 def guess_unit(values: NDArray[np.float64], where: str) -> tuple[Unit, float, tuple[str, ...]]:

@@ -186,8 +186,8 @@ def read_table(file: Path) -> Table | None:
     for layout in named:
         if (places := _places(layout, file, header, rows.shape[1])) is not None:
             return _table(layout, file, rows, places)
-    if (told := _by_header(file, header, rows)) is not None:
-        return told
+    if (found := _by_header(file, header, rows)) is not None:
+        return found
     for layout in (layout for layout in TABLES if layout not in named):
         if (places := _places(layout, file, header, rows.shape[1])) is not None:
             return _table(layout, file, rows, places)
@@ -308,7 +308,7 @@ def _of_mda(file: Path) -> Table | None:
         return None
     axes = f"{found.y.name.strip()} and {found.x.name.strip()}"
     about = f"Readings of {axes} are taken as y and x"
-    about += "." if found.told else "; their names do not say which is which."
+    about += "." if found.is_named else "; their names do not tell them apart."
     y, x = found.y.metres, found.x.metres
     if y is not None and x is not None:
         return Table(file=file, values=np.stack([y, x], axis=1), unit="m", notes=(about,))

@@ -57,14 +57,16 @@ def build_scan(sources: Sources) -> Scan:
     faulty = BadPixels.find(
         sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
     )
-    places = sources.places if sources.places is not None else sources.frames
+    positions_source = (
+        sources.positions_source if sources.positions_source is not None else sources.frames
+    )
     typed = sources.frames.is_typed("pixel_y")
-    pixel = pixel_size(sources.frames if typed else places, optics, stack.shape[1:])
-    probe, probe_notes = _probe(places, sources.frames, stack)
+    pixel = pixel_size(sources.frames if typed else positions_source, optics, stack.shape[1:])
+    probe, probe_notes = _probe(positions_source, sources.frames, stack)
     labels = why_not_labels(sources.frames)
     scan = Scan(
         frames=stack,
-        positions=_centred(places, positions, stack, pixel)[matching.positions],
+        positions=_centred(positions_source, positions, stack, pixel)[matching.positions],
         unit=positions.unit,
         pixel_size=pixel if positions.unit == "m" else None,
         valid=faulty.valid,
@@ -87,7 +89,11 @@ def build_scan(sources: Sources) -> Scan:
             *(() if labels is None else (f"{labels[0].upper()}{labels[1:]}.",)),
         ),
     )
-    if scan.unit == "pixel" and pixel is not None and places.layout.position_unit == "pixel":
+    if (
+        scan.unit == "pixel"
+        and pixel is not None
+        and positions_source.layout.position_unit == "pixel"
+    ):
         scan = scan.in_metres(pixel)
     scan = _with_field(scan)
     scan = replace(scan, check_warnings=run_checks(scan, sample))
@@ -107,7 +113,7 @@ def _stack(
     if not np.array_equal(matching.frames, np.arange(len(stack))):
         stack = stack.select(matching.frames)
     if layout.amplitude:
-        notes.append("The file holds amplitudes; their squares are taken as counts.")
+        notes.append("The file holds amplitudes; they are squared to get counts.")
     sample = FrameSample.from_stack(stack)
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":
@@ -126,7 +132,8 @@ def _stored_frames(
         return LazyFrames(sources.array.source(), transform.transforms), []
     if sources.frames.tree.container == "HDF5":
         raise InputError(
-            f"{sources.frames.what}: expected frames (n, ky, kx) in {sources.array.path}, got "
+            f"{sources.frames.description}: expected frames (n, ky, kx) in "
+            f"{sources.array.path}, got "
             f"{sources.array.shape} for {positions} positions."
         )
     turned = np.moveaxis(sources.array.read(), -1, 0)
@@ -140,9 +147,9 @@ def _optics(sources: Sources, transform: DetectorFrame) -> tuple[Optics, tuple[s
     optics, notes = read_optics(sources.frames)
     if optics.detector_pitch is not None and transform.orientation & TRANSPOSE:
         optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
-    if sources.places is None or sources.places is sources.frames:
+    if sources.positions_source is None or sources.positions_source is sources.frames:
         return optics, notes
-    other, other_notes = read_optics(sources.places)
+    other, other_notes = read_optics(sources.positions_source)
     merged = Optics(
         wavelength=optics.wavelength or other.wavelength,
         detector_distance=optics.detector_distance or other.detector_distance,
@@ -162,11 +169,11 @@ def _usable(
     if count := int(marked.sum()):
         notes.append(
             f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
-            f"count in {len(sample.frames)} of {sample.total} frames looked at; they are masked."
+            f"count in {len(sample.frames)} of {sample.total} frames examined; they are masked."
         )
     usable = ~(bad | marked)
     if not usable.any():
-        raise InputError(f"{contents.what}: every detector pixel is marked as bad.")
+        raise InputError(f"{contents.description}: every detector pixel is marked as bad.")
     return usable, notes
 
 
@@ -201,10 +208,10 @@ def _mask_image(array: Array) -> tuple[NDArray[Any], list[str]]:
 
 
 def _probe(
-    places: ResolvedLayout, frames: ResolvedLayout, stack: LazyFrames
+    positions_source: ResolvedLayout, frames: ResolvedLayout, stack: LazyFrames
 ) -> tuple[NDArray[np.complex64] | None, list[str]]:
-    probe = read_probe(places)
-    if probe is None and frames is not places:
+    probe = read_probe(positions_source)
+    if probe is None and frames is not positions_source:
         probe = read_probe(frames)
     if probe is None or probe.shape[1:] == stack.shape[1:]:
         return probe, []
@@ -214,13 +221,13 @@ def _probe(
 
 
 def _centred(
-    places: ResolvedLayout,
+    positions_source: ResolvedLayout,
     positions: Positions,
     stack: LazyFrames,
     pixel: tuple[float, float] | None,
 ) -> NDArray[np.float64]:
-    window = window_shape(places) or stack.shape[1:]
-    shift = centre_shift(places.layout, window)
+    window = window_shape(positions_source) or stack.shape[1:]
+    shift = centre_shift(positions_source.layout, window)
     if positions.unit == "pixel":
         return positions.values + shift
     # Without a pixel size there is no object to be half a pixel off from.

@@ -84,7 +84,9 @@ def read_object(contents: ResolvedLayout) -> tuple[NDArray[np.complex64], tuple[
     """Read the object as (ny, nx); several layers are multiplied to the one they look like."""
     image = _object(contents)
     if image.ndim < 2 or image.size == 0:
-        raise InputError(f"{contents.what}: expected an object (ny, nx), got shape {image.shape}.")
+        raise InputError(
+            f"{contents.description}: expected an object (ny, nx), got shape {image.shape}."
+        )
     values = _squeezed(_upright(image, contents), 2)
     notes: list[str] = []
     if values.ndim > 2:
@@ -103,15 +105,17 @@ def _object(contents: ResolvedLayout) -> NDArray[Any]:
     if array is not None:
         if array.dtype.kind != "c":
             raise InputError(
-                f"{contents.what}: expected a complex object in {array.path}, got {array.dtype}."
+                f"{contents.description}: expected a complex object in {array.path}, got "
+                f"{array.dtype}."
             )
         return array.read()
     amplitude, phase = contents.array("object_amplitude"), contents.array("object_phase")
     if amplitude is None or phase is None:
-        raise InputError(f"{contents.what}: expected an object (ny, nx), found none.")
+        raise InputError(f"{contents.description}: expected an object (ny, nx), found none.")
     if amplitude.shape != phase.shape or not {amplitude.dtype.kind, phase.dtype.kind} <= set("iuf"):
         raise InputError(
-            f"{contents.what}: expected amplitude and phase of one shape, got {amplitude.dtype} "
+            f"{contents.description}: expected amplitude and phase of one shape, got "
+            f"{amplitude.dtype} "
             f"{amplitude.shape} and {phase.dtype} {phase.shape}."
         )
     return np.asarray(amplitude.read() * np.exp(1j * phase.read().astype(np.float64)))

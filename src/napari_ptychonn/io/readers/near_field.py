@@ -20,7 +20,7 @@ _LEAST_MOTION = 1.0
 
 
 def note_on_field(scan: Scan) -> tuple[str, bool] | None:
-    """Say what is wrong with the far-field geometry of a scan.
+    """Describe what is wrong with the far-field geometry of a scan.
 
     Returns
     -------

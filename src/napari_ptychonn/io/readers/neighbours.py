@@ -1,4 +1,4 @@
-"""The other half of a scan in two files: whichever is opened, the neighbour is found."""
+"""Find the other half of a scan that is kept in two files."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _POINT = re.compile(r"(.+)_(\d+)_(\d+)")
 
 
 def neighbour_with_frames(product: ResolvedLayout) -> ResolvedLayout | None:
-    """Open the diffraction file that goes with a file of positions; the caller closes its tree."""
+    """Open the diffraction file that belongs to a file of positions; the caller closes its tree."""
     return _only_fitting(product, "frames", lambda other: _numbers_fit(product, other))
 
 
 def neighbour_with_positions(
     diffraction: ResolvedLayout, frames: int | None = None
 ) -> ResolvedLayout | None:
-    """Open the product that goes with a file of frames; the caller closes its tree.
+    """Open the product that belongs to a file of frames; the caller closes its tree.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def neighbour_with_positions(
     )
 
 
-def looked_for(contents: ResolvedLayout, quantity: str) -> str:
+def describe_search(contents: ResolvedLayout, quantity: str) -> str:
     """Say which neighbours were looked for, for the message that there was none."""
     what = (
         "a ptychodus or CXI diffraction file ('dp', 'patterns' or 'entry_1/data_1/data')"
@@ -114,7 +114,7 @@ def neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
         )
         for count, path in enumerate(others):
             if count >= _MOST_NEIGHBOURS:
-                logger.info("Only the first %d neighbours of %s were looked at.", count, file)
+                logger.info("Only the first %d files beside %s were examined.", count, file)
                 return
             yield path
 
@@ -151,9 +151,9 @@ def _numbers_fit(
     frames = diffraction.array("frames")
     if frames is None or len(frames.shape) < 2 or not _probe_fits(product, frames.shape):
         return False
-    positions = read_numbers(product, "position_indexes")
+    positions = read_frame_numbers(product, "position_indexes")
     held = math.prod(frames.shape[:-2])
-    numbers = read_numbers(diffraction, "frame_indexes") if count in (None, held) else None
+    numbers = read_frame_numbers(diffraction, "frame_indexes") if count in (None, held) else None
     available = np.arange(count or held) if numbers is None else numbers
     if positions is None:
         listed = product.array("positions") or product.array("position_y")
@@ -166,7 +166,7 @@ def _probe_fits(product: ResolvedLayout, frames: tuple[int, ...]) -> bool:
     return probe is None or len(probe.shape) < 2 or probe.shape[-2:] == frames[-2:]
 
 
-def read_numbers(contents: ResolvedLayout, quantity: str) -> NDArray[np.int64] | None:
+def read_frame_numbers(contents: ResolvedLayout, quantity: str) -> NDArray[np.int64] | None:
     """Read the numbers by which frames and positions are joined; None where there are none."""
     array = contents.array(quantity)
     if array is None:
@@ -193,7 +193,7 @@ def _words(file: Path) -> set[str]:
     return set(re.findall(r"[a-z]+|\d+", file.stem.lower()))
 
 
-def table_of_positions(file: Path, frames: int) -> Table | None:
+def find_positions_table(file: Path, frames: int) -> Table | None:
     """Find the one table beside a file that can be of a scan of so many frames.
 
     Raises

@@ -13,7 +13,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 
 _TOO_CLOSE = 16
-"""A beam this near the edge, in parts of the frame, is a detector that was never told its beam."""
+"""Beam centres within 1 / 16 of the frame from its edge are unset defaults, not measurements."""
 
 Window = tuple[int, int, int, int]
 
@@ -39,7 +39,7 @@ class DetectorFrame:
     @classmethod
     def of(cls, contents: ResolvedLayout, frame: tuple[int, int]) -> DetectorFrame:
         """Ask a file what is to be done to its frames of shape (ky, kx)."""
-        orientation = contents.layout.orientation ^ _told_orientation(contents)
+        orientation = contents.layout.orientation ^ _declared_orientation(contents)
         notes = [f"Frames were turned (orientation {orientation})."] if orientation else []
         window, about = _window(contents, frame)
         if window is not None and orientation:
@@ -67,12 +67,14 @@ class DetectorFrame:
         return image[..., top : top + height, left : left + width]
 
 
-def _told_orientation(contents: ResolvedLayout) -> int:
+def _declared_orientation(contents: ResolvedLayout) -> int:
     code = contents.number("orientation_code")
     if code is None:
         return 0
     if code not in range(8):
-        raise InputError(f"{contents.what}: expected an orientation from 0 to 7, got {code:g}.")
+        raise InputError(
+            f"{contents.description}: expected an orientation from 0 to 7, got {code:g}."
+        )
     return int(code)
 
 
@@ -86,7 +88,10 @@ def _window(contents: ResolvedLayout, frame: tuple[int, int]) -> tuple[Window | 
     where = f"({y:.1f}, {x:.1f})"
     margins = [min(c, n - c) for c, n in zip(centre, frame, strict=True)]
     if min(margins) * _TOO_CLOSE < min(frame):
-        return None, f"The direct beam is said to be at {where}; that was not believed."
+        return None, (
+            f"Ignored the beam centre {where} stored in the file: it is too close to the edge "
+            "of the frame."
+        )
     half = min(margins)
     top, left = centre[0] - half, centre[1] - half
     if (top, left) == (0, 0) and max(frame) - 2 * half <= 1:

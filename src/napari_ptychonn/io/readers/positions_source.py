@@ -1,4 +1,4 @@
-"""Positions that somebody named: a table, or a dataset of another file ('FILE::DATASET')."""
+"""Positions from another file: a table, or a dataset ('FILE::DATASET')."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match_entry
 from napari_ptychonn.io.location import SEPARATOR, Location
 from napari_ptychonn.io.positions.positions import read_positions
 from napari_ptychonn.io.positions.tables import ENDINGS, Table, read_table
-from napari_ptychonn.io.readers.neighbours import read_numbers
+from napari_ptychonn.io.readers.neighbours import read_frame_numbers
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 
-def open_places(location: Location, lead: tuple[int, ...]) -> ResolvedLayout | Table:
+def open_positions_source(location: Location, lead: tuple[int, ...]) -> ResolvedLayout | Table:
     """Open the positions of another file.
 
     Parameters
@@ -56,13 +56,13 @@ def open_places(location: Location, lead: tuple[int, ...]) -> ResolvedLayout | T
         raise
 
 
-def named_places(file: Path, lead: tuple[int, ...]) -> tuple[str, ...]:
+def list_positions_sources(file: Path, lead: tuple[int, ...]) -> tuple[str, ...]:
     """List what may be given as the positions of a file: it, or each dataset that fits.
 
     Parameters
     ----------
     file : Path
-        See `open_places`.
+        See `open_positions_source`.
     lead : tuple of int
         Scan axes of the frames.
     """
@@ -78,28 +78,28 @@ def named_places(file: Path, lead: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(f"{file}{SEPARATOR}/{path}" for path in paths)
 
 
-def fit(places: ResolvedLayout | Table, lead: tuple[int, ...], last: int = 0) -> bool:
+def fits_frames(source: ResolvedLayout | Table, lead: tuple[int, ...], last: int = 0) -> bool:
     """Whether these can be the positions of frames with such scan axes.
 
     Parameters
     ----------
-    places : Contents or Table
-        See `open_places`.
+    source : Contents or Table
+        See `open_positions_source`.
     lead : tuple of int
         (n,) frames, or (ny, nx) of a raster.
     last : int
         How many frames there are where the last axis counts them, as in some files.
     """
-    if isinstance(places, Table):
-        return places.fits(math.prod(lead))
-    if read_numbers(places, "position_indexes") is not None:
+    if isinstance(source, Table):
+        return source.fits(math.prod(lead))
+    if read_frame_numbers(source, "position_indexes") is not None:
         return True  # joined by number; where none of them fits, that is said then
-    return count(places, lead) in (math.prod(lead), last)
+    return count_positions(source, lead) in (math.prod(lead), last)
 
 
-def count(places: ResolvedLayout | Table, lead: tuple[int, ...] = ()) -> int:
+def count_positions(source: ResolvedLayout | Table, lead: tuple[int, ...] = ()) -> int:
     """How many positions there are."""
-    return len(places.values) if isinstance(places, Table) else len(read_positions(places, lead))
+    return len(source.values) if isinstance(source, Table) else len(read_positions(source, lead))
 
 
 def _found_in(tree: Tree, name: str, lead: tuple[int, ...]) -> ResolvedLayout:

@@ -86,7 +86,7 @@ def open_lines(tree: Tree) -> tuple[tuple[ResolvedLayout, ...], Table] | None:
 
 
 def _master_of(tree: Tree) -> tuple[Path, tuple[float, float] | None]:
-    """The master of a file, and the pixel (y, x) that it says the beam hits."""
+    """The master of a file, and its beam centre, pixels (y, x)."""
     file = tree.file.resolve()
     if file.stem.endswith(_MASTER):
         return file, _beam(tree)
@@ -103,12 +103,12 @@ def _master_of(tree: Tree) -> tuple[Path, tuple[float, float] | None]:
 
 def _beam(master: Tree) -> tuple[float, float] | None:
     try:
-        told = np.asarray(master.attribute("", _BEAM), dtype=np.float64).ravel()
+        centre = np.asarray(master.attribute("", _BEAM), dtype=np.float64).ravel()
     except (TypeError, ValueError):
         return None
-    if len(told) < 2 or not np.isfinite(told[:2]).all():
+    if len(centre) < 2 or not np.isfinite(centre[:2]).all():
         return None
-    y, x = np.rint(told[:2])
+    y, x = np.rint(centre[:2])
     return float(y), float(x)
 
 
@@ -124,17 +124,17 @@ def _lines_of(master: Path) -> list[Path]:
 
 def _positions(line: ResolvedLayout) -> NDArray[np.float64]:
     """(n, 2) as (y, x), m."""
-    frames, places = line.array("frames"), line.tree.array("positions")
+    frames, positions = line.array("frames"), line.tree.array("positions")
     what = line.tree.file
     if frames is None or len(frames.shape) != 3:
         raise InputError(f"{what}: expected the frames (n, ky, kx) of a scan line in dp.")
     count = frames.shape[0]
-    if places is None or len(places.shape) != 2 or places.shape[1] < 3:
-        found = "nothing" if places is None else f"shape {places.shape}"
+    if positions is None or len(positions.shape) != 2 or positions.shape[1] < 3:
+        found = "nothing" if positions is None else f"shape {positions.shape}"
         raise InputError(f"{what}: expected positions ({count}, 3) in positions, found {found}.")
-    if places.shape[0] != count or places.dtype.kind not in "iuf":
+    if positions.shape[0] != count or positions.dtype.kind not in "iuf":
         raise InputError(
             f"{what}: expected as many positions as the {count} frames of the line, got "
-            f"{places.dtype} {places.shape}."
+            f"{positions.dtype} {positions.shape}."
         )
-    return np.asarray(places.read()[:, 1:3], np.float64) * (_NANO, -_NANO)
+    return np.asarray(positions.read()[:, 1:3], np.float64) * (_NANO, -_NANO)

@@ -34,7 +34,7 @@ from napari_ptychonn.io.readers.geometry import (
     read_probe,
     window_shape,
 )
-from napari_ptychonn.io.readers.neighbours import neighbour_with_positions, read_numbers
+from napari_ptychonn.io.readers.neighbours import neighbour_with_positions, read_frame_numbers
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 logger = logging.getLogger(__name__)
@@ -175,11 +175,11 @@ def build_reconstruction(
     """
     image, notes = read_object(contents)
     for note in notes:
-        logger.info("%s: %s", contents.what, note)
-    places = _places(contents)
+        logger.info("%s: %s", contents.description, note)
+    stored = _stored_positions(contents)
     optics, _ = read_optics(contents)
-    unit, pixel = _pixel(contents, places, pixel_size(contents, optics, window_shape(contents)))
-    indices, positions = _listed(contents, places, matching, pixel, unit)
+    unit, pixel = _pixel(contents, stored, pixel_size(contents, optics, window_shape(contents)))
+    indices, positions = _listed(contents, stored, matching, pixel, unit)
     return Reconstruction(
         object=image,
         pixel_size=pixel,
@@ -196,7 +196,7 @@ def build_reconstruction(
     )
 
 
-def _places(contents: ResolvedLayout) -> Positions | None:
+def _stored_positions(contents: ResolvedLayout) -> Positions | None:
     if contents.has_positions:
         return read_positions(contents)
     if contents.layout.has_positions and contents.layout.name != "object as recognised":
@@ -209,7 +209,7 @@ def _places(contents: ResolvedLayout) -> Positions | None:
 
 
 def _pixel(
-    contents: ResolvedLayout, places: Positions | None, size: Pair | None
+    contents: ResolvedLayout, stored: Positions | None, size: Pair | None
 ) -> tuple[Unit, Pair]:
     """Unit and pixel size that the object and its positions are given in."""
     marked = contents.text("unit")
@@ -217,32 +217,34 @@ def _pixel(
         return "pixel", (1.0, 1.0)
     if size is not None:
         return "m", size
-    if places is None or places.unit == "pixel":
+    if stored is None or stored.unit == "pixel":
         return "pixel", (1.0, 1.0)
     raise InputError(
-        f"{contents.what}: the positions are in metres, but the file does not say how large an "
+        f"{contents.description}: the positions are in metres, but the file does not say how "
+        "large an "
         "object pixel is."
     )
 
 
 def _listed(
     contents: ResolvedLayout,
-    places: Positions | None,
+    stored: Positions | None,
     matching: FrameMatching | None,
     pixel: Pair,
     unit: Unit,
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
-    if places is None or not len(places):
+    if stored is None or not len(stored):
         return None, None
     scale = np.asarray(pixel)
-    values = places.values * scale if places.unit == "pixel" and unit == "m" else places.values
+    values = stored.values * scale if stored.unit == "pixel" and unit == "m" else stored.values
     values = values + centre_shift(contents.layout, window_shape(contents)) * scale
-    numbers = read_numbers(contents, "position_indexes")
+    numbers = read_frame_numbers(contents, "position_indexes")
     if numbers is None:
         numbers = np.arange(len(values), dtype=np.int64)
     if len(numbers) != len(values):
         raise InputError(
-            f"{contents.what}: expected {len(values)} frame numbers for {len(values)} positions, "
+            f"{contents.description}: expected {len(values)} frame numbers for {len(values)} "
+            "positions, "
             f"got {len(numbers)}."
         )
     points, known = (numbers, np.ones(len(numbers), bool))
@@ -250,7 +252,7 @@ def _listed(
         points, known = matching.points_of(numbers)
     keep = known & np.isfinite(values).all(axis=1)
     if left := int((~keep).sum()):
-        logger.info("%s: %d listed frames are not in the scan.", contents.what, left)
+        logger.info("%s: %d listed frames are not in the scan.", contents.description, left)
     return points[keep], values[keep]
 
 
@@ -277,7 +279,7 @@ def _origin(
             logger.info(
                 "%s: the file does not say where the object lies; its middle is put at the "
                 "middle of the positions.",
-                contents.what,
+                contents.description,
             )
         centre = np.where(np.isnan(centre), middle, centre)
     y, x = centre - (size - 1) / 2 * scale

@@ -1,4 +1,4 @@
-"""Everything one scan is read from: its own file, and perhaps a neighbour."""
+"""Find everything that a scan is read from: its own file, and perhaps files beside it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match, match_entry
 from napari_ptychonn.io.layouts.user import user_layouts
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.positions.matching import FrameMatching, join
+from napari_ptychonn.io.positions.matching import FrameMatching, match_frames
 from napari_ptychonn.io.positions.positions import Positions, read_positions
 from napari_ptychonn.io.positions.raster import unit_raster
 from napari_ptychonn.io.positions.tables import Table
 from napari_ptychonn.io.readers.neighbours import (
-    looked_for,
+    describe_search,
+    find_positions_table,
     neighbour_with_frames,
     neighbour_with_positions,
     parts_of_series,
-    read_numbers,
-    table_of_positions,
+    read_frame_numbers,
 )
-from napari_ptychonn.io.readers.positions_source import count, fit, open_places
+from napari_ptychonn.io.readers.positions_source import (
+    count_positions,
+    fits_frames,
+    open_positions_source,
+)
 from napari_ptychonn.io.readers.ptychosaxs import open_lines
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 _SMALLEST_FRAME = 4
 _MOST_FRAMES = 50_000_000
-PLACED_BY = "Positions come from"
+POSITIONS_FROM = "Positions come from"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +51,7 @@ class Sources:
     ----------
     frames : Contents
         What has the frames (and usually everything else).
-    places : Contents or None
+    positions_source : Contents or None
         What has the positions; None when a table has them, or nothing.
     table : Table or None
         A text file of positions.
@@ -58,7 +62,7 @@ class Sources:
     """
 
     frames: ResolvedLayout
-    places: ResolvedLayout | None = None
+    positions_source: ResolvedLayout | None = None
     table: Table | None = None
     parts: tuple[ResolvedLayout, ...] = ()
     notes: tuple[str, ...] = ()
@@ -102,26 +106,26 @@ class Sources:
     @cached_property
     def positions(self) -> Positions:
         """Positions of the scan, before any shift."""
-        if self.places is self.frames:
+        if self.positions_source is self.frames:
             return read_positions(self.frames, self.lead)
         layout = self.frames.layout
-        return self._beside().turned(swap=layout.beside_swap, flip=layout.beside_flip)
+        return self._separate_positions().turned(swap=layout.beside_swap, flip=layout.beside_flip)
 
     @cached_property
     def matching(self) -> FrameMatching:
-        """Which frame belongs to which position; see `join`."""
-        return self.join(self.positions)
+        """Which frame belongs to which position; see `match_frames`."""
+        return self.match_frames(self.positions)
 
-    def _beside(self) -> Positions:
+    def _separate_positions(self) -> Positions:
         """Positions that the frames' own layout does not name."""
-        if self.places is not None:
-            return read_positions(self.places, self.lead)
+        if self.positions_source is not None:
+            return read_positions(self.positions_source, self.lead)
         if self.table is not None:
             return self._positions_of(self.table)
         if not self.is_raster:
             raise InputError(
                 f"{self.frames.tree.file}: found {math.prod(self.lead)} frames but no scan "
-                f"positions; {looked_for(self.frames, 'positions')} and found none."
+                f"positions; {describe_search(self.frames, 'positions')} and found none."
             )
         steps = " x ".join(str(n) for n in self.lead)
         note = (
@@ -138,21 +142,21 @@ class Sources:
         note = f"The stage is turned by {angle:g}°; x was shortened by the cosine."
         return Positions(values=table.values * along, unit=table.unit, notes=(*table.notes, note))
 
-    def join(self, positions: Positions) -> FrameMatching:
+    def match_frames(self, positions: Positions) -> FrameMatching:
         """Say which frame belongs to which position."""
-        numbered = self.places if self.places is not None else self.frames
-        numbers = read_numbers(numbered, "position_indexes")
+        numbered = self.positions_source if self.positions_source is not None else self.frames
+        numbers = read_frame_numbers(numbered, "position_indexes")
         if self.table is not None:
             numbers = self.table.numbers
         array = self.array
         frames = math.prod(self.lead)
         if _frame_axis_is_last(array, len(positions)):
             frames = array.shape[-1]
-        return join(
+        return match_frames(
             str(self.frames.tree.file),
             frames,
             positions.values,
-            None if self.parts else read_numbers(self.frames, "frame_indexes"),
+            None if self.parts else read_frame_numbers(self.frames, "frame_indexes"),
             numbers,
         )
 
@@ -220,7 +224,7 @@ def sources_of_tree(
     try:
         yield sources
     finally:
-        for part in (sources.frames, sources.places, *sources.parts):
+        for part in (sources.frames, sources.positions_source, *sources.parts):
             if part is not None and part.tree is not tree:
                 part.tree.close()
 
@@ -228,7 +232,7 @@ def sources_of_tree(
 def _in_lines(tree: Tree, layout: Layout | None) -> Sources | None:
     """Recognise a scan by what lies beside the file and is named like it.
 
-    A layout without positions that somebody chose is one for each line; one of
+    A layout without positions that the user chose is one for each line; one of
     the user's own comes first.
     """
     if layout is not None and layout.has_positions:
@@ -271,7 +275,7 @@ def _with_neighbour(contents: ResolvedLayout) -> Sources:
     gap = contents.gap()
     notes = contents.notes if gap is None else (*contents.notes, gap)
     if contents.has_positions:
-        return Sources(frames=contents, places=contents, notes=notes)
+        return Sources(frames=contents, positions_source=contents, notes=notes)
     found = _with_positions(contents, _count(contents), notes)
     if found is not None:
         return found
@@ -281,29 +285,29 @@ def _with_neighbour(contents: ResolvedLayout) -> Sources:
 
 
 def _placed_by(contents: ResolvedLayout, location: Location) -> Sources:
-    """Take the positions of a file that somebody named."""
+    """Take the positions of a file chosen by the user."""
     file = location.file
     array = contents.array("frames")
     if array is None:
-        raise InputError(f"{contents.what}: holds no frames that {file.name} could place.")
-    places = open_places(location, array.shape[:-2])
+        raise InputError(f"{contents.description}: holds no frames that {file.name} could place.")
+    positions_source = open_positions_source(location, array.shape[:-2])
     try:
-        parts = _parts_placed_by(contents, array, places)
+        parts = _parts_placed_by(contents, array, positions_source)
     except InputError:
-        if isinstance(places, ResolvedLayout):
-            places.tree.close()
+        if isinstance(positions_source, ResolvedLayout):
+            positions_source.tree.close()
         raise
-    notes = (*contents.notes, f"{PLACED_BY} {file.name}, as chosen.")
+    notes = (*contents.notes, f"{POSITIONS_FROM} {file.name}, as chosen.")
     if parts:
         notes = (*notes, _note_on_parts(parts))
-    if isinstance(places, Table):
-        return Sources(frames=contents, table=places, parts=parts, notes=notes)
-    notes = (*notes, *places.layout.notes)
-    return Sources(frames=contents, places=places, parts=parts, notes=notes)
+    if isinstance(positions_source, Table):
+        return Sources(frames=contents, table=positions_source, parts=parts, notes=notes)
+    notes = (*notes, *positions_source.layout.notes)
+    return Sources(frames=contents, positions_source=positions_source, parts=parts, notes=notes)
 
 
 def _parts_placed_by(
-    contents: ResolvedLayout, array: Array, places: ResolvedLayout | Table
+    contents: ResolvedLayout, array: Array, positions_source: ResolvedLayout | Table
 ) -> tuple[ResolvedLayout, ...]:
     """Files whose frames are placed together; none where those of the one file are.
 
@@ -313,17 +317,20 @@ def _parts_placed_by(
         When there are more or fewer positions than frames.
     """
     lead, last = array.shape[:-2], array.shape[-1] if len(array.shape) == 3 else 0
-    if fit(places, lead, last):
+    if fits_frames(positions_source, lead, last):
         return ()
     parts = parts_of_series(contents)
-    if parts and fit(places, (sum(_count(part) for part in parts),)):
+    if parts and fits_frames(positions_source, (sum(_count(part) for part in parts),)):
         return tuple(parts)
     for part in parts:
         if part is not contents:
             part.tree.close()
-    file = places.file if isinstance(places, Table) else places.tree.file
+    file = (
+        positions_source.file if isinstance(positions_source, Table) else positions_source.tree.file
+    )
     raise InputError(
-        f"{file}: has {count(places, lead)} positions, which are not those of the "
+        f"{file}: has {count_positions(positions_source, lead)} positions, which are not "
+        "those of the "
         f"{math.prod(lead)} frames of {contents.tree.file.name}."
     )
 
@@ -346,17 +353,19 @@ def _with_positions(
     """Find the positions of so many frames beside a file."""
     product = neighbour_with_positions(contents, frames)
     if product is not None:
-        note = f"{PLACED_BY} {product.tree.file.name}, found beside it."
-        return Sources(frames=contents, places=product, notes=(*notes, note, *product.layout.notes))
-    table = table_of_positions(contents.tree.file, frames)
+        note = f"{POSITIONS_FROM} {product.tree.file.name}, found beside it."
+        return Sources(
+            frames=contents, positions_source=product, notes=(*notes, note, *product.layout.notes)
+        )
+    table = find_positions_table(contents.tree.file, frames)
     if table is None:
         return None
-    note = f"{PLACED_BY} {table.file.name}, found beside it."
+    note = f"{POSITIONS_FROM} {table.file.name}, found beside it."
     return Sources(frames=contents, table=table, notes=(*notes, note))
 
 
 def _recognised_positions(contents: ResolvedLayout) -> Sources | None:
-    """Look through the file for positions that its layout says nothing about."""
+    """Search the file for positions that its layout does not name."""
     if contents.layout.has_positions or contents.tree.container != "HDF5":
         return None
     try:
@@ -367,7 +376,7 @@ def _recognised_positions(contents: ResolvedLayout) -> Sources | None:
     same = array is not None and array.shape[:-2] == contents.array("frames").shape[:-2]  # type: ignore[union-attr]
     if not same or not found.has_positions:
         return None
-    return Sources(frames=contents, places=found, notes=found.notes)
+    return Sources(frames=contents, positions_source=found, notes=found.notes)
 
 
 def _as_series(contents: ResolvedLayout, notes: tuple[str, ...]) -> Sources | None:
@@ -391,7 +400,9 @@ def _with_frames(product: ResolvedLayout) -> Sources:
     if frames is None:
         raise InputError(
             f"{product.tree.file}: a {product.layout.name} without diffraction frames; "
-            f"{looked_for(product, 'frames')} and found none."
+            f"{describe_search(product, 'frames')} and found none."
         )
     note = f"Diffraction frames come from {frames.tree.file.name}, found beside it."
-    return Sources(frames=frames, places=product, notes=(*product.notes, *frames.notes, note))
+    return Sources(
+        frames=frames, positions_source=product, notes=(*product.notes, *frames.notes, note)
+    )

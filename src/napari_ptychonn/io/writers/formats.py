@@ -1,4 +1,4 @@
-"""Object, probe and positions in the files of other programs; the extension says which.
+"""Write object, probe and positions in the formats of other programs, by extension.
 
 ptychodus reads `.cxi`, `.npz` (and the product of `product.py`); CXI programs
 and NeXus browsers `.cxi` and `.nxs`; ptypy's tools `.ptyr`; every image

@@ -1,4 +1,4 @@
-"""Writing results, reconstructions and training data; the extension says in which form."""
+"""Write results, reconstructions and training data in the format of the extension."""
 
 from __future__ import annotations
 
