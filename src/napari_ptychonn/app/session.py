@@ -189,13 +189,20 @@ class Session:
         layout: Layout | None = None,
         path: Path | None = None,
         positions_source: str | None = None,
+        reconstruction: Reconstruction | None = None,
     ) -> None:
-        """Start over with another scan; the model stays, so that it can predict this one too."""
+        """Start over with another scan; the model stays, so that it can predict this one too.
+
+        Raises
+        ------
+        InputError
+            When the reconstruction cannot belong to the scan, which is loaded without it.
+        """
         self.full_scan, self.crop, self.bin = scan, None, 1
         self.scan_number += 1
         self.layout, self.reconstruction_names = layout, reconstruction_names
         self.path, self.positions_source = path, positions_source
-        self._start_over(scan)
+        self._start_over(scan, reconstruction)
 
     def crop_and_bin(self, crop: int | None, bin: int) -> None:
         """Start over with more or less of each frame; ignored while something uses the scan.
@@ -217,18 +224,22 @@ class Session:
         scan = crop_and_bin(self.full_scan, crop, bin)
         made = self._full_reconstruction
         self.crop, self.bin = crop, bin
-        self._start_over(scan)
-        if made is not None and matches_uncropped(made, self.full_scan):
-            self.choose_reconstruction(made)
+        fits = made is not None and matches_uncropped(made, self.full_scan)
+        self._start_over(scan, made if fits else None)
 
-    def _start_over(self, scan: Scan) -> None:
+    def _start_over(self, scan: Scan, reconstruction: Reconstruction | None) -> None:
         self.scan, self.positions = scan, scan.positions
         self.reconstruction = self.object_so_far = self._full_reconstruction = None
         self.errors = []
         self.region = None
         self.point = 0
         self._clear_predictions()
-        self.scan_loaded.emit()
+        try:
+            if reconstruction is not None:
+                self._place(reconstruction)
+        finally:
+            # Once, with the reconstruction: the canvas is built from both.
+            self.scan_loaded.emit()
 
     def mask_above(self, contrast: float | None) -> None:
         """Leave more or fewer faulty detector pixels out; ignored while something uses the scan."""
@@ -249,6 +260,12 @@ class Session:
         """
         if self.scan is None:
             return
+        self._place(reconstruction)
+        self.reconstruction_chosen.emit()
+        self.report_outdated.emit()
+
+    def _place(self, reconstruction: Reconstruction) -> None:
+        assert self.scan is not None
         fitting = reconstruction
         if self.full_scan is not None:
             fitting = crop_and_bin_reconstruction(
@@ -257,8 +274,6 @@ class Session:
         self.reconstruction, self.positions = fitting.align_to(self.scan)
         self._full_reconstruction = reconstruction
         self.report = None
-        self.reconstruction_chosen.emit()
-        self.report_outdated.emit()
 
     def choose_region(self, region: TrainingRegion | None) -> None:
         """Say which frames train; None while the choice makes no sense."""

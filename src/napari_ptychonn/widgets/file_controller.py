@@ -20,6 +20,8 @@ from napari_ptychonn.widgets.common.connections import Connections
 from napari_ptychonn.widgets.task_controller import TaskController
 
 if TYPE_CHECKING:
+    from napari_ptychonn.data.reconstruction import Reconstruction
+    from napari_ptychonn.data.scan import Scan
     from napari_ptychonn.io.layouts.layout import Layout
     from napari_ptychonn.tasks.events import Loaded, NotRecognised
     from napari_ptychonn.widgets.import_dialog.dialog import ImportDialog
@@ -78,16 +80,9 @@ class FileController:
         """Take what a file holds into the session."""
         session = self._session
         if loaded.scan is not None:
-            self._tasks.stop()
-            session.load_scan(
-                loaded.scan,
-                loaded.reconstruction_names,
-                loaded.layout,
-                loaded.path,
-                loaded.positions_source,
-            )
-        if loaded.reconstruction is not None:
-            self._take_reconstruction(loaded)
+            self._take_scan(loaded, loaded.scan)
+        elif loaded.reconstruction is not None:
+            self._take_reconstruction(loaded.reconstruction)
         if loaded.model is not None:
             session.set_model(loaded.model)
             if loaded.path.parent == autosave.folder():
@@ -95,9 +90,21 @@ class FileController:
         if loaded.result is not None:
             self._take_result(loaded)
 
-    def _take_reconstruction(self, loaded: Loaded) -> None:
-        reconstruction = loaded.reconstruction
-        assert reconstruction is not None
+    def _take_scan(self, loaded: Loaded, scan: Scan) -> None:
+        self._tasks.stop()
+        try:
+            self._session.load_scan(
+                scan,
+                loaded.reconstruction_names,
+                loaded.layout,
+                loaded.path,
+                loaded.positions_source,
+                loaded.reconstruction,
+            )
+        except InputError as error:
+            show_error(str(error))
+
+    def _take_reconstruction(self, reconstruction: Reconstruction) -> None:
         if self._session.scan is None:
             show_info(f"{reconstruction.name} is opened; now open the scan that it belongs to.")
             return

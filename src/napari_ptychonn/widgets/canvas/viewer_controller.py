@@ -253,13 +253,13 @@ class ViewerController:
         """Put the layers of a scan into their cells."""
         grid, layers = self.viewer.canvas.grid, self.viewer.layers
         layers.selection.clear()
+        grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04
+        grid.enabled = True
         with layers.batched_update():
             self._insert(made)
             self._entitle()
             for roles in (AMPLITUDES, PHASES):
                 link_layers([self._layers[role] for role in roles], ("contrast_limits", "colormap"))
-            grid.shape, grid.stride, grid.spacing = GRID_SHAPE, 2, 0.04
-            grid.enabled = True
         layers.selection.active = self._layers["diffraction"]
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.viewer.fit_to_view()
