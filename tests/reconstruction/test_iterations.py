@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,11 +138,13 @@ def test_stopping_takes_a_second_and_keeps_the_object(simulated):
 @needs_engine
 def test_killing_the_child_is_one_sentence_and_what_was_yielded_stays(simulated, monkeypatch):
     started: list[WorkerProcess] = []
+    folders: list[Path] = []
 
     class Watched(WorkerProcess):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
+        def __init__(self, folder, *arguments):
+            super().__init__(folder, *arguments)
             started.append(self)
+            folders.append(folder)
 
     monkeypatch.setattr(iteration, "WorkerProcess", Watched)
     seen = []
@@ -155,7 +158,7 @@ def test_killing_the_child_is_one_sentence_and_what_was_yielded_stays(simulated,
     with pytest.raises(InputError, match="ended from outside"):
         run()
     assert np.isfinite(seen[-1].reconstruction.object).all()
-    assert not started[0]._folder.exists()  # noqa: SLF001
+    assert not folders[0].exists()
     assert not [t for t in threading.enumerate() if "_read" in t.name]
 
 

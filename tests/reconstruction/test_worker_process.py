@@ -42,12 +42,12 @@ def test_messages_come_one_by_one_and_words_go_back(child):
     assert echo.next_message(0.01) is None
     echo.acknowledge()
     assert message(echo) == {"heard": "taken"}
-    assert not echo.out_of_patience
+    assert not echo.is_overdue
     echo.stop()
     echo.stop()
     assert message(echo) == {"heard": "stop"}
     time.sleep(child_process.PATIENCE + 0.05)
-    assert echo.out_of_patience
+    assert echo.is_overdue
 
 
 def test_a_failure_is_its_own_sentence(child):

@@ -14,7 +14,7 @@ from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.epochs import train
 from napari_ptychonn.simulation.scan import Simulation
 from napari_ptychonn.tasks import training_process
-from napari_ptychonn.tasks.epoch_lines import epoch_of, line_of
+from napari_ptychonn.tasks.epoch_lines import format_epoch, parse_epoch
 from napari_ptychonn.tasks.train import TrainTask
 from napari_ptychonn.tasks.training_process import train_in_process
 
@@ -35,7 +35,7 @@ def task():
 
 
 def test_stop_while_frames_are_handed_over_starts_nothing(task, monkeypatch):
-    monkeypatch.setattr(training_process.subprocess, "Popen", None)
+    monkeypatch.setattr(training_process, "SubprocessRunner", None)
     assert list(train_in_process(task, 1, lambda: True)) == []
 
 
@@ -48,10 +48,10 @@ def epochs(task):
 
 def test_an_epoch_survives_being_a_line(epochs):
     epoch = epochs[-1]
-    line = json.loads(line_of(replace(epoch, train_loss=math.nan), saved=True))
+    line = json.loads(format_epoch(replace(epoch, train_loss=math.nan), saved=True))
     assert line["saved"] is True
     assert line["train_loss"] is None, "NaN is no JSON"
-    back = epoch_of(line, epoch.best)
+    back = parse_epoch(line, epoch.best)
     assert math.isnan(back.train_loss)
     assert replace(back, train_loss=0.0).messages == epoch.messages
     assert back.validation_loss == epoch.validation_loss
@@ -89,7 +89,7 @@ def stand_in(epochs, tmp_path, monkeypatch):
             program = STAND_IN.format(
                 model=str(tmp_path / training_process.MODEL),
                 folder=folder,
-                line=line_of(epochs[-1], saved=True),
+                line=format_epoch(epochs[-1], saved=True),
                 end=end,
             )
             return [sys.executable, "-c", program]

@@ -266,14 +266,11 @@ class Session:
 
     def _place(self, reconstruction: Reconstruction) -> None:
         assert self.scan is not None
-        fitting = reconstruction
-        if self.full_scan is not None:
-            fitting = crop_and_bin_reconstruction(
-                reconstruction, self.full_scan, self.crop, self.bin
-            )
+        whole, fitting = self.full_scan, reconstruction
+        if whole is not None:
+            fitting = crop_and_bin_reconstruction(reconstruction, whole, self.crop, self.bin)
         self.reconstruction, self.positions = fitting.align_to(self.scan)
-        self._full_reconstruction = reconstruction
-        self.report = None
+        self._full_reconstruction, self.report = reconstruction, None
 
     def choose_region(self, region: TrainingRegion | None) -> None:
         """Say which frames train; None while the choice makes no sense."""

@@ -192,13 +192,13 @@ def launch_processes(context: typer.Context, processes: int, *, attended: bool) 
     typer.Exit
         If the first of them failed; it has printed why.
     """
-    from napari_ptychonn.processes.program import command_line
-    from napari_ptychonn.tasks.launcher import FirstMemberError, run_crew
+    from napari_ptychonn.processes.subprocess_runner import command_line
+    from napari_ptychonn.tasks.launcher import FirstMemberError, run_processes
 
     command = command_line(*context.obj, "--processes", "1", "--attended")
     with stop_requests(attended=attended) as stop:
         try:
-            run_crew(command, processes, stop)
+            run_processes(command, processes, stop)
         except FirstMemberError:
             raise typer.Exit(1) from None
 
@@ -230,9 +230,9 @@ def follow_training(
                     best.save(output)
                     unsaved, last = False, time.monotonic()
                 if progress:
-                    from napari_ptychonn.tasks.epoch_lines import line_of
+                    from napari_ptychonn.tasks.epoch_lines import format_epoch
 
-                    print(line_of(epoch, saved=due), flush=True)
+                    print(format_epoch(epoch, saved=due), flush=True)
                     continue
                 for message in epoch.messages:
                     print_status(message)

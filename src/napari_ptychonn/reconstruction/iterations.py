@@ -194,7 +194,7 @@ class _Course:
             if should_stop():
                 child.stop()
             if message is None:
-                if child.out_of_patience:
+                if child.is_overdue:
                     yield from self._cut_short(point)
                     return
                 continue

@@ -1,20 +1,18 @@
-"""The parent's side of the child process: start it, hear it, end it."""
+"""The parent's side of the process that reconstructs."""
 
 from __future__ import annotations
 
-import json
 import logging
-import queue
-import subprocess
 import sys
-import threading
-import time
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from napari_ptychonn.errors import InputError
-from napari_ptychonn.processes.program import apart, ended_from_outside, surroundings
+from napari_ptychonn.processes.subprocess_runner import (
+    SubprocessRunner,
+    child_environment,
+    describe_kill,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +20,7 @@ MODULE = "napari_ptychonn.reconstruction.worker"
 STDERR = "stderr.txt"
 
 PATIENCE = 0.7
-"""Seconds that a child that was asked to stop gets to hand over its last object."""
-
-TOLD = 4000
-"""Characters of what a failed child printed that go into the log."""
+"""Seconds that a process that was sent 'stop' gets to hand over its last object."""
 
 
 class EngineError(Exception):
@@ -35,30 +30,26 @@ class EngineError(Exception):
 class WorkerProcess:
     """Runs `napari_ptychonn.reconstruction.worker` on a folder.
 
-    Not by `multiprocessing`, whose new processes import the program's main
-    module again: a script that opens napari would open it twice.
+    Parameters
+    ----------
+    folder : Path
+        What to reconstruct, as `napari_ptychonn.reconstruction.iterations` writes it.
+    environment : dict, optional
+        Variables beside those of this process.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
-        self._folder = folder
-        self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._asked_to_stop: float | None = None
-        with (folder / STDERR).open("wb") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, str(folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=surroundings() | (environment or {}),
-                **apart(),
-            )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._runner = SubprocessRunner(
+            [sys.executable, "-P", "-m", MODULE, str(folder)],
+            environment=child_environment() | (environment or {}),
+            stderr=folder / STDERR,
+        )
+        self.stop, self.close = self._runner.stop, self._runner.close
 
     @property
     def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
+        """Number of the process."""
+        return self._runner.pid
 
     def next_message(self, timeout: float) -> dict[str, Any] | None:
         """Return the next message, or None when there is none yet.
@@ -66,16 +57,15 @@ class WorkerProcess:
         Raises
         ------
         InputError
-            When the process was ended from outside, or says why it cannot go on.
+            When the process was ended from outside, or reports why it cannot go on.
         EngineError
             When it failed otherwise.
         """
-        try:
-            message = self._messages.get(timeout=timeout)
-        except queue.Empty:
-            return None
+        message = self._runner.next_message(timeout)
         if message is None:
-            raise self._obituary()
+            if not self._runner.has_more:
+                raise self._exit_error()
+            return None
         if "failed" in message:
             raise (
                 self._defect(message["failed"])
@@ -85,68 +75,26 @@ class WorkerProcess:
         return message
 
     def acknowledge(self) -> None:
-        """Tell that the state was read, so that it may be overwritten."""
-        self._say("taken")
-
-    def stop(self) -> None:
-        """Ask it to end; once is enough."""
-        if self._asked_to_stop is None:
-            self._asked_to_stop = time.monotonic()
-            self._say("stop")
+        """Report that the state was read, so that it may be overwritten."""
+        self._runner.send("taken")
 
     @property
-    def out_of_patience(self) -> bool:
-        """Whether it was asked to stop, and has not."""
-        asked = self._asked_to_stop
-        return asked is not None and time.monotonic() - asked > PATIENCE
+    def is_overdue(self) -> bool:
+        """Whether it was sent 'stop' more than `PATIENCE` ago."""
+        return self._runner.is_overdue(PATIENCE)
 
-    def close(self) -> None:
-        """End the process, if it has not ended by itself."""
-        process = self._process
-        if process.stdin is not None:
-            with suppress(OSError):
-                process.stdin.close()
-        process.kill()
-        process.wait()
-        self._reader.join()
-        if process.stdout is not None:
-            process.stdout.close()
-
-    def _say(self, word: str) -> None:
-        stdin = self._process.stdin
-        with suppress(OSError):  # it has ended; the messages say how
-            if stdin is not None:
-                stdin.write(f"{word}\n".encode())
-                stdin.flush()
-
-    def _read(self) -> None:
-        """In a thread of its own: pipes cannot be waited for with a time limit everywhere."""
-        stdout: IO[bytes] | None = self._process.stdout
-        assert stdout is not None
-        for line in stdout:
-            with suppress(ValueError):  # whatever else printed before the child took it over
-                self._messages.put(json.loads(line))
-        self._messages.put(None)
-
-    def _obituary(self) -> Exception:
-        """What to raise when it has ended without a word."""
-        code = self._process.wait()
+    def _exit_error(self) -> Exception:
+        """Make the error of a process that has ended without its last message."""
+        code = self._runner.wait()
         if code >= 0:
-            last = (self._printed().strip().splitlines() or ["it said nothing"])[-1]
+            last = self._runner.last_words()
             return self._defect(f"the reconstruction process ended with exit code {code}: {last}")
-        logger.info("the reconstruction process ended with %s:\n%s", code, self._printed())
+        logger.info("the reconstruction process ended with %s:\n%s", code, self._runner.printed())
         return InputError(
-            f"the reconstruction process was {ended_from_outside(code)}; nothing else was touched."
+            f"the reconstruction process was {describe_kill(code)}; nothing else was touched."
         )
 
     def _defect(self, sentence: str) -> EngineError:
         error = EngineError(sentence)
-        error.add_note(f"The process printed:\n{self._printed()}")
+        error.add_note(f"The process printed:\n{self._runner.printed()}")
         return error
-
-    def _printed(self) -> str:
-        try:
-            text = (self._folder / STDERR).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        return text[-TOLD:]

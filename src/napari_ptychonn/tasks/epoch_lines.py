@@ -25,7 +25,7 @@ KEYS = (
 )
 
 
-def line_of(epoch: Epoch, *, saved: bool) -> str:
+def format_epoch(epoch: Epoch, *, saved: bool) -> str:
     """Write an epoch as one line.
 
     Parameters
@@ -35,24 +35,24 @@ def line_of(epoch: Epoch, *, saved: bool) -> str:
     saved : bool
         Whether the best model so far is in its file now.
     """
-    told = {key: _finite(getattr(epoch, key)) for key in KEYS}
-    return json.dumps(told | {"messages": epoch.messages, "saved": saved}, allow_nan=False)
+    values = {key: _finite(getattr(epoch, key)) for key in KEYS}
+    return json.dumps(values | {"messages": epoch.messages, "saved": saved}, allow_nan=False)
 
 
-def epoch_of(told: dict[str, Any], best: TrainedModel) -> Epoch:
-    """Read what `line_of` wrote.
+def parse_epoch(message: dict[str, Any], best: TrainedModel) -> Epoch:
+    """Read what `format_epoch` wrote.
 
     Parameters
     ----------
-    told : dict
-        The line.
+    message : dict
+        The line, parsed.
     best : TrainedModel
         The best model so far, as last saved.
     """
-    values = {key: told[key] for key in KEYS}
+    values = {key: message[key] for key in KEYS}
     if values["train_loss"] is None:
         values["train_loss"] = math.nan
-    return Epoch(**values, best=best, messages=tuple(told["messages"]))
+    return Epoch(**values, best=best, messages=tuple(message["messages"]))
 
 
 def _finite(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import sys
 
 from napari_ptychonn.tasks import training_process as beside
-from napari_ptychonn.tasks.epoch_lines import line_of
+from napari_ptychonn.tasks.epoch_lines import format_epoch
 
 KILLED = """
 import os, shutil, signal
@@ -42,7 +42,7 @@ def test_stop_and_a_kill_both_leave_the_best_model_and_the_window(
     stopped.save(tmp_path / beside.MODEL)
 
     def command(_name, folder, *_options):
-        line = line_of(epochs[-1], saved=True)
+        line = format_epoch(epochs[-1], saved=True)
         model = str(tmp_path / beside.MODEL)
         return [sys.executable, "-c", KILLED.format(model=model, folder=folder, line=line)]
 

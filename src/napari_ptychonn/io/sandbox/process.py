@@ -21,6 +21,7 @@ from typing import Any
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.sandbox.messages import Header, receive, send
+from napari_ptychonn.processes.subprocess_runner import describe_exit, end_process, start_process
 
 logger = logging.getLogger(__name__)
 
@@ -137,13 +138,9 @@ class ReaderProcess:
         self._released.clear()
         if process is None:
             return
-        assert process.stdin is not None
         assert process.stdout is not None
-        process.kill()
-        with suppress(OSError):
-            process.stdin.close()
+        end_process(process)
         process.stdout.close()
-        process.wait()
 
     def detach_after_fork(self) -> None:
         """In a forked child: leave the reader process to the parent."""
@@ -229,14 +226,11 @@ def _version(file: str) -> tuple[Any, ...]:
 def _start() -> subprocess.Popen[bytes]:
     environment = {k: v for k, v in os.environ.items() if k not in _NOT_FOR_CHILDREN}
     environment.setdefault("OPENBLAS_NUM_THREADS", "1")
-    process = subprocess.Popen(
+    process = start_process(
         [get_executable(), *_PROGRAM],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        environment=environment,
         stderr=subprocess.DEVNULL,
         cwd=Path(__file__).parent,
-        env=environment,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     _widen(process)
     return process
@@ -279,16 +273,7 @@ def _exchange_once(process: subprocess.Popen[bytes], question: Header) -> tuple[
         code = process.wait()
         if isinstance(error, EOFError) and time.monotonic() - begun >= question["seconds"]:
             raise TimeoutError from error
-        raise _EndedError(_signal(code)) from error
-
-
-def _signal(code: int) -> str:
-    import signal
-
-    try:
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    except ValueError:
-        return f"exit code {code}"
+        raise _EndedError(describe_exit(code)) from error
 
 
 _hangs = _Hangs()
