@@ -46,6 +46,7 @@ def load_scan(
     report: Callable[[str], None] | None = None,
     *,
     positions: str | None = None,
+    correct: str | None = None,
     crop: int | None = None,
     bin: int = 1,
 ) -> Scan:
@@ -61,17 +62,31 @@ def load_scan(
         Called with each warning; by default warnings are logged.
     positions : str, optional
         See `read_scan`.
+    correct : str, optional
+        See `ScanCorrection.parse`.
     crop, bin : int
         See `crop_and_bin`.
     """
+    from napari_ptychonn.consistency.correction import ScanCorrection
     from napari_ptychonn.data.crop_bin import crop_and_bin
     from napari_ptychonn.io import read_scan
 
+    correction = ScanCorrection.parse(correct or "")
     # Bad pixels are masked first, so that binning leaves them out.
-    scan = read_scan(path, positions=positions).masked_above(contrast)
+    scan = correction.apply(read_scan(path, positions=positions).masked_above(contrast))
     for sentence in scan.warnings:
         (report or logger.warning)(f"{scan.name}: {sentence}")
     return crop_and_bin(scan, crop, bin)
+
+
+def report_consistency(
+    scan: Scan, reconstruction: Reconstruction, report: Callable[[str], None] | None = None
+) -> None:
+    """Check a scan with a reconstruction of it, and report contradictions as warnings."""
+    from napari_ptychonn.consistency.consistency import check_consistency
+
+    for sentence in check_consistency(scan, reconstruction).warnings:
+        (report or logger.warning)(f"{scan.name}: {sentence}")
 
 
 def load_reconstruction(

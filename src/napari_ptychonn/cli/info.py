@@ -10,6 +10,7 @@ from napari_ptychonn.cli.console import (
     print_json,
 )
 from napari_ptychonn.cli.options import (
+    CorrectOption,
     JsonOption,
     PositionsOption,
 )
@@ -18,15 +19,19 @@ from napari_ptychonn.cli.options import (
 def info(
     scan: Annotated[str, typer.Argument(metavar="FILE", help="Any file, or FILE::/group.")],
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a file contains, with every warning."""
+    from napari_ptychonn.consistency.correction import ScanCorrection
     from napari_ptychonn.io import describe
 
-    description = describe(scan, beside=True, positions=positions).as_dict()
+    correction = None if correct is None else ScanCorrection.parse(correct)
+    description = describe(scan, beside=True, positions=positions, correction=correction).as_dict()
     if as_json:
         print_json(description)
         return
+    _flatten_consistency(description)
     notes, warnings = description.pop("notes", ()), description.pop("warnings", ())
     companions = description.pop("companions", ())
     _print_fields(description)
@@ -36,6 +41,17 @@ def info(
         print(f"warning: {warning}")
     for note in notes:
         print(f"note: {note}")
+
+
+def _flatten_consistency(description: dict[str, Any]) -> None:
+    """Replace the checks by the numbers that a person reads; --json has them all."""
+    far_field = (description.pop("consistency") or {}).get("far_field")
+    if far_field is not None:
+        description["misfit"] = (
+            f"{far_field['misfit']:.3g} times the photon noise ({far_field['noise_misfit']:.3g} is "
+            f"noise alone), {100 * max(far_field['explained'], 0):.0f} % of the differences between "
+            f"{far_field['frames']} frames explained"
+        )
 
 
 _FEW = 8

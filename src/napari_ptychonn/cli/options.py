@@ -152,6 +152,18 @@ BinOption = Annotated[
 ]
 
 
+CorrectOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CORRECTION",
+        help="Correct a scan that is read with a wrong orientation, scale or centre, as warnings "
+        "and info name it: frames-transpose, frames-flip-rows, frames-flip-columns, "
+        "frames-shift=ROWS:COLUMNS, positions-exchange, positions-flip-y, positions-flip-x, "
+        "positions-scale=FACTOR, positions-about-zero, joined by commas.",
+    ),
+]
+
+
 def select_frames(count: int, frames: slice, name: str) -> NDArray[np.int64]:
     """Return the scan points that a slice selects: (m,) int64, m ≥ 1."""
     import numpy as np

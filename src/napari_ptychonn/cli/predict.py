@@ -16,6 +16,7 @@ from napari_ptychonn.cli.console import (
 )
 from napari_ptychonn.cli.options import (
     BinOption,
+    CorrectOption,
     CropOption,
     DeviceOption,
     FramesOption,
@@ -51,6 +52,7 @@ def predict(
     ],
     frames: FramesOption = None,
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     crop: CropOption = None,
@@ -65,7 +67,12 @@ def predict(
     from napari_ptychonn.io import write_result
 
     measured = load_scan(
-        scan, mask_contrast if mask else None, positions=positions, crop=crop, bin=bin
+        scan,
+        mask_contrast if mask else None,
+        positions=positions,
+        correct=correct,
+        crop=crop,
+        bin=bin,
     )
     indices = None if frames is None else select_frames(len(measured), frames, measured.name)
 

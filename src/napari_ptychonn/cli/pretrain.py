@@ -11,6 +11,7 @@ import typer
 
 from napari_ptychonn.cli.console import load_scan, print_status
 from napari_ptychonn.cli.options import (
+    CorrectOption,
     DeviceOption,
     MaskContrastOption,
     MaskOption,
@@ -68,6 +69,7 @@ def pretrain(
     points: Annotated[int, typer.Option(min=16, help="Number of simulated frames.")] = 1024,
     steps: StepsOption = None,
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     device: DeviceOption = "auto",
@@ -93,7 +95,7 @@ def pretrain(
         source,
         reconstruction,
         counts,
-        lambda: load_scan(source, contrast, report, positions=positions),
+        lambda: load_scan(source, contrast, report, positions=positions, correct=correct),
         report,
     )
     options = TrainingOptions(seed=seed)

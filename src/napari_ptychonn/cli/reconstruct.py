@@ -15,12 +15,14 @@ from napari_ptychonn.cli.console import (
     print_status,
     progress_bars,
     progress_tracker,
+    report_consistency,
     stop_requests,
 )
 from napari_ptychonn.cli.options import (
     Algorithm,
     AlgorithmOption,
     BinOption,
+    CorrectOption,
     CropOption,
     DeviceOption,
     FirstProbe,
@@ -73,6 +75,7 @@ def reconstruct(
     ] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: automatic.")] = 0,
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     crop: CropOption = None,
@@ -92,13 +95,14 @@ def reconstruct(
     check_writable(output, scan, positions, None if _is_reconstruction(start) else start)
     from napari_ptychonn.data.crop_bin import crop_and_bin, crop_and_bin_reconstruction
 
-    whole = load_scan(scan, mask_contrast if mask else None, positions=positions)
+    whole = load_scan(scan, mask_contrast if mask else None, positions=positions, correct=correct)
     measured = crop_and_bin(whole, crop, bin)
     indices = None if frames is None else select_frames(len(measured), frames, measured.name)
     before = None
     if start is not None:
         made = load_reconstruction(start, scan=scan, positions=positions)
         before = crop_and_bin_reconstruction(made, whole, crop, bin)
+        report_consistency(measured, before)
     options = EngineOptions(
         algorithm=algorithm.value,
         iterations=iterations,

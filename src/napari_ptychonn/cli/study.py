@@ -15,11 +15,13 @@ from napari_ptychonn.cli.console import (
     print_status,
     progress_bars,
     progress_tracker,
+    report_consistency,
     stop_requests,
 )
 from napari_ptychonn.cli.options import (
     Algorithm,
     AlgorithmOption,
+    CorrectOption,
     DeviceOption,
     FirstProbe,
     FirstProbeOption,
@@ -103,6 +105,7 @@ def sparse(
     algorithm: AlgorithmOption = Algorithm.EPIE,
     first_probe: FirstProbeOption = FirstProbe.KNOWN,
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -114,7 +117,7 @@ def sparse(
     steps = parse_counts(every)
     from napari_ptychonn.studies import sparse_study
 
-    measured, trained, against = _load_inputs(scan, model, reference, positions)
+    measured, trained, against = _load_inputs(scan, model, reference, positions, correct)
     with stop_requests(KEPT) as stop:
         stages = sparse_study(
             measured,
@@ -147,6 +150,7 @@ def size(
     preset: PresetOption = Preset.DEFAULT,
     steps: StepsOption = None,
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -159,7 +163,7 @@ def size(
     from napari_ptychonn.network.options import NetworkOptions
     from napari_ptychonn.studies import TrainingRecipe, size_study
 
-    measured = load_scan(scan, positions=positions)
+    measured = load_scan(scan, positions=positions, correct=correct)
     labels = load_reconstruction(reconstruction or scan, scan=scan, positions=positions)
     options, network = recipe(preset, None, steps, seed, None)
     with stop_requests(KEPT) as stop:
@@ -192,6 +196,7 @@ def warm_start(
     algorithm: AlgorithmOption = Algorithm.EPIE,
     first_probe: FirstProbeOption = FirstProbe.KNOWN,
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -202,7 +207,7 @@ def warm_start(
     """
     from napari_ptychonn.studies import warm_start_study
 
-    measured, trained, against = _load_inputs(scan, model, reference, positions)
+    measured, trained, against = _load_inputs(scan, model, reference, positions, correct)
     with stop_requests(KEPT) as stop:
         stages = warm_start_study(
             measured,
@@ -216,12 +221,13 @@ def warm_start(
 
 
 def _load_inputs(
-    scan: str, model: Path, reference: str | None, positions: str | None
+    scan: str, model: Path, reference: str | None, positions: str | None, correct: str | None
 ) -> tuple[Scan, TrainedModel, Reconstruction]:
     from napari_ptychonn.network.model import TrainedModel
 
-    measured = load_scan(scan, positions=positions)
+    measured = load_scan(scan, positions=positions, correct=correct)
     against = load_reconstruction(reference or scan, scan=scan, positions=positions)
+    report_consistency(measured, against)
     return measured, TrainedModel.load(model), against
 
 

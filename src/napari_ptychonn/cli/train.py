@@ -17,10 +17,12 @@ from napari_ptychonn.cli.console import (
     print_status,
     progress_bars,
     progress_tracker,
+    report_consistency,
     stop_requests,
 )
 from napari_ptychonn.cli.options import (
     BinOption,
+    CorrectOption,
     CropOption,
     DeviceOption,
     LabelsOption,
@@ -91,6 +93,7 @@ def train(
         Path | None, typer.Option(metavar="MODEL", help="Continue training this model.")
     ] = None,
     positions: PositionsOption = None,
+    correct: CorrectOption = None,
     mask: MaskOption = True,
     mask_contrast: MaskContrastOption = CONTRAST,
     crop: CropOption = None,
@@ -115,11 +118,17 @@ def train(
     report = progress_printer(processes)
     contrast = mask_contrast if mask else None
     whole = load_scan(
-        scan, contrast, None if report is print_status else report, positions=positions
+        scan,
+        contrast,
+        None if report is print_status else report,
+        positions=positions,
+        correct=correct,
     )
     measured = crop_and_bin(whole, crop, bin)
     made = load_reconstruction(reconstruction or scan, report, scan=scan, positions=positions)
     labels = crop_and_bin_reconstruction(made, whole, crop, bin)
+    if processes == 1:
+        report_consistency(measured, labels, None if report is print_status else report)
     region = TrainingRegion.from_indices(measured, frames, make_split(validation, preset, seed))
     report(f"{measured.name}: {region.description}: {region.counts}")
     if processes > 1:

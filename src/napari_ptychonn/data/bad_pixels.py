@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,6 +117,16 @@ class BadPixels:
     def masked_above(self, contrast: float | None) -> BadPixels:
         """Return it with another threshold; None masks no pixels."""
         return replace(self, contrast=contrast)
+
+    def transformed(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> BadPixels:
+        """Return it with every image of the detector changed: cropped, flipped."""
+        return replace(
+            self,
+            excess=change(self.excess),
+            lack=change(self.lack),
+            saturated=change(self.saturated),
+            usable=change(self.usable),
+        )
 
     @property
     def hot(self) -> NDArray[np.bool_]:

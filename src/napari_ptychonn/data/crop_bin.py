@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.frame_transforms import Bin, Crop, sum_squares
 from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.reconstruction import Reconstruction
@@ -60,7 +59,9 @@ def crop_and_bin(scan: Scan, crop: int | None = None, bin: int = 1) -> Scan:
     window = _window((ky, kx), size)
     top, left = window[0].start, window[1].start
     share = (height / ky, width / kx)
-    bad_pixels = None if scan.bad_pixels is None else _cropped_bad_pixels(scan.bad_pixels, window)
+    bad_pixels = (
+        None if scan.bad_pixels is None else scan.bad_pixels.transformed(lambda i: i[window])
+    )
     valid = None if scan.valid is None else scan.valid[window]
     if valid is not None and bin > 1:
         valid = sum_squares(valid, bin, np.dtype(np.int64)) == bin**2
@@ -180,16 +181,6 @@ def _pixel_of(
     if expected is not None and np.allclose(pixel, expected, rtol=_TOLERANCE, atol=0):
         return pixel
     return pixel[0] / share[0], pixel[1] / share[1]
-
-
-def _cropped_bad_pixels(bad_pixels: BadPixels, window: tuple[slice, slice]) -> BadPixels:
-    return replace(
-        bad_pixels,
-        excess=bad_pixels.excess[window],
-        lack=bad_pixels.lack[window],
-        saturated=bad_pixels.saturated[window],
-        usable=bad_pixels.usable[window],
-    )
 
 
 def _reduced_probe(

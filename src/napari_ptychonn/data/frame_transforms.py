@@ -122,6 +122,21 @@ class ShiftZeroFrequency(FrameTransform):
 
 
 @dataclass(frozen=True)
+class Roll(FrameTransform):
+    """Shift every frame cyclically, pixels down and right."""
+
+    down: int
+    right: int
+
+    def input_window(self, window: Window, shape: tuple[int, int]) -> Window:
+        return slice(0, shape[0]), slice(0, shape[1])
+
+    def apply(self, block: NDArray[Any], window: Window, dtype: np.dtype[Any]) -> NDArray[Any]:
+        rolled = np.roll(block, (self.down, self.right), axis=(-2, -1))
+        return np.ascontiguousarray(rolled[:, window[0], window[1]])
+
+
+@dataclass(frozen=True)
 class Square(FrameTransform):
     """Square amplitudes, the square roots of counts."""
 

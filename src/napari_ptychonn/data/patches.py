@@ -118,20 +118,33 @@ def cut_patches(
     InputError
         When a patch extends beyond the object: see `on_object`.
     """
-    positions = positions[indices]
-    missing = int((~on_object(reconstruction, positions, shape)).sum())
-    if missing:
-        raise InputError(
-            f"{missing} of {len(indices)} patches of {shape[0]}x{shape[1]} pixels "
-            f"do not lie on the object of {reconstruction.name}."
-        )
-    values = np.empty((len(indices), *shape), np.complex64)
-    for patch, corner in zip(values, _corners(reconstruction, positions, shape), strict=True):
-        patch[...] = _sample(reconstruction.object, corner, shape)
+    values = cut_object(reconstruction, positions[indices], shape)
     values *= np.exp(-1j * phase_offset).astype(np.complex64)
     return Patches(
         indices=np.asarray(indices, np.int64), amplitude=np.abs(values), phase=np.angle(values)
     )
+
+
+def cut_object(
+    reconstruction: Reconstruction, positions: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.complex64]:
+    """Cut the object (m, py, px) around positions (m, 2), as `cut_patches` does.
+
+    Raises
+    ------
+    InputError
+        When a patch extends beyond the object: see `on_object`.
+    """
+    missing = int((~on_object(reconstruction, positions, shape)).sum())
+    if missing:
+        raise InputError(
+            f"{missing} of {len(positions)} patches of {shape[0]}x{shape[1]} pixels "
+            f"do not lie on the object of {reconstruction.name}."
+        )
+    values = np.empty((len(positions), *shape), np.complex64)
+    for patch, corner in zip(values, _corners(reconstruction, positions, shape), strict=True):
+        patch[...] = _sample(reconstruction.object, corner, shape)
+    return values
 
 
 def on_object(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from napari_ptychonn.consistency.consistency import Consistency
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
@@ -76,6 +77,8 @@ class Description:
         What a model or a result says about itself.
     companions : tuple of str
         Files beside a scan that may go with it; none of them is used by itself.
+    consistency : dict or None
+        How a scan and its default reconstruction agree (`Consistency.numbers`).
     warnings : tuple of str
         What is doubtful about a scan, and its faulty pixels.
     notes : tuple of str
@@ -110,6 +113,7 @@ class Description:
     parameters: int | None = None
     metadata: dict[str, Any] | None = None
     companions: tuple[str, ...] = ()
+    consistency: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -131,6 +135,15 @@ def describe_scan(
         companions=companions,
         warnings=scan.warnings,
         notes=(*scan.notes, *_choice(names)),
+    )
+
+
+def with_consistency(description: Description, consistency: Consistency) -> Description:
+    """Add how the scan and its reconstruction agree, and what contradicts."""
+    return replace(
+        description,
+        consistency=consistency.numbers(),
+        warnings=(*description.warnings, *consistency.warnings),
     )
 
 

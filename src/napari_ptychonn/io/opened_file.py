@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from napari_ptychonn.consistency.consistency import check_consistency
+from napari_ptychonn.consistency.correction import ScanCorrection
 from napari_ptychonn.data.crop_bin import crop_and_bin
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
@@ -23,6 +25,7 @@ from napari_ptychonn.io.description import (
     describe_reconstruction,
     describe_result,
     describe_scan,
+    with_consistency,
 )
 from napari_ptychonn.io.layouts.layout import Layout
 from napari_ptychonn.io.location import Location
@@ -172,13 +175,17 @@ class OpenedFile:
         """Read the metadata of a model file, without its weights."""
         return read_model_header(self.location.must_exist())
 
-    def description(self, *, sidecars: bool = False) -> Description:
+    def description(
+        self, *, sidecars: bool = False, correction: ScanCorrection | None = None
+    ) -> Description:
         """Describe the file without reading more of it than needed.
 
         Parameters
         ----------
         sidecars : bool
             Also list the files in its folder that belong to a scan.
+        correction : ScanCorrection, optional
+            Applied to a scan.
         """
         if self.kind == "model":
             return describe_model(self.path, self.location.file.stem, self.model_header())
@@ -192,7 +199,14 @@ class OpenedFile:
         if not names and product is not None and product.has("object"):
             names = list_reconstructions(product.tree.file)
         companions = tuple(o.sentence for o in find_sidecars(scan)) if sidecars else ()
-        return describe_scan(self.path, scan, self._sources.frames.layout.name, names, companions)
+        if correction is not None:
+            scan = correction.apply(scan)
+        description = describe_scan(
+            self.path, scan, self._sources.frames.layout.name, names, companions
+        )
+        if self.reconstruction_names:
+            return with_consistency(description, check_consistency(scan, self.reconstruction()))
+        return description
 
     @cached_property
     def _sources(self) -> Sources:
@@ -263,7 +277,11 @@ def open_file(
 
 
 def describe(
-    path: str | Path, *, beside: bool = False, positions: str | Path | None = None
+    path: str | Path,
+    *,
+    beside: bool = False,
+    positions: str | Path | None = None,
+    correction: ScanCorrection | None = None,
 ) -> Description:
     """Describe a file without reading more of it than needed.
 
@@ -275,6 +293,8 @@ def describe(
         Also list the files in its folder that belong to a scan.
     positions : str or Path, optional
         See `read_scan`.
+    correction : ScanCorrection, optional
+        Applied to a scan.
 
     Raises
     ------
@@ -282,7 +302,7 @@ def describe(
         When it is none of them.
     """
     with open_file(path, positions=positions) as opened:
-        return opened.description(sidecars=beside)
+        return opened.description(sidecars=beside, correction=correction)
 
 
 def read_scan(

@@ -1,0 +1,1 @@
+"""Whether frames, positions, object and probe belong together, judged by the physics."""
