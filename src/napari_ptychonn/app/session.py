@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_ptychonn.consistency.correction import ScanCorrection
 from napari_ptychonn.data.crop_bin import (
     crop_and_bin,
     crop_and_bin_reconstruction,
@@ -39,7 +40,6 @@ from napari_ptychonn.tasks.events import (
 )
 
 if TYPE_CHECKING:
-    from napari_ptychonn.comparison.metrics import Comparison
     from napari_ptychonn.comparison.profile import Line
     from napari_ptychonn.comparison.report import Report
     from napari_ptychonn.io.layouts.layout import Layout
@@ -87,7 +87,7 @@ class Session:
         How many scans have been loaded: the same as long as it is the same scan,
         however its frames are masked, cropped or binned.
     crop, bin : int
-        See `napari_ptychonn.data.crop_bin.reduced`.
+        See `napari_ptychonn.data.crop_bin.crop_and_bin`.
     path : Path or None
         What was opened, perhaps with a group after '::'.
     positions_source : str or None
@@ -177,11 +177,6 @@ class Session:
         self.report: Report | None = None
         self.line: Line | None = None
 
-    @property
-    def comparison(self) -> Comparison | None:
-        """The report's numbers."""
-        return None if self.report is None else self.report.comparison
-
     def load_scan(
         self,
         scan: Scan,
@@ -212,7 +207,7 @@ class Session:
         Parameters
         ----------
         crop, bin : int
-            See `napari_ptychonn.data.crop_bin.reduced`.
+            See `napari_ptychonn.data.crop_bin.crop_and_bin`.
 
         Raises
         ------
@@ -221,10 +216,17 @@ class Session:
         """
         if self.full_scan is None or self.running:
             return
-        scan = crop_and_bin(self.full_scan, crop, bin)
-        made = self._full_reconstruction
-        self.crop, self.bin = crop, bin
-        fits = made is not None and matches_uncropped(made, self.full_scan)
+        self._read_again(self.full_scan, crop, bin)
+
+    def correct(self, correction: ScanCorrection) -> None:
+        """Start over with a corrected scan; ignored while something uses the scan."""
+        if self.full_scan is not None and not self.running:
+            self._read_again(correction.apply(self.full_scan), self.crop, self.bin)
+
+    def _read_again(self, full_scan: Scan, crop: int | None, bin: int) -> None:
+        scan, made = crop_and_bin(full_scan, crop, bin), self._full_reconstruction
+        self.full_scan, self.crop, self.bin = full_scan, crop, bin
+        fits = made is not None and matches_uncropped(made, full_scan)
         self._start_over(scan, made if fits else None)
 
     def _start_over(self, scan: Scan, reconstruction: Reconstruction | None) -> None:
@@ -273,7 +275,7 @@ class Session:
         self._full_reconstruction, self.report = reconstruction, None
 
     def choose_region(self, region: TrainingRegion | None) -> None:
-        """Say which frames train; None while the choice makes no sense."""
+        """Set which frames train; None while the choice makes no sense."""
         self.region = region
         self.region_chosen.emit()
 
@@ -290,7 +292,7 @@ class Session:
             return False
         if activity == "training":
             self.losses = []
-        if activity == "reconstructing":
+        elif activity == "reconstructing":
             self.object_so_far, self.errors = None, []
         self.running = activity
         self.running_changed.emit(activity)

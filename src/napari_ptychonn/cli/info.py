@@ -49,8 +49,8 @@ def _flatten_consistency(description: dict[str, Any]) -> None:
     if far_field is not None:
         description["misfit"] = (
             f"{far_field['misfit']:.3g} times the photon noise ({far_field['noise_misfit']:.3g} is "
-            f"noise alone), {100 * max(far_field['explained'], 0):.0f} % of the differences between "
-            f"{far_field['frames']} frames explained"
+            f"noise alone), {100 * max(far_field['explained'], 0):.0f} % of the differences "
+            f"between {far_field['frames']} frames explained"
         )
 
 

@@ -82,6 +82,11 @@ class FarFieldCheck:
                 f"{self.frames} frames, and {_percent(self.corrected or 0.0)} if "
                 f"{self.correction.description} (--correct {self.correction})."
             )
+        if self.frames < FEWEST:
+            return (
+                "Next to no frame lies on the object: positions and object may be in different "
+                "units, or belong to different scans."
+            )
         if self.explained + _SIGNIFICANT * self.error < LEAST:
             return (
                 f"Object and probe explain {_percent(self.explained)} of the differences between "

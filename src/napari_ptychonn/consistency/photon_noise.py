@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _MOST = 60.0
 """Photons above which (√n − √λ)² is 1/4 on average, within 0.5 %."""
 
-_PER_ROOT = 100
+_PER_ROOT = 1000
 """Entries of the table for each unit of √λ."""
 
 

@@ -204,9 +204,13 @@ class OpenedFile:
         description = describe_scan(
             self.path, scan, self._sources.frames.layout.name, names, companions
         )
-        if self.reconstruction_names:
-            return with_consistency(description, check_consistency(scan, self.reconstruction()))
-        return description
+        try:
+            made = self.reconstruction() if self.reconstruction_names else None
+            checks = None if made is None else check_consistency(scan, made)
+        except InputError as error:
+            logger.info("%s: not checked: %s", self.path, error)
+            return description
+        return description if checks is None else with_consistency(description, checks)
 
     @cached_property
     def _sources(self) -> Sources:

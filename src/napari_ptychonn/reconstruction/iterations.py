@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
-from napari_ptychonn.errors import InputError
+from napari_ptychonn.data.unusable_frames import find_unusable_frames
+from napari_ptychonn.errors import InputError, Stopped
 from napari_ptychonn.reconstruction.availability import why_not
 from napari_ptychonn.reconstruction.defocus import middle_of, shadow_rate
 from napari_ptychonn.reconstruction.initial_probe import (
@@ -131,12 +132,19 @@ def reconstruct(
     chosen = every if indices is None else np.asarray(indices, np.int64)
     if not len(chosen):
         raise InputError(f"{scan.name}: no frames were chosen to reconstruct.")
+    try:
+        unusable = find_unusable_frames(scan, chosen, should_stop)
+    except Stopped:
+        return
+    chosen = unusable.drop_from(chosen)
+    if not len(chosen):
+        raise InputError(f"{scan.name}: {unusable.sentence}; none is left to reconstruct.")
     with tempfile.TemporaryDirectory(
         prefix="napari-ptychonn-", ignore_cleanup_errors=True
     ) as folder:
-        yield from _Course(scan, options, chosen, start, Path(folder)).run(
-            device, should_stop or _never
-        )
+        course = _Course(scan, options, chosen, start, Path(folder))
+        course.messages += [unusable.sentence] if unusable.sentence else []
+        yield from course.run(device, should_stop or _never)
 
 
 class _Course:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 if TYPE_CHECKING:
     from napari_ptychonn.comparison.metrics import Comparison
     from napari_ptychonn.comparison.report import Report
+    from napari_ptychonn.consistency.consistency import Consistency
     from napari_ptychonn.data.patch_store import PatchSet
     from napari_ptychonn.data.reconstruction import Reconstruction
     from napari_ptychonn.data.result import Result
@@ -25,7 +26,14 @@ ShouldStop = Callable[[], bool]
 """Checked before every batch; True ends a task early."""
 
 Activity = Literal[
-    "opening", "reconstructing", "training", "predicting", "studying", "comparing", "saving"
+    "opening",
+    "checking",
+    "reconstructing",
+    "training",
+    "predicting",
+    "studying",
+    "comparing",
+    "saving",
 ]
 """What a task does, as the window shows it."""
 
@@ -141,6 +149,13 @@ class ReconstructionLoaded(Event):
     """Another reconstruction of the present scan."""
 
     reconstruction: Reconstruction
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ConsistencyChecked(Event):
+    """Whether a scan and a reconstruction belong together."""
+
+    consistency: Consistency
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

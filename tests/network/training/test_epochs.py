@@ -83,8 +83,8 @@ def after(calls):
     return lambda: next(asked) >= calls
 
 
-READING = 2
-"""It is asked once for the training frames and once for the validation frames."""
+READING = 3
+"""Calls while frames are examined, and while training and validation frames are read."""
 
 
 def test_stop_takes_effect_within_a_batch_and_keeps_the_best(run):
@@ -109,7 +109,7 @@ def test_stop_takes_effect_while_frames_are_read(run, monkeypatch):
         "read",
         lambda self, scan, rows: read.append(rows) or PREPARE(self, scan, rows),
     )
-    assert run(should_stop=after(2)) == []
+    assert run(should_stop=after(READING)) == []
     assert [len(rows) for rows in read if len(rows) <= 8] == [8, 8]
 
 

@@ -14,6 +14,7 @@ from napari_ptychonn.data.patches import on_object, phase_origin
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.scan import Scan
+from napari_ptychonn.data.unusable_frames import find_unusable_frames
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.preprocessing import Preprocessing
@@ -131,6 +132,14 @@ class TrainingData:
         messages = []
         if lost:
             messages.append(f"{lost} frames are left out: their patches extend beyond the object")
+        used = _sample_training(train, options), _sample_evenly(validation)
+        unusable = find_unusable_frames(scan, np.concatenate(used), should_stop)
+        if unusable.sentence is not None:
+            messages.append(unusable.sentence)
+        train, validation = unusable.drop_from(train), unusable.drop_from(validation)
+        used = unusable.drop_from(used[0]), unusable.drop_from(used[1])
+        if len(used[0]) < 2:
+            raise InputError(f"{scan.name}: {unusable.sentence}; at least 2 are needed to train.")
         offset = phase_origin(placed, positions, train, shape)
         virtual = None
         if options.rescans > 0 or network.uses_probe:
@@ -150,7 +159,6 @@ class TrainingData:
             )
         else:
             preprocessing = preprocessing.masked_as(scan)
-        used = _sample_training(train, options), _sample_evenly(validation)
         for every, part, kind in zip(
             (train, validation), used, ("training", "validation"), strict=True
         ):

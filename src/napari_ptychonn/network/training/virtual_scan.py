@@ -230,6 +230,7 @@ class VirtualScan:
                 [
                     np.corrcoef(np.sqrt(a[good]), np.sqrt(b[good]))[0, 1]
                     for a, b in zip(counts, expected, strict=True)
+                    if a[good].any()
                 ]
             )
         )

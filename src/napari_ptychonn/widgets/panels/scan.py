@@ -17,11 +17,13 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_ptychonn.app.session import Session
+from napari_ptychonn.consistency.correction import ScanCorrection
 from napari_ptychonn.data.checks import check_overlap
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.sidecars import SidecarSuggestion
-from napari_ptychonn.tasks.events import Failed, SidecarsFound
+from napari_ptychonn.tasks.check import CheckTask
+from napari_ptychonn.tasks.events import ConsistencyChecked, Failed, SidecarsFound
 from napari_ptychonn.tasks.load import (
     FindSidecarsTask,
     LoadReconstructionTask,
@@ -31,6 +33,7 @@ from napari_ptychonn.tasks.load import (
 from napari_ptychonn.widgets.common.wrapped_label import WrappedLabel, as_tooltip
 from napari_ptychonn.widgets.panels._panel import SessionPanel
 from napari_ptychonn.widgets.panels.bad_pixels_control import BadPixelsControl
+from napari_ptychonn.widgets.panels.consistency_label import ConsistencyLabel
 from napari_ptychonn.widgets.panels.crop_bin_control import CropBinControl
 from napari_ptychonn.widgets.panels.sidecars_label import SidecarsLabel
 from napari_ptychonn.widgets.task_controller import TaskController
@@ -55,6 +58,8 @@ class ScanPanel(SessionPanel):
         layout.addLayout(self._buttons())
         self.recognised = WrappedLabel("Drop a scan on the window, or open one.")
         self.warnings = WrappedLabel()
+        self.consistency = ConsistencyLabel()
+        self.consistency.correction_chosen.connect(self._on_correction)
         self.mask_control = BadPixelsControl()
         self.mask_control.contrast_chosen.connect(self._on_mask)
         self.reading_control = CropBinControl()
@@ -79,6 +84,7 @@ class ScanPanel(SessionPanel):
         for widget in (
             self.recognised,
             self.warnings,
+            self.consistency,
             self.mask_control,
             self.reading_control,
             self.notes,
@@ -89,6 +95,8 @@ class ScanPanel(SessionPanel):
         ):
             layout.addWidget(widget)
         self.connections.add(session.scan_loaded, self._find_sidecars)
+        for signal in (session.scan_loaded, session.reconstruction_chosen):
+            self.connections.add(signal, self._check)
         self.connections.add(session.mask_changed, self.refresh)
         self.connect_refresh()
 
@@ -198,6 +206,28 @@ class ScanPanel(SessionPanel):
         """Start over with more or less of each frame."""
         try:
             self._session.crop_and_bin(crop, bin)
+        except InputError as error:
+            show_error(str(error))
+
+    def _check(self) -> None:
+        """Check in the background whether scan and reconstruction belong together."""
+        scan, made = self._session.scan, self._session.reconstruction
+        self._tasks.abandon_background("check")
+        self.consistency.show_consistency(None)
+        if scan is not None and made is not None:
+            self._tasks.start_background(
+                "check", CheckTask(scan=scan, reconstruction=made), self._on_checked
+            )
+
+    def _on_checked(self, event: ConsistencyChecked | Failed) -> None:
+        if isinstance(event, Failed):
+            log.warning("scan and reconstruction are not checked: %s", event.reason)
+        else:
+            self.consistency.show_consistency(event.consistency)
+
+    def _on_correction(self, correction: ScanCorrection) -> None:
+        try:
+            self._session.correct(correction)
         except InputError as error:
             show_error(str(error))
 
