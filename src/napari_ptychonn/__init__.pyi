@@ -1,6 +1,9 @@
 from .comparison.metrics import Comparison as Comparison
 from .comparison.metrics import compare as compare
 from .comparison.report import Report as Report
+from .consistency.consistency import Consistency as Consistency
+from .consistency.consistency import check_consistency as check_consistency
+from .consistency.correction import ScanCorrection as ScanCorrection
 from .data.patches import Predictions as Predictions
 from .data.patches import cut_patches as cut_patches
 from .data.reconstruction import Reconstruction as Reconstruction

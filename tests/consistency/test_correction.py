@@ -32,8 +32,17 @@ def test_no_text_changes_nothing():
     assert str(correction) == ""
 
 
-@pytest.mark.parametrize("text", ["upside-down", "positions-scale=0", "positions-scale=nan",
-                                  "frames-shift=3", "frames-shift=a:b", "positions-scale"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "upside-down",
+        "positions-scale=0",
+        "positions-scale=nan",
+        "positions-scale",
+        "frames-shift=3",
+        "frames-shift=a:b",
+    ],
+)
 def test_what_is_no_correction_is_refused(text):
     with pytest.raises(InputError) as error:
         ScanCorrection.parse(f"frames-transpose,{text}")

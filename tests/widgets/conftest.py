@@ -132,7 +132,7 @@ def finish(qtbot: Any) -> Callable[..., None]:
     """Wait until a training or a prediction has been compared."""
 
     def wait(dock: PtychoNNDock, timeout: int = 60_000) -> None:
-        qtbot.waitUntil(lambda: dock.session.comparison is not None, timeout=timeout)
+        qtbot.waitUntil(lambda: dock.session.report is not None, timeout=timeout)
         qtbot.waitUntil(lambda: not dock.session.running, timeout=timeout)
 
     return wait

@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "napari-ptychonn model 1"
 
+_PARTS = ("train", "validation", "gap")
+"""Frames that a stage of the training used, in the provenance."""
+
 TRIED_FROM = 1024
 """Least number of frames for which the precisions are compared first."""
 
@@ -80,7 +83,8 @@ class TrainedModel:
         amplitude_loss, phase_loss, learning_rate, seconds.
     provenance : dict
         Plain JSON values: scan, scan_key, reconstruction, region, train,
-        validation, gap, phase_offset, training options, versions.
+        validation, gap, phase_offset, training options, versions; and `earlier`, the
+        `stages` of the model that was trained further.
     """
 
     options: NetworkOptions
@@ -103,11 +107,19 @@ class TrainedModel:
         return self.options.size, self.options.size
 
     def held_out(self, scan: Scan) -> NDArray[np.int64] | None:
-        """Points (m,) of the training scan not used in training; None for another scan."""
-        if self.provenance.get("scan_key") != scan.fingerprint:
+        """Points (m,) of a scan that no stage of the training used; None for another scan."""
+        stages = [stage for stage in self.stages if stage.get("scan_key") == scan.fingerprint]
+        if not stages:
             return None
-        used = [self.provenance.get(part, []) for part in ("train", "validation", "gap")]
+        used = [stage.get(part, []) for stage in stages for part in _PARTS]
         return np.setdiff1d(np.arange(len(scan)), np.concatenate(used).astype(np.int64))
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """Which frames of which scan each stage of the training used, the last stage first."""
+        known = ("scan_key", *_PARTS)
+        last = {key: self.provenance[key] for key in known if key in self.provenance}
+        return [last, *self.provenance.get("earlier", [])]
 
     def pixel_size_in(self, scan: Scan) -> tuple[float, float]:
         """Pixel of the predicted patches (y, x) in the unit of a scan.

@@ -25,9 +25,18 @@ PLAIN = TrainingOptions(epochs=3, rescans=0, batch_size=32)
 
 @pytest.fixture
 def run(toy):
-    def run(options=PLAIN, network=SMALL, *, scan=None, reconstruction=None, split=None, **kwargs):
+    def run(
+        options=PLAIN,
+        network=SMALL,
+        *,
+        scan=None,
+        reconstruction=None,
+        lines=(0, 8),
+        split=None,
+        **kwargs,
+    ):
         scan = scan or toy.scan
-        region = TrainingRegion.from_lines(scan, 0, 8, split)
+        region = TrainingRegion.from_lines(scan, *lines, split)
         reconstruction = reconstruction or toy.reconstruction
         return list(train(scan, reconstruction, region, options, network, device="cpu", **kwargs))
 
@@ -149,6 +158,27 @@ def test_going_on_keeps_the_moments_of_adam(run):
     again = run(resume=first, split=Split(fraction=0))[-1].best
     assert float(first.optimiser["step.0"]) == 9
     assert float(again.optimiser["step.0"]) == 18
+
+
+def test_frames_of_every_stage_count_as_trained(run, toy):
+    first = run(lines=(0, 4))[-1].best
+    second = run(lines=(4, 8), resume=first)[-1].best
+    held_out = second.held_out(toy.scan)
+    assert not np.isin(held_out, first.provenance["train"]).any()
+    assert not np.isin(held_out, second.provenance["train"]).any()
+    third = run(lines=(0, 8), resume=second)[-1].best
+    assert [stage["train"] for stage in third.stages] == [
+        model.provenance["train"] for model in (third, second, first)
+    ]
+
+
+def test_a_better_model_is_kept_when_training_goes_on(run):
+    first = run()[-1].best
+    ruined = run(replace(PLAIN, learning_rate=1.0), resume=first)
+    assert not any(epoch.is_best for epoch in ruined)
+    assert all(
+        torch.equal(ruined[-1].best.state[name], weights) for name, weights in first.state.items()
+    )
 
 
 def test_going_on_with_another_network_is_refused(run):

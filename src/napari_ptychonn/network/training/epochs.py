@@ -197,7 +197,7 @@ def train_in_group(
     trainer = Trainer(options, data.network, data, chosen.name, steps, resume, group)
     together = f", {group.size} processes together" if group.size > 1 else ""
     trainer.messages += [f"training on {chosen.name}: {chosen.reason}{together}", *data.messages]
-    blank = _blank_model(source, options, data)
+    blank = _blank_model(source, options, data, resume)
     run = TrainingRun(trainer, data, blank, epoch_steps, epochs, resume)
     while not run.ended:
         yield run.next_epoch(should_stop)
@@ -235,11 +235,15 @@ class TrainingRun:
         self.started = time.perf_counter()
         self.history = list(resume.history) if resume else []
         self.before = len(self.history)
-        self.best = resume or replace(blank, state=trainer.weights())
         self.blank = blank
+        self.best = replace(blank, state=trainer.weights())
         self.best_loss = math.inf
         self.number = self.step = self.flat = 0
         self.ended = False
+        # A model that is trained further is kept until an epoch is better on these frames.
+        before = self._validate() if resume else None
+        if before and math.isfinite(before[0]):
+            self.best_loss, self.best = before[0], self._present_model()
 
     def next_epoch(self, should_stop: Callable[[], bool]) -> Epoch:
         """Run one epoch, or a part of it if stopped."""
@@ -310,16 +314,21 @@ class TrainingRun:
         better = better and (validation is None or loss < self.best_loss)
         if better:
             self.best_loss = loss
-        if better and self.group.leads:
-            unseen = self.data.validation if len(self.data.validation) else self.data.train[:SAMPLE]
-            self.best = replace(
-                self.blank,
-                state=self.trainer.weights(),
-                optimiser=self.trainer.moments(),
-                residual_limit=self.trainer.residual_limit(unseen),
-            )
+            self.best = self._present_model()
         self.flat = 0 if better else self.flat + 1
         return better
+
+    def _present_model(self) -> TrainedModel:
+        """Return the model as it is now; without weights but in the leading process."""
+        if not self.group.leads:
+            return self.best
+        unseen = self.data.validation if len(self.data.validation) else self.data.train[:SAMPLE]
+        return replace(
+            self.blank,
+            state=self.trainer.weights(),
+            optimiser=self.trainer.moments(),
+            residual_limit=self.trainer.residual_limit(unseen),
+        )
 
     def _decide_end(self, stopped: bool, *, diverged: bool) -> None:
         patience = self.trainer.options.stop_after
@@ -349,7 +358,10 @@ def _budget(options: TrainingOptions, steps_per_pass: int) -> tuple[int, int]:
 
 
 def _blank_model(
-    source: TrainingSource, options: TrainingOptions, data: TrainingData
+    source: TrainingSource,
+    options: TrainingOptions,
+    data: TrainingData,
+    resume: TrainedModel | None,
 ) -> TrainedModel:
     """Everything about the model but its weights."""
     scan, reconstruction, region = source.scan, source.reconstruction, source.region
@@ -372,6 +384,7 @@ def _blank_model(
             "gap": _unused(scan, region, data).tolist(),
             "phase_offset": data.phase_offset,
             "training": asdict(options),
+            "earlier": [] if resume is None else resume.stages,
             "versions": {name: _version(name) for name in ("napari-ptychonn", "torch", "numpy")},
         },
     )
