@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.scan import Scan, Unit
+from napari_ptychonn.data.scan import Optics, Scan, Unit
 from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
 
@@ -34,6 +34,8 @@ class Reconstruction:
         (m,) scan points that were reconstructed; None if unknown.
     positions : ndarray of float64 or None
         (m, 2) their positions (y, x), possibly corrected by the algorithm.
+    optics : Optics
+        Of the scan it was made from, as far as known.
     algorithm : str
         'ePIE', 'LSQML', 'simulated truth', ...
     iterations : int or None
@@ -53,6 +55,7 @@ class Reconstruction:
     probe: NDArray[np.complex64] | None = None
     indices: NDArray[np.int64] | None = None
     positions: NDArray[np.float64] | None = None
+    optics: Optics = field(default_factory=Optics)
     algorithm: str = "ePIE"
     iterations: int | None = None
     name: str = "ePIE"

@@ -84,6 +84,7 @@ class Result:
             probe=self.probe,
             indices=self.predictions.indices,
             positions=self.positions,
+            optics=self.optics,
             algorithm="PtychoNN",
             name=f"PtychoNN of {self.name}",
         )

@@ -305,6 +305,7 @@ class _Course:
             probe=state.probe,
             indices=self.indices,
             positions=self._used_positions(state),
+            optics=self.scan.optics,
             algorithm=title,
             iterations=self.before + point["number"],
             name=f"{title} of {self.scan.name}",

@@ -177,6 +177,7 @@ class Simulation:
             probe=probe.astype(np.complex64),
             indices=np.arange(len(positions)),
             positions=positions.copy(),
+            optics=self.optics,
             algorithm="simulated truth",
             name="truth",
         )
@@ -306,6 +307,7 @@ def degrade(
         probe=truth.probe,
         indices=truth.indices,
         positions=truth.positions,
+        optics=truth.optics,
         algorithm=DEGRADED,
         name="degraded truth",
     )

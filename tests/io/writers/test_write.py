@@ -97,6 +97,18 @@ def test_a_mosaic_comes_back_to_its_place(
 
 
 @pytest.mark.parametrize("ending", WHOLE)
+def test_optics_travel_with_a_reconstruction(
+    ending: str, result: Result, known: Known, tmp_path: Path
+) -> None:
+    path = tmp_path / f"star{ending}"
+    write_reconstruction(path, result.starting_point())
+    back = read_reconstruction(path).optics
+    assert back.energy_kev == pytest.approx(known.energy_ev / 1e3, rel=1e-6)
+    if ending != ".ptyr":  # which has no place for it
+        assert back.detector_distance == pytest.approx(known.distance)
+
+
+@pytest.mark.parametrize("ending", WHOLE)
 def test_a_reconstruction_without_probe_or_positions(
     ending: str, reconstruction: Reconstruction, tmp_path: Path
 ) -> None:

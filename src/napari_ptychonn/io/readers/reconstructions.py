@@ -188,6 +188,7 @@ def build_reconstruction(
         probe=read_probe(contents),
         indices=indices,
         positions=positions,
+        optics=optics,
         algorithm=_algorithm(contents, name),
         iterations=_iterations(contents),
         name=_title(contents, name),

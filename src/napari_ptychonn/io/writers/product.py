@@ -59,6 +59,7 @@ class Product:
             probe=reconstruction.probe,
             indices=reconstruction.indices,
             positions=reconstruction.positions,
+            optics=reconstruction.optics,
             name=reconstruction.name,
             attributes=attributes,
         )
