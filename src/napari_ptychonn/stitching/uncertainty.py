@@ -105,7 +105,10 @@ class Uncertainty:
         count, total = len(self.disagreeing), len(self.indices)
         if not count:
             return f"Uncertainty: all {total} predictions agree with their own diffraction."
-        return f"Uncertainty: {count} of {total} predictions disagree with their own diffraction."
+        disagree = f"{count} of {total} predictions disagree with their own diffraction"
+        if count > total / 2:
+            return f"Uncertainty: {disagree}: the model does not explain this scan."
+        return f"Uncertainty: {disagree}."
 
 
 def _average_on_mosaic(

@@ -4,6 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_ptychonn.data import patch_store as stored
@@ -16,7 +18,7 @@ from napari_ptychonn.network.training import data as training_data
 from napari_ptychonn.network.training import labels
 from napari_ptychonn.network.training.data import TrainingData, TrainingSource
 from napari_ptychonn.network.training.epochs import train
-from napari_ptychonn.network.training.trainer import Trainer
+from napari_ptychonn.network.training.trainer import Trainer, largest_residual_limit
 
 PREPARE = Preprocessing.read
 SMALL = NetworkOptions(width=4, size=32)
@@ -279,19 +281,44 @@ def test_a_wrapped_label_does_no_harm(run, toy):
     assert other == pytest.approx(plain, rel=0.02)
 
 
+LEARNING = TrainingOptions(epochs=0, steps=100, batch_size=16)
+
+
 def test_it_learns(run, toy):
     """A minute's worth of steps beats the constant by far on held-out frames."""
     from napari_ptychonn.comparison.metrics import compare
     from napari_ptychonn.data.patches import Patches
 
-    options = TrainingOptions(epochs=0, steps=100, batch_size=16)
-    best = run(options, NetworkOptions(width=8))[-1].best
+    best = run(LEARNING, NetworkOptions(width=8))[-1].best
     held_out = best.held_out(toy.scan)
     predicted = Patches.join(list(best.predict(toy.scan, held_out, device="cpu")))
+    assert (predicted.residual > best.residual_limit).mean() < 0.5
     placed, positions = toy.reconstruction.align_to(toy.scan)
     result = compare(predicted, positions[held_out], placed)
     assert result.illuminated.phase_mae < 0.65 * result.illuminated.constant_phase_mae
     assert result.illuminated.phase_correlation > 0.5
+
+
+def test_a_model_that_explains_nothing_does_not_agree(run, toy):
+    """Labels of other frames: what is predicted is not what the frames show."""
+    upside_down = replace(toy.scan, frames=toy.scan.frames[:, ::-1])
+    best = run(LEARNING, NetworkOptions(width=8), scan=upside_down)[-1].best
+    residual = np.concatenate([batch.residual for batch in best.predict(upside_down, device="cpu")])
+    assert (residual > best.residual_limit).mean() > 0.5
+
+
+@given(
+    noise=st.floats(0.01, 2),
+    structure=st.floats(0, 1000),
+    explained=st.floats(-10, 1),
+)
+def test_no_limit_lets_a_prediction_without_structure_agree(noise, structure, explained):
+    flat = noise + structure
+    limit = largest_residual_limit(noise, flat - explained * structure, flat)
+    assert limit >= 1.25 * noise * (1 - 1e-9)
+    assert limit < flat or structure < 0.9 * noise
+    # The better the labels explain the frames, the more is expected of predictions.
+    assert limit >= largest_residual_limit(noise, noise, flat)
 
 
 class Waiting(TorchDispatchMode):

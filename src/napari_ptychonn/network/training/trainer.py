@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from napari_ptychonn.consistency.photon_noise import expected_square
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
@@ -19,6 +20,7 @@ from napari_ptychonn.network.training.data import TrainingData
 from napari_ptychonn.network.training.labels import LabelledFrames
 from napari_ptychonn.network.training.process_group import ProcessGroup
 from napari_ptychonn.optics.illumination import illumination_weight
+from napari_ptychonn.optics.propagator import PHOTON_NOISE
 
 FINAL_RATE = 0.02
 """Learning rate at the end of the linear schedule, relative to its start."""
@@ -31,6 +33,12 @@ GAUSSIAN_WIDTH = 1.4826
 
 OUTLIER_SIGMA = 4.0
 """Standard deviations above which a diffraction residual is an outlier."""
+
+WITHIN_NOISE = 1.25
+"""Diffraction residual, relative to that of photon noise, which always agrees."""
+
+LEAST_EXPLAINED = 0.6
+"""Share of the structure of frames that labels are taken to explain at least."""
 
 
 class Trainer:
@@ -155,22 +163,46 @@ class Trainer:
         Returns
         -------
         float or None
-            Median plus four standard deviations; None without a probe.
+            Median plus four standard deviations of the predictions of `frames`, but at
+            most `largest_residual_limit`; None without a probe.
         """
+        if self.network.far_field is None:
+            return None
         self.network.eval()
-        found: list[Tensor] = []
         with torch.inference_mode():
-            for start in range(0, len(frames), self.micro_batch):
-                part = frames[start : start + self.micro_batch].frames
-                amplitude, phase = self.network(part)
-                residual = self.network.residual(amplitude, phase, part)
-                if residual is None:
-                    return None
-                found.append(residual)
-        residuals = torch.cat(found).cpu()
-        middle = residuals.median()
-        width = (residuals - middle).abs().median() * GAUSSIAN_WIDTH
-        return float(middle + OUTLIER_SIGMA * width)
+            residuals = torch.cat([self._residuals(part) for part in self._parts(frames)]).cpu()
+            predicted, labels, flat = residuals.unbind(1)
+            middle = predicted.median()
+            width = (predicted - middle).abs().median() * GAUSSIAN_WIDTH
+            noise = self._noise_residual(frames)
+            largest = largest_residual_limit(noise, float(labels.median()), float(flat.median()))
+        return min(float(middle + OUTLIER_SIGMA * width), largest)
+
+    def _parts(self, frames: LabelledFrames) -> Iterator[LabelledFrames]:
+        for start in range(0, len(frames), self.micro_batch):
+            yield frames[start : start + self.micro_batch]
+
+    def _residuals(self, part: LabelledFrames) -> Tensor:
+        """Residuals (m, 3) of the predictions, of the labels and of the mean object."""
+        assert self.network.far_field is not None
+        mean = self.network.far_field.mean_object
+        flat = (
+            torch.ones_like(part.amplitude) * mean.norm(),
+            torch.full_like(part.phase, math.atan2(float(mean[1]), float(mean[0]))),
+        )
+        patches = self.network(part.frames), (part.amplitude, part.phase), flat
+        found = [self.network.residual(image, phase, part.frames) for image, phase in patches]
+        return torch.stack([residual for residual in found if residual is not None], dim=1)
+
+    def _noise_residual(self, frames: LabelledFrames) -> float:
+        """Residual that photon noise alone gives in the brighter ones of the frames."""
+        assert self.network.far_field is not None
+        counts = frames.frames[:, 0].square()
+        totals = counts.sum((-2, -1))
+        bright = float(totals.quantile(0.95) / totals.mean())
+        good = self.network.far_field.valid.cpu().numpy()
+        square = expected_square(counts.mean(0).cpu().numpy() * bright)
+        return float((square * good).sum() / good.sum()) / PHOTON_NOISE
 
     def end_epoch(self, loss: float) -> None:
         """Pass the validation loss to the plateau schedule."""
@@ -305,6 +337,26 @@ class Trainer:
         self.optimiser.load_state_dict({**state, "state": restored})
         for group in self.optimiser.param_groups:
             group["lr"] = resume.history[-1]["learning_rate"]
+
+
+def largest_residual_limit(noise: float, labels: float, flat: float) -> float:
+    """Diffraction residual up to which a prediction may explain its frame at all.
+
+    Parameters
+    ----------
+    noise, labels, flat : float
+        Residuals that photon noise alone gives, that the labels have, and that the mean
+        object without any structure has.
+
+    Returns
+    -------
+    float
+        What is left where half of what the labels explain of the structure is explained.
+    """
+    structure = max(flat - noise, 0.0)
+    explained = (flat - labels) / structure if structure else 1.0
+    left = 1 - min(max(explained, LEAST_EXPLAINED), 1.0) / 2
+    return noise + max(left * structure, (WITHIN_NOISE - 1) * noise)
 
 
 def _loss_weight(
