@@ -37,7 +37,7 @@ OUTLIER_SIGMA = 4.0
 WITHIN_NOISE = 1.25
 """Diffraction residual, relative to that of photon noise, which always agrees."""
 
-LEAST_EXPLAINED = 0.6
+LEAST_EXPLAINED = 0.8
 """Share of the structure of frames that labels are taken to explain at least."""
 
 
