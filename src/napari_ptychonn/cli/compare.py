@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari_ptychonn.comparison.profile import Line
     from napari_ptychonn.comparison.report import Report
     from napari_ptychonn.data.result import Result
+
+logger = logging.getLogger(__name__)
 
 
 def parse_line(text: str) -> Line:
@@ -94,6 +97,8 @@ def compare(
             f"left out {left_out} of {format_count(report.comparison.frames + left_out, 'frame')}: "
             f"their patches extend beyond the object of {reference.name}"
         )
+    if report.positions is not None and (warning := report.positions.warning):
+        logger.warning("%s: %s", result, warning)
     if ends is not None and predicted.unit == "m":
         (y0, x0), (y1, x1) = ends
         ends = (y0 * 1e-9, x0 * 1e-9), (y1 * 1e-9, x1 * 1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,8 @@ from napari_ptychonn.data.formatting import format_count
 
 if TYPE_CHECKING:
     from napari_ptychonn.data.result import Result
+
+logger = logging.getLogger(__name__)
 
 STOPPED = 130
 """Exit code of a stopped prediction, the one that shells use after Ctrl-C."""
@@ -98,6 +101,8 @@ def predict(
         print_status("stopped before the first prediction; nothing is written")
         raise typer.Exit(STOPPED)
     written = write_result(output, result)
+    for sentence in result.warnings:
+        logger.warning("%s: %s", measured.name, sentence)
     if result.uncertainty is not None:
         print_status(result.uncertainty.sentence)
     height, width = result.mosaic.phase.shape

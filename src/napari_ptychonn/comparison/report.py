@@ -13,6 +13,7 @@ from napari_ptychonn.comparison.aligned_images import CHANNELS, AlignedImages
 from napari_ptychonn.comparison.metrics import Comparison, compare
 from napari_ptychonn.comparison.profile import Line
 from napari_ptychonn.comparison.speed_up import SpeedUp
+from napari_ptychonn.consistency.positions import PositionsCheck, compare_positions
 from napari_ptychonn.data.patch_store import select_patches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
@@ -79,6 +80,8 @@ class Report:
         Title of the reconstruction.
     name : str
         Of the scan.
+    positions : PositionsCheck or None
+        Positions of the predictions against those of the reconstruction, where it has some.
     """
 
     comparison: Comparison
@@ -87,6 +90,7 @@ class Report:
     speed: SpeedUp | None
     reference: str
     name: str
+    positions: PositionsCheck | None = None
 
     whole = RenamedAttribute("full_mosaic")
     of = RenamedAttribute("from_result")
@@ -121,6 +125,7 @@ class Report:
             speed=_speed(result, reconstruction),
             reference=reconstruction.title,
             name=result.name,
+            positions=_check_positions(result, reconstruction),
         )
 
     @property
@@ -141,6 +146,7 @@ class Report:
             "selection": self.selection,
             "unit": self.full_mosaic.unit,
             **self.comparison.as_dict(),
+            "positions": None if self.positions is None else self.positions.numbers(),
             "speed_up": speed_up,
         }
 
@@ -186,6 +192,14 @@ def _selected(
     held_out = np.empty(0, np.int64) if result.held_out is None else result.held_out
     some = np.intersect1d(held_out, predicted)
     return (some, "held out") if len(some) else (predicted, "all")
+
+
+def _check_positions(result: Result, reconstruction: Reconstruction) -> PositionsCheck | None:
+    placed, _ = result.place(reconstruction)
+    if placed.indices is None or placed.positions is None:
+        return None
+    step = result.as_scan().step
+    return compare_positions(result.positions, placed.indices, placed.positions, step)
 
 
 def _speed(result: Result, reconstruction: Reconstruction) -> SpeedUp | None:

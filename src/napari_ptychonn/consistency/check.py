@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +96,10 @@ class FarFieldCheck:
                 "more: they may belong to another scan, or the positions to other frames."
             )
         return None
+
+    def numbers(self) -> dict[str, Any]:
+        """Plain JSON values; the correction as the text of `--correct`."""
+        return asdict(self) | {"correction": str(self.correction) if self.correction else None}
 
 
 def check_far_field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from napari_ptychonn.consistency.check import FarFieldCheck, check_far_field
@@ -47,14 +47,8 @@ class Consistency:
 
     def numbers(self) -> dict[str, Any]:
         """Plain JSON values; corrections as the text of `--correct`."""
-        values: dict[str, Any] = {}
-        for name, check in (("far_field", self.far_field), ("positions", self.positions)):
-            if check is None:
-                values[name] = None
-                continue
-            values[name] = asdict(check)
-            values[name]["correction"] = str(check.correction) if check.correction else None
-        return values
+        checks = {"far_field": self.far_field, "positions": self.positions}
+        return {k: None if check is None else check.numbers() for k, check in checks.items()}
 
 
 def check_consistency(scan: Scan, reconstruction: Reconstruction) -> Consistency:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,10 @@ class PositionsCheck:
             f"{apart}; they agree if {self.correction.description} (--correct {self.correction})."
         )
 
+    def numbers(self) -> dict[str, Any]:
+        """Plain JSON values; the correction as the text of `--correct`."""
+        return asdict(self) | {"correction": str(self.correction) if self.correction else None}
+
 
 def check_positions(scan: Scan, reconstruction: Reconstruction) -> PositionsCheck | None:
     """Compare the positions of a scan with those that a reconstruction was made with.
@@ -71,7 +76,7 @@ def check_positions(scan: Scan, reconstruction: Reconstruction) -> PositionsChec
         None where the reconstruction has no positions of its own, or for too few frames.
     """
     placed, _ = reconstruction.align_to(scan)
-    if placed.indices is None or placed.positions is None or not scan.step:
+    if placed.indices is None or placed.positions is None:
         return None
     return compare_positions(scan.positions, placed.indices, placed.positions, scan.step)
 
@@ -84,7 +89,7 @@ def compare_positions(
 ) -> PositionsCheck | None:
     """Compare positions (n, 2) with others (m, 2) of the frames `indices`, in one unit."""
     joined = (indices >= 0) & (indices < len(positions))
-    if joined.sum() < FEWEST:
+    if joined.sum() < FEWEST or not step:
         return None
     ours, theirs = positions[indices[joined]], others[joined]
     apart = _distance(ours, theirs) / step

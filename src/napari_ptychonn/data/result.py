@@ -43,6 +43,8 @@ class Result:
         between them); None for a model of another scan.
     optics : Optics
         Of the scan.
+    warnings : tuple of str
+        What is doubtful about it, one sentence each; not written to files.
     name : str
         Of the scan.
     provenance : dict
@@ -59,6 +61,7 @@ class Result:
     uncertainty: Uncertainty | None = None
     held_out: NDArray[np.int64] | None = None
     optics: Optics = field(default_factory=Optics)
+    warnings: tuple[str, ...] = ()
     name: str = "scan"
     provenance: dict[str, Any] = field(default_factory=dict)
     seconds: float | None = None
@@ -110,7 +113,7 @@ class Result:
             When the reconstruction lists none of the predicted frames.
         """
         listed = _renumbered(reconstruction, self.predictions.indices)
-        return listed.align_to(self._as_scan())
+        return listed.align_to(self.as_scan())
 
     def compare(self, *arguments: Any) -> Any:
         """Deprecated: see `comparison.report.compare_result`."""
@@ -122,7 +125,7 @@ class Result:
         warn_renamed("Result.pair", "napari_ptychonn.comparison.report.align_result")
         return _report().align_result(self, reconstruction)
 
-    def _as_scan(self) -> Scan:
+    def as_scan(self) -> Scan:
         """Scan with the positions of the predicted frames, and without their counts."""
         return Scan(
             frames=np.broadcast_to(np.uint8(0), (len(self.predictions), 1, 1)),

@@ -23,6 +23,7 @@ from napari_ptychonn.data.patches import Predictions
 from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.compatibility import convert_pixel_size
 from napari_ptychonn.network.inference.precision import (
     Precision,
     compare_precisions,
@@ -73,6 +74,8 @@ class TrainedModel:
         (size, size) weight of a patch's pixels in a mosaic.
     probe : ndarray of complex64 or None
         (modes, py, px) of the training reconstruction.
+    mean_frame : ndarray of float32 or None
+        (ky, kx) mean counts of the training frames; None in older models.
     residual_limit : float or None
         Diffraction residual above which a prediction disagrees with its own
         frame, from the validation frames; None without a probe.
@@ -94,6 +97,7 @@ class TrainedModel:
     unit: Unit
     weight: NDArray[np.float32] = field(repr=False)
     probe: NDArray[np.complex64] | None = field(default=None, repr=False)
+    mean_frame: NDArray[np.float32] | None = field(default=None, repr=False)
     residual_limit: float | None = None
     optimiser: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     history: tuple[dict[str, Any], ...] = field(default=(), repr=False)
@@ -127,10 +131,12 @@ class TrainedModel:
         Raises
         ------
         InputError
-            When the model is in pixels, and the scan in metres without a pixel size.
+            When the model is in pixels, and the scan in metres without a pixel size; when
+            the object pixel of the scan is another than in training by more than a factor
+            of two.
         """
         if self.unit == scan.unit:
-            return self.pixel_size
+            return convert_pixel_size(self, scan) or self.pixel_size
         if scan.pixel_size is None:
             raise InputError(
                 f"the model was trained in pixels and {scan.name} is in metres with an unknown "
@@ -294,6 +300,7 @@ class TrainedModel:
             "weight": self.weight,
             "valid": self.preprocessing.valid,
             "probe": None if self.probe is None else np.stack([self.probe.real, self.probe.imag]),
+            "mean_frame": self.mean_frame,
         }
         tensors |= {k: torch.from_numpy(v.copy()) for k, v in arrays.items() if v is not None}
         return tensors
@@ -316,7 +323,7 @@ class TrainedModel:
 
     @classmethod
     def _restored(cls, header: dict[str, Any], tensors: dict[str, Tensor]) -> TrainedModel:
-        valid, probe = tensors.get("valid"), tensors.get("probe")
+        valid, probe, mean = (tensors.get(name) for name in ("valid", "probe", "mean_frame"))
         prepared: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in header["preparation"].items()
         }
@@ -334,6 +341,7 @@ class TrainedModel:
             residual_limit=header.get("residual_limit"),
             weight=tensors["weight"].numpy(),
             probe=None if probe is None else torch.complex(probe[0], probe[1]).numpy(),
+            mean_frame=None if mean is None else mean.numpy(),
             history=tuple(header["history"]),
             provenance=header["provenance"],
         )

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.consistency.overlap import check_overlap
 from napari_ptychonn.data.patch_store import PatchBuffer, PatchSet, iterate_batches
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
+from napari_ptychonn.network.compatibility import compare_scans
 from napari_ptychonn.stitching.mosaic import Mosaic, MosaicImage
 from napari_ptychonn.stitching.uncertainty import Uncertainty
 from napari_ptychonn.tasks.compare import make_report
@@ -186,6 +188,8 @@ def make_result(
         mosaic = stitch(predictions, model, scan, positions, anchor)
         seconds = None if seconds is None else seconds + time.perf_counter() - began
     where = positions[predictions.indices]
+    overlap = check_overlap(predictions, where, mosaic.pixel_size, model.weight)
+    contradiction = None if overlap is None else overlap.warning
     return Result(
         predictions=predictions,
         positions=where,
@@ -197,6 +201,10 @@ def make_result(
         probe=model.probe,
         held_out=model.held_out(scan),
         optics=scan.optics,
+        warnings=(
+            *compare_scans(model, scan),
+            *([] if contradiction is None else [contradiction]),
+        ),
         name=scan.name,
         provenance=dict(model.provenance),
         seconds=seconds,

@@ -17,6 +17,7 @@ from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError, Stopped
+from napari_ptychonn.network.compatibility import describe_training_scan, mean_frame
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
 from napari_ptychonn.network.training.data import TrainingData, TrainingSource
@@ -373,7 +374,9 @@ def _blank_model(
         unit=data.placed.unit,
         weight=patch_weight(data.placed.probe, (data.network.size, data.network.size)),
         probe=data.placed.probe,
+        mean_frame=mean_frame(scan, data.train_indices),
         provenance={
+            **describe_training_scan(scan),
             "scan": scan.name,
             "scan_key": scan.fingerprint,
             "reconstruction": reconstruction.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
@@ -75,7 +76,15 @@ class ComparePanel(SessionPanel):
         self.speed.setToolTip(SPEED_EXPLANATION)
         self.uncertainty = WrappedLabel()
         self.uncertainty.setToolTip(TRUST_EXPLANATION)
-        for label in (self.sentence, self.table, self.mosaic, self.speed, self.uncertainty):
+        self.warnings = WrappedLabel()
+        for label in (
+            self.sentence,
+            self.table,
+            self.mosaic,
+            self.speed,
+            self.uncertainty,
+            self.warnings,
+        ):
             self._layout.addWidget(label)
         self.columns = self._make_columns()
         self._layout.addWidget(self.columns)
@@ -101,6 +110,11 @@ class ComparePanel(SessionPanel):
         trust = None if result is None else result.uncertainty
         self.uncertainty.setVisible(trust is not None)
         self.uncertainty.setText("" if trust is None else trust.sentence)
+        doubts = [] if result is None else [*result.warnings]
+        if report is not None and report.positions is not None and report.positions.warning:
+            doubts.append(report.positions.warning)
+        self.warnings.setVisible(bool(doubts))
+        self.warnings.set_html("<br>".join(f"<b>⚠</b> {escape(doubt)}" for doubt in doubts))
         self.columns.setVisible(result is not None)
         self.show_difference.setEnabled(report is not None or self.show_difference.isChecked())
         speed = None if report is None else report.speed
