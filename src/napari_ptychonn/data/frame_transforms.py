@@ -1,4 +1,4 @@
-"""What a lazy stack does to its frames when they are read: crop, flip, bin, shift, square.
+"""What a lazy stack does to its frames when they are read: crop, flip, bin, shift, square, divide.
 
 A transform maps a window of its output to the window of its input that has to be read
 for it, so that a chain of them reads no more pixels than it needs.
@@ -145,6 +145,24 @@ class Square(FrameTransform):
 
     def apply(self, block: NDArray[Any], window: Window, dtype: np.dtype[Any]) -> NDArray[Any]:
         return np.asarray(np.square(block, dtype=dtype))
+
+
+@dataclass(frozen=True)
+class Divide(FrameTransform):
+    """Divide values by the value of one photon; whole numbers by a whole number stay whole."""
+
+    by: float
+
+    def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        return dtype if self._stays_whole(dtype) else np.result_type(dtype, np.float32)
+
+    def apply(self, block: NDArray[Any], window: Window, dtype: np.dtype[Any]) -> NDArray[Any]:
+        if self._stays_whole(block.dtype):
+            return np.asarray(block // block.dtype.type(self.by))
+        return np.asarray(np.divide(block, self.by, dtype=dtype))
+
+    def _stays_whole(self, dtype: np.dtype[Any]) -> bool:
+        return dtype.kind in "iu" and float(self.by).is_integer()
 
 
 def reorient(image: NDArray[Any], orientation: int) -> NDArray[Any]:

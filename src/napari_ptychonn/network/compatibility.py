@@ -128,9 +128,9 @@ def _compare_optics(model: TrainedModel, scan: Scan) -> list[str]:
 
 
 def _compare_frames(model: TrainedModel, scan: Scan) -> list[str]:
+    found: list[str] = []
     if model.mean_frame is None:
-        return []
-    found = []
+        return found
     trained, present = model.mean_frame, mean_frame(scan, np.arange(len(scan)))
     total = float(trained.sum())
     if not total > 0:

@@ -255,6 +255,19 @@ class TestNumpy:
         np.testing.assert_allclose(turned.frames[7], counts[7], rtol=1e-5)
         assert "axes were reordered" in notes(turned)
 
+    @pytest.mark.parametrize("gain", [1 / 731, 0.25, 1e3])
+    @pytest.mark.parametrize("root", [False, True])
+    def test_scaled_counts_are_read_as_photons(
+        self, tmp_path: Path, counts: Counts, gain: float, root: bool
+    ) -> None:
+        frames = (counts * gain).astype(np.float32)
+        shown = np.sqrt(frames) if root else frames
+        np.savez(tmp_path / "a.npz", shown.reshape(4, 5, 16, 16))
+        scan = read_scan(tmp_path / "a.npz")
+        np.testing.assert_allclose(scan.frames[:], counts, rtol=1e-4)
+        assert bool(scan.warnings) == root
+        assert f"{gain:.6g}" in notes(scan)
+
     def test_npy_with_a_table_beside_it(
         self, tmp_path: Path, counts: Counts, raster: Positions
     ) -> None:

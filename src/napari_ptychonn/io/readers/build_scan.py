@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.consistency.gain import Gain, estimate_gain
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import run_checks
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.frame_source import ArraySource
 from napari_ptychonn.data.frame_transforms import (
     TRANSPOSE,
+    Divide,
     ShiftZeroFrequency,
     Square,
 )
@@ -49,13 +51,13 @@ def build_scan(sources: Sources) -> Scan:
     positions, matching = sources.positions, sources.matching
     ky, kx = sources.array.shape[-2:]
     transform = DetectorFrame.of(sources.frames, (ky, kx))
-    stack, sample, frame_notes = _stack(sources, transform, matching, len(positions))
+    stack, sample, gain, frame_notes = _stack(sources, transform, matching, len(positions))
     optics, optics_notes = _optics(sources, transform)
     usable, mask_notes = _usable(
         sources.frames, transform, sample, ShiftZeroFrequency() in stack.transforms
     )
     faulty = BadPixels.find(
-        sample.frames, usable, total=sample.total, ceiling=sources.frames.number("ceiling")
+        sample.frames, usable, total=sample.total, ceiling=_ceiling(sources, gain)
     )
     positions_source = (
         sources.positions_source if sources.positions_source is not None else sources.frames
@@ -63,6 +65,8 @@ def build_scan(sources: Sources) -> Scan:
     typed = sources.frames.is_typed("pixel_y")
     pixel = pixel_size(sources.frames if typed else positions_source, optics, stack.shape[1:])
     probe, probe_notes = _probe(positions_source, sources.frames, stack)
+    if probe is not None and gain.value is not None:
+        probe = probe / np.float32(np.sqrt(gain.value))
     labels = why_not_labels(sources.frames)
     scan = Scan(
         frames=stack,
@@ -96,7 +100,8 @@ def build_scan(sources: Sources) -> Scan:
     ):
         scan = scan.in_metres(pixel)
     scan = _with_field(scan)
-    scan = replace(scan, check_warnings=run_checks(scan, sample))
+    doubts = (gain.warning,) if gain.warning is not None else ()
+    scan = replace(scan, check_warnings=(*doubts, *run_checks(scan, sample)))
     stack.close()
     for note in scan.notes:
         logger.info("%s: %s", scan.name, note)
@@ -105,7 +110,7 @@ def build_scan(sources: Sources) -> Scan:
 
 def _stack(
     sources: Sources, transform: DetectorFrame, matching: FrameMatching, positions: int
-) -> tuple[LazyFrames, FrameSample, list[str]]:
+) -> tuple[LazyFrames, FrameSample, Gain, list[str]]:
     layout = sources.frames.layout
     stack, notes = _stored_frames(sources, transform, positions)
     if layout.amplitude:
@@ -115,6 +120,16 @@ def _stack(
     if layout.amplitude:
         notes.append("The file holds amplitudes; they are squared to get counts.")
     sample = FrameSample.from_stack(stack)
+    gain = estimate_gain(sample.frames, ~sample.invalid_pixels())
+    to_photons = [
+        *([Square()] if gain.amplitudes else []),
+        *([] if gain.value in (None, 1.0) else [Divide(gain.value)]),
+    ]
+    if to_photons:
+        stack = stack.transform(*to_photons)
+        sample = FrameSample.from_stack(stack)
+    if gain.value not in (None, 1.0):
+        notes.append(f"One photon counts {gain.value:.6g} in the frames; they are divided by it.")
     corner = layout.zero_frequency == "corner"
     if layout.zero_frequency == "detect":
         corner = sample.has_zero_frequency_at_corner()
@@ -122,7 +137,13 @@ def _stack(
         stack = stack.transform(ShiftZeroFrequency())
         sample = replace(sample, frames=np.fft.fftshift(sample.frames, axes=(-2, -1)))
         notes.append("Zero frequency is stored at the corner of the frames; moved to the centre.")
-    return stack, sample, notes
+    return stack, sample, gain, notes
+
+
+def _ceiling(sources: Sources, gain: Gain) -> float | None:
+    """Largest count that the detector can hold, photons."""
+    stored = sources.frames.number("ceiling")
+    return stored if stored is None or gain.value is None else stored / gain.value
 
 
 def _stored_frames(
