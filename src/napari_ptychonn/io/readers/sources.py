@@ -136,11 +136,14 @@ class Sources:
 
     def _positions_of(self, table: Table) -> Positions:
         angle = self.frames.number("stage_angle") if table.turned else None
+        found = Positions(
+            values=table.values, unit=table.unit, notes=table.notes, warnings=table.warnings
+        )
         if angle is None:
-            return Positions(values=table.values, unit=table.unit, notes=table.notes)
+            return found
         along = np.array([1.0, math.cos(math.radians(angle))])
         note = f"The stage is turned by {angle:g}°; x was shortened by the cosine."
-        return Positions(values=table.values * along, unit=table.unit, notes=(*table.notes, note))
+        return replace(found, values=found.values * along, notes=(*found.notes, note))
 
     def match_frames(self, positions: Positions) -> FrameMatching:
         """Say which frame belongs to which position."""
