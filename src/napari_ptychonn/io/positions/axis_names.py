@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,14 +50,16 @@ class AxisNames:
 def find_axes(names: Sequence[str]) -> AxisNames | None:
     """Find two names that differ in naming one axis each: samx and samy, X (µm) and Y (mm)."""
     found: dict[tuple[int, int], tuple[float, AxisNames]] = {}
-    keys_y = [(j, *key) for j, name in enumerate(names) for key in _keys(name, 1)]
+    of_y = defaultdict(list)
+    for j, name in enumerate(names):
+        for stem, word, unit in _keys(name, 1):
+            of_y[stem].append((j, word, unit))
     for i, name in enumerate(names):
-        for stem, word, unit_x in _keys(name, 0):
-            for j, other, y_word, unit_y in keys_y:
-                if i == j or stem != other or (word, y_word) not in _X_AND_Y:
-                    continue
-                pair = AxisNames(y=j, x=i, units=(unit_y, unit_x))
-                found.setdefault((j, i), (_preference(f"{names[i]} {names[j]}"), pair))
+        for stem, word_x, unit_x in _keys(name, 0):
+            for j, word_y, unit_y in of_y[stem]:
+                if i != j and (word_x, word_y) in _X_AND_Y:
+                    pair = AxisNames(y=j, x=i, units=(unit_y, unit_x))
+                    found.setdefault((j, i), (_preference(f"{name} {names[j]}"), pair))
     if not found:
         return None
     best = max(score for score, _ in found.values())

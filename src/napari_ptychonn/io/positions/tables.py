@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 TEXTS = (".csv", ".txt", ".dat")
 MDA = ".mda"
 ENDINGS = (*TEXTS, MDA)
+_ONE_AXIS = re.compile(r"(?<![a-z])[xy](?![a-z])|horizontal|vertical")
 _MICRO, _NANO = 1e-6, 1e-9
 
 
@@ -209,6 +211,14 @@ def load_table(file: Path) -> Table:
     for header in text.headers:
         if (axes := find_axes(header)) is not None:
             return _by_header(file, text, header, axes)
+    for header in text.headers:
+        lone = [c for c, name in enumerate(header) if _ONE_AXIS.search(name.lower())]
+        if lone:
+            raise InputError(
+                f"{file}: expected columns for x and y, got {', '.join(header)}, of which "
+                f"{' and '.join(header[c] for c in lone)} cannot be paired.",
+                file=file,
+            )
     for layout in (layout for layout in TABLES if layout not in named):
         if (places := _places(layout, file, (), columns)) is not None:
             return _table(layout, file, text, places)
@@ -289,8 +299,7 @@ def _table(
     )
     warnings = scaled.warnings
     if layout.exact and text.headers:
-        warnings = (_doubtful_order(text.headers[0], y, file), *warnings)
-        notes = []
+        notes, warnings = [], (_doubtful_order(text.headers[0], y, file), *warnings)
     return Table(
         file=file,
         values=scaled.values,
