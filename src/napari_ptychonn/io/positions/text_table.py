@@ -95,12 +95,10 @@ def _decoded(file: Path) -> str:
         data = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file} cannot be opened: {error.strerror}.", file=file) from error
-    encodings = [name for mark, name in _MARKS if data.startswith(mark)] or ["utf-8", "latin-1"]
-    if b"\0" in data[:2]:
-        encodings = ["utf-16-be"]
-    elif b"\0" in data[:4] and encodings == ["utf-8", "latin-1"]:
-        encodings = ["utf-16-le"]
-    for encoding in encodings:
+    encodings = next(([name] for mark, name in _MARKS if data.startswith(mark)), None)
+    if encodings is None and b"\0" in data[:2]:  # UTF-16 without its mark
+        encodings = ["utf-16-be" if data[0] == 0 else "utf-16-le"]
+    for encoding in encodings or ["utf-8", "latin-1"]:
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
