@@ -83,7 +83,7 @@ def test_forms(tmp_path: Path, changes: dict[str, tuple[Any, Any]]) -> None:
         ({ENERGY: (8800.0, None)}, ("8800", "eV", "no unit"), 1.0),
         ({ENERGY: (8.8, None)}, ("8.8", "keV", "no unit"), 1.0),
         ({DISTANCE: (1900.0, None)}, ("1900", "mm", "no unit"), 1.0),
-        ({name: (55.0, None) for name in PIXELS}, ("55", "µm", "no unit"), 1.0),
+        (dict.fromkeys(PIXELS, (55.0, None)), ("55", "µm", "no unit"), 1.0),
         ({DISTANCE: (1e12, "m")}, ("1e+12", "out of range"), None),
         ({ENERGY: (100.0, None)}, ("eV or in keV", "out of range"), None),
     ],

@@ -224,7 +224,8 @@ def load_table(file: Path) -> Table:
             return _table(layout, file, text, places)
     seen = f", called {', '.join(text.headers[0])}" if text.headers else " without a header"
     raise InputError(
-        f"{file}: expected a column for each of x and y, found {columns} columns{seen}.",
+        f"{file}: expected a column for each of x and y, found "
+        f"{format_count(columns, 'column')}{seen}.",
         file=file,
         got=columns,
     )
@@ -289,7 +290,10 @@ def _table(
         count = len(values)
         values, numbers = _averaged(values, numbers)
         if count > len(values):
-            notes.append(f"{count} readings were averaged to {len(values)} positions.")
+            notes.append(
+                f"{format_count(count, 'reading', 'were')} averaged to "
+                f"{format_count(len(values), 'position')}."
+            )
     units = text.units if layout.scale is None and text.units else (None,) * text.rows.shape[1]
     scaled = scale_positions(
         *(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import run_checks
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.frame_source import ArraySource
 from napari_ptychonn.data.frame_transforms import (
@@ -135,7 +136,7 @@ def _stored_frames(
         raise InputError(
             f"{sources.frames.description}: expected frames (n, ky, kx) in "
             f"{sources.array.path}, got "
-            f"{sources.array.shape} for {positions} positions."
+            f"{sources.array.shape} for {format_count(positions, 'position')}."
         )
     turned = np.moveaxis(sources.array.read(), -1, 0)
     return LazyFrames(ArraySource(turned)), [
@@ -171,8 +172,10 @@ def _usable(
     marked = sample.invalid_pixels() & ~bad
     if count := int(marked.sum()):
         notes.append(
-            f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
-            f"count in {len(sample.frames)} of {sample.total} frames examined; they are masked."
+            f"{format_count(count, 'pixel', 'hold')} a marker (negative, saturated or not a "
+            "number) instead of a "
+            f"count in {len(sample.frames)} of {format_count(sample.total, 'frame')} examined; "
+            "masked."
         )
     usable = ~(bad | marked)
     if not usable.any():

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.autodetect.recognise import recognise, why_not_labels
 from napari_ptychonn.io.containers.series import SeriesArray
@@ -124,7 +125,8 @@ class Sources:
             return self._positions_of(self.table)
         if not self.is_raster:
             raise InputError(
-                f"{self.frames.tree.file}: found {math.prod(self.lead)} frames but no scan "
+                f"{self.frames.tree.file}: found {format_count(math.prod(self.lead), 'frame')} "
+                "but no scan "
                 f"positions; {describe_search(self.frames, 'positions')} and found none."
             )
         steps = " x ".join(str(n) for n in self.lead)
@@ -332,9 +334,9 @@ def _parts_placed_by(
         positions_source.file if isinstance(positions_source, Table) else positions_source.tree.file
     )
     raise InputError(
-        f"{file}: has {count_positions(positions_source, lead)} positions, which are not "
-        "those of the "
-        f"{math.prod(lead)} frames of {contents.tree.file.name}."
+        f"{file}: has {format_count(count_positions(positions_source, lead), 'position')}, which "
+        "are not those of the "
+        f"{format_count(math.prod(lead), 'frame')} of {contents.tree.file.name}."
     )
 
 
