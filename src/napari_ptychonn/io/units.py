@@ -40,7 +40,8 @@ _POWER = re.compile(
 )
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?)\s*(.*)", re.I | re.S)
 _BRACKETED = re.compile(r"(.*?)[\[({<]([^\[\](){}<>]*)[\])}>](.*)", re.S)
-_NOTHING = {"", "-", "none", "null", "n/a", "na", "unknown", "nxlength", "nxany", "nxenergy"}
+_NOTHING = {"", "-", "none", "null", "n/a", "na", "unknown", "nxlength", "nxany", "nxenergy",
+            "1", "unitless", "dimensionless"}  # fmt: skip
 _REMARKS = re.compile(
     r"[xyz\d]*(?:stage|sample|motor|encoder|readback|rbv|set|setpoint|demand|pos|position|lab|"
     r"abs(?:olute)?|rel(?:ative)?|horizontal|vertical|piezo|coarse|fine)?"

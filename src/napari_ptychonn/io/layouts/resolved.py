@@ -21,7 +21,8 @@ from napari_ptychonn.io.units import Unit, as_text, parse_quantity, parse_unit, 
 _MOST_NUMBERS = 2**20
 """A scalar may be kept once for each frame; longer arrays are something else."""
 
-_VARY = {"energy", "wavelength", "distance", "pitch_y", "pitch_x", "pixel_y", "pixel_x"}
+_PER_FRAME = {"energy", "wavelength", "distance"}
+_VARY = {*_PER_FRAME, "pitch_y", "pitch_x", "pixel_y", "pixel_x"}
 """Quantities that may be kept once for each frame, or once for each axis."""
 
 _EVEN = 1e-3
@@ -142,9 +143,11 @@ class ResolvedLayout:
         return Reading()
 
     def _quantity_at(self, path: str, where: Field, quantity: str) -> Reading | None:
-        value = self._value_at(path, where)
+        # 'The first' of the energies of all frames means any of them.
+        first_of_frames = where.index == 0 and quantity in _PER_FRAME
+        value = self._value_at(path, replace(where, index=None) if first_of_frames else where)
         warnings: list[str] = []
-        if value is None and quantity in _VARY:
+        if value is None and (first_of_frames or (where.index is None and quantity in _VARY)):
             value, warnings = self._mean_at(path, quantity)
         declared = None
         if isinstance(value, str | bytes) and (found := parse_quantity(value)) is not None:

@@ -23,11 +23,11 @@ from napari_ptychonn.io.positions.axis_names import AxisNames, find_axes
 from napari_ptychonn.io.positions.axis_units import Axis, scale_positions
 from napari_ptychonn.io.positions.mda import read_mda
 from napari_ptychonn.io.positions.text_table import TextTable, read_text_table
-from napari_ptychonn.io.units import Unit, parse_unit
+from napari_ptychonn.io.units import Unit, parse_unit, unit_in_name
 
 logger = logging.getLogger(__name__)
 
-TEXTS = (".csv", ".txt", ".dat")
+TEXTS = (".csv", ".txt", ".dat", ".tsv")
 MDA = ".mda"
 ENDINGS = (*TEXTS, MDA)
 _ONE_AXIS = re.compile(r"(?<![a-z])[xy](?![a-z])|horizontal|vertical")
@@ -294,7 +294,7 @@ def _table(
                 f"{format_count(count, 'reading', 'were')} averaged to "
                 f"{format_count(len(values), 'position')}."
             )
-    units = text.units if layout.scale is None and text.units else (None,) * text.rows.shape[1]
+    units = _column_units(text) if layout.scale is None else (None,) * text.rows.shape[1]
     scaled = scale_positions(
         *(
             Axis(values=values[:, k], source=file.name, declared=units[c], prescribed=layout.unit)
@@ -302,8 +302,8 @@ def _table(
         )
     )
     warnings = scaled.warnings
-    if layout.exact and text.headers:
-        notes, warnings = [], (_doubtful_order(text.headers[0], y, file), *warnings)
+    if layout.exact and (text.headers or _ONE_AXIS.search(text.before.lower())):
+        notes, warnings = [], (_doubtful_order(text, y, file), *warnings)
     return Table(
         file=file,
         values=scaled.values,
@@ -315,10 +315,23 @@ def _table(
     )
 
 
-def _doubtful_order(header: Sequence[str], y: int, file: Path) -> str:
+def _column_units(text: TextTable) -> tuple[Unit | None, ...]:
+    if text.units:
+        return text.units
+    names = text.headers[0] if text.headers else ("",) * text.rows.shape[1]
+    return tuple(unit_in_name(name) for name in names)
+
+
+def _doubtful_order(text: TextTable, y: int, file: Path) -> str:
+    order = "y and the second as x" if y == 0 else "x and the second as y"
+    named = (
+        f"{file.name}: its columns are called {' and '.join(text.headers[0])}"
+        if text.headers
+        else f"{file.name}: the lines before its numbers do not name two columns"
+    )
     return (
-        f"The columns of {file.name} are called {header[0]} and {header[1]}, which does not show "
-        f"which is y: {header[y]} was read as y and {header[1 - y]} as x; they may be exchanged."
+        f"{named}, which does not show which is y: the first was read as {order}; they may be "
+        "exchanged."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.positions.axis_names import find_axes
-from napari_ptychonn.io.units import Unit, parse_unit
+from napari_ptychonn.io.units import Unit, parse_unit, parse_units
 
 _LARGEST = 64 * 2**20
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
@@ -21,6 +22,8 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
 _BINARY = re.compile(r"[\0-\x08\x0e-\x1f]")
 _NUMBERS_ONLY = re.compile(r"[-+\d.,;eE\s]*\d[-+\d.,;eE\s]*")
 _COMMENT = re.compile(r"^\s*(?:#|%|//|!)+\s?")
+_TITLE = re.compile(r"^\s*(?:columns?|fields?|names?|header|format|labels?)\s*[:=]\s*", re.I)
+_UNITS = re.compile(r"^\W*(?:\w+\s+)?units?\b(?:\s+are|\s+is)?\W*[:=]?\s*(.+)$", re.I)
 _NAN = ("nan", "na", "n/a")
 _LETTERS = ("a", "u")
 """Units that are more often names of columns."""
@@ -42,11 +45,14 @@ class TextTable:
         Names of the columns, where lines before the numbers give them, the nearest first.
     units : tuple of (Unit or None)
         Of the columns, where a line gives them; else empty.
+    before : str
+        The lines before the numbers.
     """
 
     rows: NDArray[np.float64]
     headers: tuple[tuple[str, ...], ...] = ()
     units: tuple[Unit | None, ...] = ()
+    before: str = ""
 
 
 def read_text_table(file: Path) -> TextTable:
@@ -76,6 +82,9 @@ def read_text_table(file: Path) -> TextTable:
     headers: list[tuple[str, ...]] = []
     units: tuple[Unit | None, ...] = ()
     for line in reversed(before):
+        if not units and (stated := _UNITS.fullmatch(line.strip())) is not None:
+            units = _stated_units(stated[1], stored)
+            continue
         words = _words(line, form, len(cells[0]))
         if words is None or any(words[stored:]):
             continue
@@ -85,7 +94,7 @@ def read_text_table(file: Path) -> TextTable:
             headers.append(tuple(words))
         elif not units:
             units = found
-    return TextTable(rows=rows, headers=tuple(headers), units=units)
+    return TextTable(rows=rows, headers=tuple(headers), units=units, before="\n".join(before))
 
 
 def _decoded(file: Path) -> str:
@@ -134,7 +143,8 @@ class _Form:
 
     def cells(self, line: str) -> list[str]:
         if self.separator is not None:
-            return _stripped(line.strip("\r\n").split(self.separator))
+            row = csv.reader([line.strip("\r\n")], delimiter=self.separator, skipinitialspace=True)
+            return _stripped(next(row, []))
         return line.split() if self.has_comma else re.findall(r"[^\s,;]+", line)
 
     def is_number(self, cell: str) -> bool:
@@ -198,7 +208,7 @@ def _is_row(
 def _words(line: str, form: _Form, columns: int) -> list[str] | None:
     """Divide a line into as many names as there are columns; None where it holds none."""
     is_comment = _COMMENT.match(line) is not None
-    line = _COMMENT.sub("", line.removeprefix(_SPEC_HEADER)).strip("\r\n")
+    line = _TITLE.sub("", _COMMENT.sub("", line.removeprefix(_SPEC_HEADER))).strip("\r\n")
     own = form.cells(line)
     if form.separator is None and len(own) == columns - 1 and not is_comment:
         own = ["", *own]  # pandas prints its index without a name
@@ -233,3 +243,14 @@ def _units(words: Sequence[str]) -> tuple[Unit | None, ...] | None:
         return None
     named = sum(parse_unit(word) is not None for word in words)
     return tuple(map(parse_unit, words)) if 2 * known >= named else None
+
+
+def _stated_units(text: str, columns: int) -> tuple[Unit | None, ...]:
+    """Read 'um' or 'um, mm' behind the word 'units'; empty where they are none."""
+    units = parse_units(text)
+    units = units * columns if len(units) == 1 else units
+    return units if len(units) == columns and _is_any_length(units) else ()
+
+
+def _is_any_length(units: Sequence[Unit | None]) -> bool:
+    return any(unit is not None and unit.kind in ("length", "pixel") for unit in units)
