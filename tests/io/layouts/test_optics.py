@@ -108,3 +108,19 @@ def test_null_attributes_and_datasets_count_as_absent(tmp_path: Path) -> None:
                            DISTANCE: (1.9, h5py.Empty("S1"))})  # fmt: skip
     assert scan.notes == plain.notes
     assert scan.warnings == plain.warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("energy_ev", np.full(20, 8800.0)), ("energy_ev", "8.8 keV"), ("energy_kev", "8.8"),
+     ("energy_keV", np.array([8.8]))],
+)  # fmt: skip
+def test_forms_in_a_file_of_no_known_layout(tmp_path: Path, name: str, value: Any) -> None:
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        file["frames"], file[name], file["distance"] = FRAMES, value, 1.9
+        file["x_pixel_size"] = file["y_pixel_size"] = np.array([55e-6, 55e-6])
+        file["positions_um"] = np.stack([a.ravel() * 0.1 for a in np.mgrid[:4, :5]], axis=1)
+        file["mask"] = h5py.Empty("u1")
+    scan = read_scan(path)
+    assert scan.pixel_size == pytest.approx([1.40891e-10 * 1.9 / (16 * 55e-6)] * 2, rel=1e-4)

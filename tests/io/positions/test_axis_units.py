@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -58,6 +59,25 @@ def test_hdf5(folder: Path, layout: str, y: str, x: str) -> None:
     assert scan.unit == "m"
     np.testing.assert_allclose(np.ptp(scan.positions, axis=0), np.ptp(TRUE, axis=0), rtol=1e-9)
     assert not any("unit" in warning for warning in scan.warnings)
+
+
+@pytest.mark.parametrize("names", [["y_um", "x_mm"], "y_um, x_mm", ["y [um]", "x [mm]"]])
+def test_names_of_columns(tmp_path: Path, names: Any) -> None:
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        file["frames"] = np.random.default_rng(0).poisson(5, (54, 16, 16)).astype(np.uint16)
+        both = file.create_dataset("positions", data=TRUE / (1e-6, 1e-3))
+        both.attrs["columns"] = names
+    scan = read_scan(path)
+    np.testing.assert_allclose(np.ptp(scan.positions, axis=0), np.ptp(TRUE, axis=0), rtol=1e-9)
+
+
+def test_names_of_datasets(tmp_path: Path) -> None:
+    path = tmp_path / "scan.npz"
+    frames = np.random.default_rng(0).poisson(5, (54, 16, 16)).astype(np.uint16)
+    np.savez(path, frames=frames, x_um=X / 1e-6, y_mm=Y / 1e-3)
+    scan = read_scan(path)
+    np.testing.assert_allclose(np.ptp(scan.positions, axis=0), np.ptp(TRUE, axis=0), rtol=1e-9)
 
 
 @given(y=units, x=units, style=st.sampled_from(["name", "brackets", "line", "swapped"]))

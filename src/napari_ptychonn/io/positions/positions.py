@@ -14,6 +14,7 @@ from napari_ptychonn.io.layouts.layout import Field, Flip
 from napari_ptychonn.io.layouts.optics import ANGSTROM, counts_in_angstrom
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.positions.axis_units import Axis, ScaledPositions, scale_positions
+from napari_ptychonn.io.positions.columns import units_of_columns
 from napari_ptychonn.io.units import PIXEL, Unit, parse_unit, unit_in_name
 
 _LARGEST_IN_METRES = 0.1
@@ -170,7 +171,7 @@ def _axis_unit(
     whole = parse_unit(contents.text("unit"))
     if whole is not None and whole.kind == "pixel":
         return whole
-    units = contents.declared_units(array.path)
+    units = contents.declared_units(array.path) or units_of_columns(contents.tree, array)
     if not units:
         named = unit_in_name(array.path.rpartition("/")[2])
         return None if named is None or named.kind == "energy" else named
