@@ -13,7 +13,7 @@ from napari_ptychonn.io.units import parse_quantity, parse_unit, parse_units, un
 
 MICRO = ("um", "µm", "μm", "UM", "microns", "micron", "Micrometer", "micrometers", "micrometer(s)",
          "micrometres", "micro-metre", "micromètre", "10^-6 m", "1e-6 m", "1E-6*m", "10**-6 m",
-         "10⁻⁶ m", "[n_m]".replace("n", "u"), "(um)", "um (stage)", "microns (um)")  # fmt: skip
+         "10⁻⁶ m", "[u_m]", "Âµm", r"\u00B5m", "(um)", "um (stage)", "microns (um)")  # fmt: skip
 LENGTHS = {
     1e-6: MICRO,
     1e-9: ("nm", "nanometers", "NM", "nano-meter", "1e-9 m"),

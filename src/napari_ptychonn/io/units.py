@@ -187,7 +187,9 @@ def _word(text: str) -> tuple[Kind, float] | None:
 
 def _ascii(text: str) -> str:
     """Write both signs for micro as 'u', and letters without their accents (Å, mètre)."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("Âµ", "µ").replace("Î¼", "μ"))
+    for broken in ("Âµ", "Î¼", "\\u00b5", "\\u00B5"):  # decoded twice; ImageJ's escape
+        text = text.replace(broken, "µ")
+    decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return plain.replace("μ", "u").replace("−", "-")
 

@@ -52,7 +52,9 @@ def read_optics(contents: ResolvedLayout) -> tuple[Optics, tuple[str, ...], tupl
     readings["wavelength"] = replace(found, value=metres(contents, found.value))
     if readings["energy"].value is not None:
         readings["wavelength"] = Reading()  # not needed
-    warnings = list(dict.fromkeys(w for r in readings.values() for w in r.warnings))
+    pixels = (contents.reading(quantity) for quantity in ("pixel_y", "pixel_x"))
+    doubts = (w for reading in (*readings.values(), *pixels) for w in reading.warnings)
+    warnings = list(dict.fromkeys(doubts))
     energy, wavelength, distance, y, x = (
         _within(contents, quantity, reading, warnings) for quantity, reading in readings.items()
     )

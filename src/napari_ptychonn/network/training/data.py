@@ -133,7 +133,7 @@ class TrainingData:
         messages = []
         if lost:
             messages.append(
-                f"{format_count(lost, 'frame', 'are')} left out: patches extend beyond the object"
+                f"{format_count(lost, 'frame', 'are')} left out: the patch extends beyond the object"
             )
         used = _sample_training(train, options), _sample_evenly(validation)
         unusable = find_unusable_frames(scan, np.concatenate(used), should_stop)
@@ -166,7 +166,8 @@ class TrainingData:
             (train, validation), used, ("training", "validation"), strict=True
         ):
             if len(part) < len(every):
-                messages.append(f"{len(part)} of {format_count(len(every), f'{kind} frame')} used")
+                used_of = format_count(len(every), f"{kind} frame", "are")
+                messages.append(f"{len(part)} of the {used_of} used")
         train, validation = used
         measured = (
             LabelledFrames.measured(
