@@ -109,6 +109,14 @@ def test_names_that_do_not_tell_y_from_x_are_warned_of(folder: Path) -> None:
         assert "e.csv" in warning
 
 
+def test_no_header_and_no_metres_is_not_as_ptychodus_writes(folder: Path) -> None:
+    file = folder / "i.csv"
+    file.write_text(rows(";", ","))
+    assert any("exchanged" in warning for warning in load_table(file).warnings)
+    file.write_text("0,1e-6\n1e-6,2e-6\n")
+    assert load_table(file).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [("x,z\n0,1\n1,2\n", "x, z"), ("a,b,c\n1,2,3\n", "a, b, c"), ("1,2\n1\n", "columns"),

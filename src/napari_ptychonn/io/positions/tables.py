@@ -302,7 +302,9 @@ def _table(
         )
     )
     warnings = scaled.warnings
-    if layout.exact and (text.headers or _ONE_AXIS.search(text.before.lower())):
+    # ptychodus writes metres, and no words before them.
+    is_other = text.headers or scaled.unit != "m" or _ONE_AXIS.search(text.before.lower())
+    if layout.exact and is_other:
         notes, warnings = [], (_doubtful_order(text, y, file), *warnings)
     return Table(
         file=file,
@@ -327,7 +329,7 @@ def _doubtful_order(text: TextTable, y: int, file: Path) -> str:
     named = (
         f"{file.name}: its columns are called {' and '.join(text.headers[0])}"
         if text.headers
-        else f"{file.name}: the lines before its numbers do not name two columns"
+        else f"{file.name}: there is no header that names its columns"
     )
     return (
         f"{named}, which does not show which is y: the first was read as {order}; they may be "

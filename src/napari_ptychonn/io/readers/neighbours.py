@@ -57,7 +57,7 @@ def describe_search(contents: ResolvedLayout, quantity: str) -> str:
     what = (
         "a ptychodus or CXI diffraction file ('dp', 'patterns' or 'entry_1/data_1/data')"
         if quantity == "frames"
-        else f"a ptychodus product ('probe_position_x_m') or a table of positions ({', '.join(TEXTS)})"
+        else f"a ptychodus product ('probe_position_x_m') or positions as text ({', '.join(TEXTS)})"
     )
     return f"looked for {what} that fits it in {contents.tree.file.resolve().parent}"
 

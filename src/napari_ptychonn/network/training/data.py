@@ -133,7 +133,7 @@ class TrainingData:
         messages = []
         if lost:
             messages.append(
-                f"{format_count(lost, 'frame', 'are')} left out: the patch extends beyond the object"
+                f"{format_count(lost, 'frame', 'are')} left out: patches extend beyond the object"
             )
         used = _sample_training(train, options), _sample_evenly(validation)
         unusable = find_unusable_frames(scan, np.concatenate(used), should_stop)
