@@ -88,7 +88,7 @@ def test_truncated(
         ({"frames": np.ones((9, 16, 16)), "positions": np.ones((9, 4))}, "no scan positions"),
         ({"frames": np.ones((9, 16, 16))}, "no scan positions"),
         ({"frames": np.ones((9, 16, 16)), "positions": np.ones((2, 2))}, "9 frames and 2 pos"),
-        ({"dp": np.ones((16, 16))}, "1 frames but no scan positions"),
+        ({"dp": np.ones((16, 16))}, "1 frame but no scan positions"),
         ({"dp": np.ones((2, 2))}, "got shape (2, 2)"),
         ({"dp": np.ones((0, 16, 16))}, "got shape (0, 16, 16)"),
         ({"dp": np.ones((3, 16, 16), np.complex64)}, "complex64"),

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Autosave:
     def sentence(self) -> str:
         """One line for a person."""
         when = f"{self.kept:%d %b %Y, %H:%M}"
-        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        epochs = format_count(self.epochs, "epoch")
         return f"The model trained on {self.scan} ({epochs}) was left unsaved on {when}."
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_ptychonn.data.bad_pixels import CONTRAST
+from napari_ptychonn.data.formatting import format_count
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -113,7 +114,7 @@ def load_reconstruction(
     reconstruction = read_reconstruction_for(scan or path, path, positions=positions)
     made = reconstruction.algorithm
     if reconstruction.iterations:
-        made += f", {reconstruction.iterations} iterations"
+        made += f", {format_count(reconstruction.iterations, 'iteration')}"
     report(f"reconstruction: {reconstruction.name} ({made}) of {path}")
     return reconstruction
 

@@ -14,6 +14,7 @@ from napari_ptychonn.cli.options import (
     JsonOption,
     PositionsOption,
 )
+from napari_ptychonn.data.formatting import format_count
 
 
 def info(
@@ -50,7 +51,7 @@ def _flatten_consistency(description: dict[str, Any]) -> None:
         description["misfit"] = (
             f"{far_field['misfit']:.3g} times the photon noise ({far_field['noise_misfit']:.3g} is "
             f"noise alone), {100 * max(far_field['explained'], 0):.0f} % of the differences "
-            f"between {far_field['frames']} frames explained"
+            f"between {format_count(far_field['frames'], 'frame')} explained"
         )
 
 

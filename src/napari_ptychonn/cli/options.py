@@ -12,6 +12,7 @@ import typer
 
 from napari_ptychonn.data.bad_pixels import LEAST_CONTRAST
 from napari_ptychonn.data.crop_bin import SMALLEST
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def select_frames(count: int, frames: slice, name: str) -> NDArray[np.int64]:
 
     chosen = np.arange(count, dtype=np.int64)[frames]
     if not len(chosen):
-        raise InputError(f"{name}: --frames selects none of the {count} frames.")
+        raise InputError(f"{name}: --frames selects none of the {format_count(count, 'frame')}.")
     return chosen
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.comparison.aligned_images import AlignedImages
 from napari_ptychonn.comparison.registration import Alignment, phase_offset, wrap
 from napari_ptychonn.comparison.ring_correlation import Resolution
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.patch_store import PatchSet, iterate_batches, select_patches
 from napari_ptychonn.data.patches import Patches, cut_patches, on_object
 from napari_ptychonn.data.reconstruction import Reconstruction
@@ -140,7 +141,7 @@ class Comparison:
         """One line for a person."""
         e = self.single_shot
         return (
-            f"{self.frames} frames: phase off by {e.phase_mae:.3f} rad "
+            f"{format_count(self.frames, 'frame')}: phase off by {e.phase_mae:.3f} rad "
             f"(a constant: {e.constant_phase_mae:.3f}), correlation {e.phase_correlation:.3f}; "
             f"amplitude correlation {e.amplitude_correlation:.2f}"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_ptychonn.data.formatting import format_count
+
 PAPER_ITERATIONS = 400
 """Iterations of the reconstruction in Cherukara et al. 2020."""
 
@@ -51,12 +53,12 @@ class SpeedUp:
         """Summary with the scaling, as one line."""
         scaled = []
         if self.measured_iterations != PAPER_ITERATIONS:
-            scaled.append(f"{self.measured_iterations} iterations")
+            scaled.append(format_count(self.measured_iterations, "iteration"))
         if self.reconstruction_frames != self.prediction_frames:
-            scaled.append(f"{self.reconstruction_frames} frames")
+            scaled.append(format_count(self.reconstruction_frames, "frame"))
         took = "would take" if scaled else "took"
         summary = (
-            f"Prediction of {self.prediction_frames} frames took "
+            f"Prediction of {format_count(self.prediction_frames, 'frame')} took "
             f"{_seconds(self.prediction_seconds)}; {PAPER_ITERATIONS} iterations of "
             f"{self.algorithm} {took} {_seconds(self.scaled_seconds)}: {_round(self.factor)}×"
         )

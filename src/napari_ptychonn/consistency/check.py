@@ -16,6 +16,7 @@ from napari_ptychonn.consistency.search import (
     search_orientations,
     search_scales,
 )
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 
@@ -80,7 +81,7 @@ class FarFieldCheck:
         if self.correction is not None:
             return (
                 f"Object and probe explain {_percent(self.explained)} of the differences between "
-                f"{self.frames} frames, and {_percent(self.corrected or 0.0)} if "
+                f"{format_count(self.frames, 'frame')}, and {_percent(self.corrected or 0.0)} if "
                 f"{self.correction.description} (--correct {self.correction})."
             )
         if self.frames < FEWEST:
@@ -91,7 +92,8 @@ class FarFieldCheck:
         if self.explained + _SIGNIFICANT * self.error < LEAST:
             return (
                 f"Object and probe explain {_percent(self.explained)} of the differences between "
-                f"{self.frames} frames (misfit {self.misfit:.3g}, photon noise alone "
+                f"{format_count(self.frames, 'frame')} (misfit {self.misfit:.3g}, photon noise "
+                "alone "
                 f"{self.noise_misfit:.3g}), and no other orientation, scale or centre explains "
                 "more: they may belong to another scan, or the positions to other frames."
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.frame_transforms import (
     FLIP_COLUMNS,
     FLIP_ROWS,
@@ -144,7 +145,10 @@ class ScanCorrection:
             parts.append(f"the frames are {done}")
         if any(self.shift):
             rows, columns = self.shift
-            parts.append(f"the frames are shifted by {rows} rows and {columns} columns, cyclically")
+            parts.append(
+                f"the frames are shifted by {format_count(rows, 'row')} and "
+                f"{format_count(columns, 'column')}, cyclically"
+            )
         if done := _name_orientation(
             self.positions, "exchanged in y and x", "mirrored in {}", "y", "x"
         ):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.consistency.correction import ScanCorrection, orientation_matrix
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 
@@ -47,7 +48,7 @@ class PositionsCheck:
             return None
         apart = (
             f"The positions of the scan and those of the reconstruction are {self.steps_apart:.3g} "
-            f"steps apart in {self.frames} frames"
+            f"steps apart in {format_count(self.frames, 'frame')}"
         )
         if self.correction is None:
             return f"{apart}, and no orientation or scale makes them agree."

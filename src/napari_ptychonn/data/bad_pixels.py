@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
+
 CONTRAST = 5.0
 """Excess or lack of a bad pixel; real peaks have at most 2.5 times their surroundings."""
 
@@ -163,7 +165,10 @@ class BadPixels:
             return ""
         total = int(self.bad.sum())
         pixels = "1 bad detector pixel" if total == 1 else f"{total} bad detector pixels"
-        return f"{pixels} in {self.looked_at} of {self.frames} frames examined, masked: {listed}."
+        return (
+            f"{pixels} in {self.looked_at} of {format_count(self.frames, 'frame')} "
+            f"examined, masked: {listed}."
+        )
 
     @property
     def _saturated(self) -> NDArray[np.bool_]:

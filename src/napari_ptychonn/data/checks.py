@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.formatting import format_length
+from napari_ptychonn.data.formatting import format_count, format_length
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.optics.illumination import illumination_width
@@ -78,7 +78,8 @@ def _values(sample: FrameSample) -> Iterator[str]:
     if empty.any():
         first = f", the first of them frame {sample.indices[empty][0]}" if not empty.all() else ""
         yield (
-            f"{int(empty.sum())} of {m} sampled frames are all zero{first}: were frames lost, or "
+            f"{int(empty.sum())} of {format_count(m, 'sampled frame', 'are')} all zero{first}: "
+            "were frames lost, or "
             "is a file of frames missing?"
         )
     if sample.frames.dtype.kind != "f":
@@ -87,7 +88,10 @@ def _values(sample: FrameSample) -> Iterator[str]:
     usable = ~sample.invalid_pixels().ravel()
     broken = ~np.isfinite(flat) & usable
     if bad := int(broken.any(axis=1).sum()):
-        yield f"{bad} of {m} sampled frames have values that are not finite; they count as 0."
+        yield (
+            f"{bad} of {format_count(m, 'sampled frame', 'have')} values that are not "
+            "finite; they count as 0."
+        )
     negative = (flat < 0) & usable & np.isfinite(flat)
     if negative.any():
         yield (
@@ -115,7 +119,7 @@ def _beam(scan: Scan, sample: FrameSample) -> Iterator[str]:
     off = [c - n // 2 for c, n in zip(centre, shape, strict=True)]
     if any(abs(o) > _OFF_CENTRE * n for o, n in zip(off, shape, strict=True)):
         yield (
-            f"The beam is not in the middle of the frames: their counts centre on row "
+            "The beam is not in the middle of the frames: their counts centre on row "
             f"{centre[0]:.0f}, column {centre[1]:.0f} of {shape[0]} x {shape[1]} pixels."
         )
 

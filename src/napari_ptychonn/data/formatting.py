@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from napari_ptychonn.data.scan import Unit
+from typing import Literal
 
 
-def format_length(length: float, unit: Unit) -> str:
+def format_length(length: float, unit: Literal["m", "pixel"]) -> str:
     """Write a length: '12 nm', '1.5 µm' or '2.3 px'.
 
     Parameters
@@ -22,6 +22,22 @@ def format_length(length: float, unit: Unit) -> str:
     return f"{length * 1e6:.3g} µm"
 
 
-def format_count(number: int, noun: str) -> str:
-    """Write a number with its noun: '1 frame', '25,921 frames'."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+_SINGULAR = {"are": "is", "have": "has", "hold": "holds", "do": "does", "were": "was"}
+
+
+def format_count(number: int, noun: str, verb: str = "") -> str:
+    """Write a number with its noun, and a verb: '1 frame is', '25,921 frames are'.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    noun : str
+        In the singular.
+    verb : str, optional
+        In the plural.
+    """
+    words = [f"{number:,}", noun if number == 1 else f"{noun}s"]
+    if verb:
+        words.append(_SINGULAR.get(verb, f"{verb}s") if number == 1 else verb)
+    return " ".join(words)

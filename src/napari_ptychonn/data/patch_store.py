@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.compute.memory import format_bytes, physical_memory
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.patches import Patches
 from napari_ptychonn.data.scan import FrameStack
 from napari_ptychonn.errors import InputError
@@ -108,7 +109,7 @@ class StoredImages:
 
     @property
     def _what(self) -> str:
-        return f"{len(self)} predictions in {self._folder}"
+        return f"{format_count(len(self), 'prediction')} in {self._folder}"
 
     def _read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         images = np.empty((len(rows), *self.shape[1:]), np.float32)

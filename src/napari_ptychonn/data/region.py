@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.validation import check_options
@@ -98,7 +99,8 @@ class TrainingRegion:
         train = np.setdiff1d(train, gap)
         if len(train) < 2:
             raise InputError(
-                f"the training region of {scan.name} leaves {len(train)} frames to train on; "
+                f"the training region of {scan.name} leaves "
+                f"{format_count(len(train), 'frame')} to train on; "
                 "at least 2 are needed."
             )
         return cls(
@@ -127,7 +129,9 @@ class TrainingRegion:
         from skimage.measure import points_in_poly
 
         chosen = np.flatnonzero(points_in_poly(scan.positions, np.asarray(vertices, np.float64)))
-        return cls.from_indices(scan, chosen, split, f"{len(chosen)} frames inside the drawn area")
+        return cls.from_indices(
+            scan, chosen, split, f"{format_count(len(chosen), 'frame')} inside the drawn area"
+        )
 
     @classmethod
     def every(cls, scan: Scan, k: int, split: Split | None = None) -> TrainingRegion:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.formatting import format_length
+from napari_ptychonn.data.formatting import format_count, format_length
 from napari_ptychonn.data.scan import Scan, Unit
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.model_header import read_model_header
@@ -179,7 +179,10 @@ def _positions_sidecar(
     spans = " x ".join(
         format_length(n, "m") if unit == "m" else f"{n:.4g}" for n in (height, width)
     )
-    facts = f"{len(values)} for {len(scan)} frames, {spans}{'' if unit == 'm' else ' pixels'}"
+    facts = (
+        f"{len(values)} for {format_count(len(scan), 'frame')}, "
+        f"{spans}{'' if unit == 'm' else ' pixels'}"
+    )
     return SidecarSuggestion(file=file, kind="positions", facts=facts)
 
 
@@ -203,7 +206,7 @@ def _facts(contents: ResolvedLayout, scan: Scan) -> str | None:
         numbered = contents.array("position_indexes") is not None
         if count > len(scan) or (count < len(scan) and not numbered):
             return None
-        facts.append(f"{count} of {len(scan)} frames")
+        facts.append(f"{count} of {format_count(len(scan), 'frame')}")
     return ", ".join(facts)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.patch_store import PatchSet
 from napari_ptychonn.deprecation import RenamedAttribute
 from napari_ptychonn.optics.illumination import convolve_centred
@@ -104,8 +105,13 @@ class Uncertainty:
             return "Uncertainty: no probe, so predictions are not compared with their diffraction."
         count, total = len(self.disagreeing), len(self.indices)
         if not count:
-            return f"Uncertainty: all {total} predictions agree with their own diffraction."
-        disagree = f"{count} of {total} predictions disagree with their own diffraction"
+            return (
+                f"Uncertainty: all {format_count(total, 'prediction', 'agree')} with their "
+                "own diffraction."
+            )
+        disagree = (
+            f"{count} of {format_count(total, 'prediction', 'disagree')} with their own diffraction"
+        )
         if count > total / 2:
             return f"Uncertainty: {disagree}: the model does not explain this scan."
         return f"Uncertainty: {disagree}."

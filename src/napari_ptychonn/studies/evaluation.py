@@ -12,6 +12,7 @@ from scipy.spatial import ConvexHull, QhullError
 from napari_ptychonn.comparison.aligned_images import AlignedImages, Channel
 from napari_ptychonn.comparison.metrics import ImageErrors, mosaic_errors
 from napari_ptychonn.comparison.registration import align
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
@@ -97,7 +98,8 @@ class Evaluator:
         self._compared = ndimage.binary_erosion(self._area, iterations=RIM)
         if not self._compared.any():
             raise InputError(
-                f"{scan.name}: {len(points)} scan points enclose too little of {reference.name} "
+                f"{scan.name}: {format_count(len(points), 'scan point', 'enclose')} too little "
+                f"of {reference.name} "
                 "to compare objects over."
             )
 
@@ -138,7 +140,8 @@ def _hull(index: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         return np.asarray(index[ConvexHull(index).vertices])
     except (QhullError, ValueError) as error:
         raise InputError(
-            f"{name}: {len(index)} scan points enclose no area to compare objects over."
+            f"{name}: {format_count(len(index), 'scan point', 'enclose')} no area to compare "
+            "objects over."
         ) from error
 
 

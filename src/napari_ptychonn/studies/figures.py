@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.comparison.aligned_images import AlignedImages
-from napari_ptychonn.data.formatting import format_length
+from napari_ptychonn.data.formatting import format_count, format_length
 from napari_ptychonn.plots.style import (
     BLUE,
     GREY,
@@ -74,7 +74,7 @@ def size(study: SizeStudy) -> Figure:
     """Held-out mosaics of some trainings; errors and seconds against the number of frames."""
     shown = _some(study.points)
     rows = {"PtychoNN": _phases(p.comparison.aligned for p in shown)}
-    titles = [f"{p.frames} frames" for p in shown]
+    titles = [format_count(p.frames, "frame") for p in shown]
     with _page(rows, titles, shown[-1].comparison.aligned, 3) as (figure, axes):
         frames = [p.frames for p in study.points]
         comparisons = [p.comparison for p in study.points]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.comparison.report import compare_result
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import Split, TrainingRegion
 from napari_ptychonn.data.scan import Scan
@@ -130,7 +131,8 @@ class SizeStudy:
         if not self.points:
             return "No training is finished."
         errors = [
-            f"{p.comparison.mosaic.phase_mae:.3f} rad after {p.frames} frames ({p.seconds:.0f} s)"
+            f"{p.comparison.mosaic.phase_mae:.3f} rad after {format_count(p.frames, 'frame')} "
+            f"({p.seconds:.0f} s)"
             for p in {id(p): p for p in (self.points[0], self.points[-1])}.values()
         ]
         return f"Held-out phase error of the mosaic: {', '.join(errors)}."
@@ -235,14 +237,14 @@ def size_study(
                 device=device,
             ),
             should_stop,
-            f"{count} frames: training",
+            f"{format_count(count, 'frame')}: training",
         )
         if last is None:
             return
         result = yield from run_prediction(
             PredictTask(scan=scan, model=last.best, indices=test, device=device),
             should_stop,
-            f"{count} frames: predicting",
+            f"{format_count(count, 'frame')}: predicting",
         )
         if result is None:
             return

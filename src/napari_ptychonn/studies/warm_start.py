@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.result import Result
 from napari_ptychonn.data.scan import Scan
@@ -162,11 +163,15 @@ class WarmStartStudy:
         for curve in self.curves:
             point = curve.find_phase_error(self.target)
             if point is None:
-                runs.append(f"{curve.beginning}: not in {curve.points[-1].iteration} iterations")
+                runs.append(
+                    f"{curve.beginning}: not in "
+                    f"{format_count(curve.points[-1].iteration, 'iteration')}"
+                )
                 continue
             extra = f" after {curve.before:.1f} s of predicting" if curve.before else ""
             runs.append(
-                f"{curve.beginning}: {point.iteration} iterations, {point.seconds:.1f} s{extra}"
+                f"{curve.beginning}: {format_count(point.iteration, 'iteration')}, "
+                f"{point.seconds:.1f} s{extra}"
             )
         return f"To {self.target:.4f} rad (RMS of the phase): {'; '.join(runs)}."
 

@@ -165,7 +165,7 @@ class TestColumns:
         [
             {"axes": "zyx"},
             {"columns": ["n", "y", "x"]},
-            {"column_names": "trigger, y_um, x_um"},
+            {"column_names": "trigger, y_m, x_m"},
             {"labels": np.array([b"t", b"pos_y", b"pos_x"])},
         ],
     )

@@ -16,6 +16,7 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array, Tree
 from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
+from napari_ptychonn.io.positions.axis_names import find_axes
 from napari_ptychonn.io.positions.columns import Columns
 
 _FRAMES = re.compile(
@@ -285,13 +286,24 @@ def _pair(arrays: Sequence[Array], lead: tuple[int, ...]) -> list[Array]:
         base, _, name = x.path.rpartition("/")
         twin = "/".join(p for p in (base, re.sub(r"x(?!.*x)", "y", name)) if p)
         twin = twin if twin in by_path else twin.replace("X", "Y")
-        y = by_path.get(twin)
+        y = by_path.get(twin) or _twin_in_another_unit(x, arrays)
         if y is None or y is x:
             continue
         is_grid = len(lead) == 2 and (math.prod(y.shape), math.prod(x.shape)) == lead
         if is_grid or (math.prod(x.shape) == n and math.prod(y.shape) == n):
             return [y, x]
     return []
+
+
+def _twin_in_another_unit(x: Array, arrays: Sequence[Array]) -> Array | None:
+    """Find 'pos_y_mm' for 'pos_x_um'."""
+    home = x.path.rpartition("/")[0]
+    for y in arrays:
+        if y.path.rpartition("/")[0] == home and y.dtype.kind in "iuf":
+            axes = find_axes([_name(y), _name(x)])
+            if axes is not None and axes.y == 0 and all(axes.units):
+                return y
+    return None
 
 
 def _position_fields(tree: Tree, positions: Sequence[Array]) -> dict[str, Any]:
@@ -337,7 +349,9 @@ def _mask(arrays: Sequence[Array], frames: Array) -> Array | None:
 def _number_fields(arrays: Sequence[Array]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for array in arrays:
-        if math.prod(array.shape) != 1 or array.dtype.kind not in "iuf":
+        # One number, one for each frame or axis, or text ('8.8 keV').
+        is_list = len(array.shape) < 2 or math.prod(array.shape) == max(array.shape)
+        if not math.prod(array.shape) or not is_list or array.dtype.kind not in "iufOSU":
             continue
         for pattern, quantity, scale in _NUMBERS:
             if re.fullmatch(pattern, _name(array), re.I):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.compute.memory import check_fits_memory
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.in_memory import InMemoryArray, InMemoryTree
-from napari_ptychonn.io.units import length, spelled
+from napari_ptychonn.io.units import parse_unit
 
 _AMPLITUDE = ("amplitude", "amp", "abs", "magnitude", "mag")
 _PHASE = ("phase", "angle", "pha", "arg")
@@ -87,9 +87,11 @@ def _about(tiff: Any) -> dict[str, Any]:
     about: dict[str, Any] = {}
     imagej = tiff.imagej_metadata or {}
     tags = tiff.pages[0].tags
-    stated = spelled(imagej.get("unit")) if imagej else None
+    stated = parse_unit(imagej.get("unit"))
     unit = tags["ResolutionUnit"].value if "ResolutionUnit" in tags else None
-    metres = length(stated) if stated else {_CENTIMETRE: 1e-2, _INCH: 25.4e-3}.get(int(unit or 0))
+    metres = {_CENTIMETRE: 1e-2, _INCH: 25.4e-3}.get(int(unit or 0))
+    if stated is not None:
+        metres = stated.factor if stated.kind == "length" else None
     for tag, name in (("YResolution", "pixel_height_m"), ("XResolution", "pixel_width_m")):
         if metres is None or tag not in tags:
             continue

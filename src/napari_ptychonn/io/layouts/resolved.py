@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,12 +16,41 @@ from napari_ptychonn.io.layouts.builtin import builtin_layouts
 from napari_ptychonn.io.layouts.layout import Field, Layout
 from napari_ptychonn.io.layouts.paths import ANY, exists, matches
 from napari_ptychonn.io.layouts.user import user_layouts
-from napari_ptychonn.io.units import factor, spelled
+from napari_ptychonn.io.units import Unit, as_text, parse_quantity, parse_unit, parse_units
 
 _MOST_NUMBERS = 2**20
 """A scalar may be kept once for each frame; longer arrays are something else."""
 
+_PER_FRAME = {"energy", "wavelength", "distance"}
+_VARY = {*_PER_FRAME, "pitch_y", "pitch_x", "pixel_y", "pixel_x"}
+"""Quantities that may be kept once for each frame, or once for each axis."""
+
+_EVEN = 1e-3
+"""Relative spread up to which such numbers count as one: no readback is quite constant."""
+
 _ENTRIES = ("entry_1", "entry", "entry1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A number of a file in SI units, and what is doubtful about it.
+
+    Attributes
+    ----------
+    value : float or None
+        m or eV; None where it is missing, zero or no number.
+    stored : float or None
+        As in the file.
+    unit : Unit or None
+        The unit that the file names, if it is known.
+    warnings : tuple of str
+        One sentence each.
+    """
+
+    value: float | None = None
+    stored: float | None = None
+    unit: Unit | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,31 +127,87 @@ class ResolvedLayout:
 
     def number(self, quantity: str) -> float | None:
         """Return a scalar in SI units; None where it is missing, zero or no number."""
-        where: Field | None = getattr(self.layout, quantity)
-        if where is not None and where.constant is not None:
-            return where.constant or None
-        for path in self._paths(where):
-            number = _as_number(self._value_at(path, where))
-            # Writers put 0 where they do not know; real products have a 0 probe pixel.
-            if where is not None and number:
-                declared = None if where.fixed else self._factor_at(path)
-                sign = -1.0 if where.scale < 0 else 1.0
-                return number * (where.scale if declared is None else sign * declared)
-        return None
+        return self.reading(quantity).value
 
-    def declared_unit(self, path: str) -> str | None:
+    def reading(self, quantity: str) -> Reading:
+        """Return a scalar in SI units with its unit; the mean where it is kept for each frame."""
+        where: Field | None = getattr(self.layout, quantity)
+        if where is None:
+            return Reading()
+        if where.constant is not None:
+            return Reading(value=where.constant or None)
+        for path in self._paths(where):
+            found = self._quantity_at(path, where, quantity)
+            if found is not None:
+                return found
+        return Reading()
+
+    def _quantity_at(self, path: str, where: Field, quantity: str) -> Reading | None:
+        # 'The first' of the energies of all frames means any of them.
+        first_of_frames = where.index == 0 and quantity in _PER_FRAME
+        value = self._value_at(path, replace(where, index=None) if first_of_frames else where)
+        warnings: list[str] = []
+        if value is None and (first_of_frames or (where.index is None and quantity in _VARY)):
+            value, warnings = self._mean_at(path, quantity)
+        declared = None
+        if isinstance(value, str | bytes) and (found := parse_quantity(value)) is not None:
+            value, declared = found
+        number = _as_number(value)
+        if not number:  # writers put 0 where they do not know; real products have a 0 probe pixel
+            return None
+        if declared is None and "@" not in path:
+            declared = self.declared_unit(path)
+        prescribed = Reading(value=number * where.scale, stored=number, warnings=tuple(warnings))
+        if where.fixed or declared is None:
+            return prescribed
+        kind = "energy" if quantity == "energy" else "length"
+        if declared.kind != kind:
+            about = (
+                f"The unit {declared.text!r} of the {_name(quantity)} in {path} is not a known "
+                f"unit of {kind}; {number:g} was read in the unit that the format prescribes.",
+            )
+            return replace(prescribed, warnings=about if quantity in _VARY else ())
+        factor = -declared.factor if where.scale < 0 else declared.factor
+        return replace(prescribed, value=number * factor, unit=declared)
+
+    def _mean_at(self, path: str, quantity: str) -> tuple[float | None, list[str]]:
+        """Average numbers that are kept for each frame, but those that are 0 or no numbers."""
+        values = self.tree.attribute(*path.split("@", 1)) if "@" in path else None
+        if "@" not in path:
+            array = self.tree.array(path)
+            if array is None or array.dtype.kind not in "iuf":
+                return None, []
+            values = array.read() if math.prod(array.shape) <= _MOST_NUMBERS else None
+        if values is None or np.asarray(values).dtype.kind not in "iuf":
+            return None, []
+        numbers = np.asarray(values, np.float64).ravel()
+        known = numbers[np.isfinite(numbers) & (numbers != 0)]
+        if not len(known):
+            return None, []
+        mean, low, high = float(known.mean()), float(known.min()), float(known.max())
+        if high - low <= _EVEN * abs(mean):
+            return mean, []
+        return mean, [
+            f"The {_name(quantity)} in {path} varies from {low:.6g} to {high:.6g} over "
+            f"{len(known)} values; their mean, {mean:.6g}, was used."
+        ]
+
+    def declared_unit(self, path: str) -> Unit | None:
         """Return the unit that an array names in an attribute of its own."""
-        for name in ("units", "unit"):
-            if unit := spelled(self.tree.attribute(path, name)):
-                return unit
-        return None
+        return parse_unit(self._unit_attribute(path))
+
+    def declared_units(self, path: str) -> tuple[Unit | None, ...]:
+        """Return the units of the columns of an array; one where it holds for all."""
+        return parse_units(self._unit_attribute(path))
+
+    def _unit_attribute(self, path: str) -> Any | None:
+        values = (self.tree.attribute(path, name) for name in ("units", "unit", "Units", "Unit"))
+        return next((value for value in values if parse_unit(value) is not None), None)
 
     def text(self, quantity: str) -> str | None:
         """Return a scalar as text."""
         value = self.value(quantity)
-        if isinstance(value, bytes):
-            value = value.decode(errors="replace")
-        return str(value) if value is not None and str(value) else None
+        return None if value is None else as_text(value) or None
 
     def is_typed(self, quantity: str) -> bool:
         """Whether a number was given by a person instead of the file."""
@@ -185,11 +270,9 @@ class ResolvedLayout:
             return items[0] if len(items) == 1 else None
         return items[index] if index < len(items) else None
 
-    def _factor_at(self, path: str) -> float | None:
-        if "@" in path:
-            return None
-        unit = self.declared_unit(path)
-        return None if unit is None else factor(unit)
+
+def _name(quantity: str) -> str:
+    return quantity.replace("_", " ")
 
 
 def _as_number(value: Any | None) -> float | None:

@@ -281,7 +281,8 @@ class DatasetMapping:
             return nowhere | given | {"positions": both, "position_axes": axes}
         of_y = self._field("positions", "position_y", LENGTHS, None)
         of_x = self._field("position_x", "position_x", LENGTHS, None)
-        of_x = replace(of_x, scale=of_y.scale, fixed=of_y.fixed)
+        if pick.unit:  # there is one choice of unit, for both
+            of_x = replace(of_x, scale=of_y.scale, fixed=of_y.fixed)
         pair = (of_x, of_y) if self.swap else (of_y, of_x)
         return nowhere | given | dict(zip(("position_y", "position_x"), pair, strict=True))
 

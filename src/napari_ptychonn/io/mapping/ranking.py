@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from napari_ptychonn.io.containers.entry import Entry
 from napari_ptychonn.io.mapping.mapping import DatasetMapping, DatasetRef
-from napari_ptychonn.io.mapping.roles import LENGTHS, UNITS, Role
-from napari_ptychonn.io.units import spelled
+from napari_ptychonn.io.mapping.roles import Role, factors_of
+from napari_ptychonn.io.units import unit_in_name
 
 _FRAMES = re.compile(
     r"diff|^dp$|data|pattern|frame|intensit|ptychogram|reciprocal|image|stack|det|arr_0", re.I
@@ -319,8 +319,7 @@ def _unit(role: Role, branch: Entry) -> str:
     """What the end of a name says: 'energy_keV', 'distance_mm'."""
     if role not in _NAMES:
         return ""  # positions say it where they are read
-    ending = spelled(re.split(r"[_ \[(]", branch.name)[-1])
-    by_name = {spelled(unit): unit for unit in UNITS[role]}
-    if ending in ("um", "micron"):
-        return "µm" if "µm" in LENGTHS and role != "energy" else ""
-    return by_name.get(ending, "")
+    named = unit_in_name(branch.name.lstrip("@"))
+    by_factor = {factor: unit for unit, factor in factors_of(role).items()}
+    wanted = "energy" if role == "energy" else "length"
+    return "" if named is None or named.kind != wanted else by_factor.get(named.factor, "")

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array, Tree
+from napari_ptychonn.io.units import Unit, as_text, unit_in_name
 
 _NAMES = ("axes", "columns", "column_names", "names", "labels", "order", "fields")
 """Attributes that writers name columns in."""
@@ -70,17 +71,30 @@ class Columns:
         return f"The file does not name the columns of its positions; assumed {order}."
 
 
+def units_of_columns(tree: Tree, array: Array) -> tuple[Unit | None, ...]:
+    """Return the units in names of columns, as of ['y_um', 'x_mm']; empty where none has one."""
+    for name in _NAMES:
+        units = tuple(map(unit_in_name, _words(tree.attribute(array.path, name))))
+        if any(units):
+            return units
+    return ()
+
+
 def _named(names: Any | None) -> list[str]:
     """Letters of the columns, '' for what is no coordinate: of 'x, y', 'yx' or ['n', 'y_um']."""
+    found = [_LETTER.search(word.lower().replace("_", " ")) for word in _words(names)]
+    return ["" if match is None else match[1] for match in found]
+
+
+def _words(names: Any | None) -> list[str]:
+    """Divide the names of columns."""
     if names is None:
         return []
-    values = np.atleast_1d(names).ravel().tolist()
-    words = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values]
-    if len(words) == 1:
-        text = words[0].strip(" ()[]").lower()
-        words = list(text) if _COMPACT.fullmatch(text) else re.split(r"[\s,;:/]+", text)
-    found = [_LETTER.search(word.lower().replace("_", " ")) for word in words]
-    return ["" if match is None else match[1] for match in found]
+    words = [as_text(value) for value in np.atleast_1d(names).ravel().tolist()]
+    if len(words) != 1:
+        return words
+    text = words[0].strip(" ()[]")
+    return list(text) if _COMPACT.fullmatch(text.lower()) else re.split(r"[\s,;:/]+", text)
 
 
 def _counts(array: Array) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 
 _LEAST_COMMON = 0.5
@@ -93,13 +94,16 @@ def _in_order(what: str, frames: int, positions: int) -> FrameMatching:
     if frames != positions:
         if n < _LEAST_COMMON * max(frames, positions):
             raise InputError(
-                f"{what}: {frames} frames and {positions} positions, and nothing in the file shows "
+                f"{what}: {format_count(frames, 'frame')} and "
+                f"{format_count(positions, 'position')}, and nothing in the file shows "
                 "which belong together."
             )
-        more, left = ("frames", frames - n) if frames > n else ("positions", positions - n)
+        more = "frame" if frames > n else "position"
+        left = format_count(max(frames, positions) - n, more, "were")
         notes = (
-            f"{frames} frames and {positions} positions without numbers to match them by: the "
-            f"first {n} of each were taken, the last {left} {more} were left out.",
+            f"{format_count(frames, 'frame')} and {format_count(positions, 'position')} "
+            "without numbers to match them by: the "
+            f"first {n} of each were taken, the last {left} left out.",
         )
     rows = np.arange(n, dtype=np.int64)
     return FrameMatching(frames=rows, positions=rows, numbers=rows, notes=notes)
@@ -109,8 +113,9 @@ def _by_number(what: str, frames: NDArray[np.int64], positions: NDArray[np.int64
     numbers, of_frames, of_positions = np.intersect1d(frames, positions, return_indices=True)
     if not len(numbers):
         raise InputError(
-            f"{what}: none of the {len(positions)} positions has the number of one of the "
-            f"{len(frames)} frames."
+            f"{what}: none of the {format_count(len(positions), 'position')} has the number of "
+            "one of the "
+            f"{format_count(len(frames), 'frame')}."
         )
     notes = []
     for name, all_of_them in (("frames", frames), ("positions", positions)):
@@ -137,13 +142,14 @@ def _finite(what: str, joined: FrameMatching, positions: NDArray[np.float64]) ->
         return joined
     bad = int((~good).sum())
     if not good.any():
-        raise InputError(f"{what}: none of the {bad} positions is a finite number.")
+        raise InputError(f"{what}: none of the {format_count(bad, 'position')} is a finite number.")
     return FrameMatching(
         frames=joined.frames[good],
         positions=joined.positions[good],
         numbers=joined.numbers[good],
         notes=(
             *joined.notes,
-            f"{bad} of {len(good)} positions are not finite numbers; their frames were left out.",
+            f"{bad} of {format_count(len(good), 'position', 'are')} not finite; left out with "
+            "their frames.",
         ),
     )

@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.io.units import length, spelled
-
 _VERSIONS = (1.0, 2.0)
 _MOST_POINTS = 10_000_000
 _MOST_DEVICES = 1000
@@ -48,12 +46,6 @@ class Positioner:
         """'x' or 'y' where the name says so; '' where it does not."""
         found = set(re.findall(r"(?:^|[^a-z])(?:[a-z]*_)?([xy])(?![a-z])", self.name.lower()))
         return found.pop() if len(found) == 1 else ""
-
-    @property
-    def metres(self) -> NDArray[np.float64] | None:
-        """(n,) readings, m; None where the unit is no length."""
-        factor = length(spelled(self.unit) or "")
-        return None if factor is None else self.values * factor
 
 
 @dataclass(frozen=True, kw_only=True)

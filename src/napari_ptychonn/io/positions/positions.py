@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.scan import Unit
+from napari_ptychonn.data.scan import Unit as ScanUnit
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array
 from napari_ptychonn.io.layouts.layout import Field, Flip
 from napari_ptychonn.io.layouts.optics import ANGSTROM, counts_in_angstrom
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
-from napari_ptychonn.io.units import PIXEL, length, spelled
+from napari_ptychonn.io.positions.axis_units import Axis, ScaledPositions, scale_positions
+from napari_ptychonn.io.positions.columns import units_of_columns
+from napari_ptychonn.io.units import PIXEL, Unit, parse_unit, unit_in_name
 
 _LARGEST_IN_METRES = 0.1
-"""No ptychography stage travels 10 cm in one scan; numbers beyond that are pixels."""
+"""No ptychography stage travels 10 cm in one scan."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,8 +26,9 @@ class Positions:
     """Positions (n, 2) as (y, x) in `unit`, before any shift, and what was assumed."""
 
     values: NDArray[np.float64]
-    unit: Unit
+    unit: ScanUnit
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -52,17 +54,46 @@ def read_positions(contents: ResolvedLayout, lead: tuple[int, ...] = ()) -> Posi
     """
     y, x = contents.array("position_y"), contents.array("position_x")
     both = contents.array("positions")
+    layout = contents.layout
     if y is not None and x is not None:
         values = _joined(y, x, contents, lead)
-        source, where = y, contents.layout.position_y
+        sources = ((y, layout.position_y), (x, layout.position_x))
     elif both is not None:
         values = _as_pairs(both, contents, lead)
-        source, where = both, contents.layout.positions
+        sources = ((both, layout.positions), (both, layout.positions))
     else:
         raise InputError(f"{contents.description}: expected scan positions, found none.")
-    unit, scale, notes = _unit(source, values, contents, where)
-    signs = [-1.0 if axis in contents.layout.position_flip else 1.0 for axis in "yx"]
-    return Positions(values=values * scale * np.asarray(signs), unit=unit, notes=notes)
+    scaled, is_angstrom = _scaled(values, sources, contents)
+    signs = [-1.0 if axis in layout.position_flip else 1.0 for axis in "yx"]
+    about = f"Positions in {sources[0][0].path} are in ångström, as for electrons."
+    return Positions(
+        values=scaled.values * np.asarray(signs),
+        unit=scaled.unit,
+        notes=(*((about,) if is_angstrom else ()), *scaled.notes),
+        warnings=scaled.warnings,
+    )
+
+
+def _scaled(
+    values: NDArray[np.float64],
+    sources: tuple[tuple[Array, Field | None], tuple[Array, Field | None]],
+    contents: ResolvedLayout,
+) -> tuple[ScaledPositions, bool]:
+    axes, angstrom = [], False
+    for column, (array, where) in enumerate(sources):
+        prescribed, is_angstrom = _prescribed(where, contents, values)
+        is_fixed = where is not None and where.fixed and prescribed is not None
+        declared = None if is_fixed else _axis_unit(array, "yx"[column], where, contents)
+        axes.append(
+            Axis(
+                values=values[:, column],
+                source=array.path,
+                declared=declared,
+                prescribed=prescribed,
+            )
+        )
+        angstrom |= is_angstrom and axes[-1].known is None
+    return scale_positions(*axes), angstrom
 
 
 def _as_pairs(array: Array, contents: ResolvedLayout, lead: tuple[int, ...]) -> NDArray[np.float64]:
@@ -133,24 +164,38 @@ def _numbers(array: Array, contents: ResolvedLayout) -> NDArray[np.float64]:
     return array.read()
 
 
-def _unit(
-    array: Array, values: NDArray[np.float64], contents: ResolvedLayout, where: Field | None
-) -> tuple[Unit, float, tuple[str, ...]]:
+def _axis_unit(
+    array: Array, axis: str, where: Field | None, contents: ResolvedLayout
+) -> Unit | None:
+    """Return the unit that the file names for one axis, in an attribute or in a name."""
+    whole = parse_unit(contents.text("unit"))
+    if whole is not None and whole.kind == "pixel":
+        return whole
+    units = contents.declared_units(array.path) or units_of_columns(contents.tree, array)
+    if not units:
+        named = unit_in_name(array.path.rpartition("/")[2])
+        return None if named is None or named.kind == "energy" else named
+    if len(units) == 1:
+        return units[0]
+    column = contents.layout.position_axes.index(axis)
+    if where is not None and where.index is not None:
+        column = where.index
+    return units[column] if column < len(units) else None
+
+
+def _prescribed(
+    where: Field | None, contents: ResolvedLayout, values: NDArray[np.float64]
+) -> tuple[Unit | None, bool]:
+    """Return the unit of the format, and whether it is that of electron microscopes."""
     layout = contents.layout
-    if where is not None and where.fixed and layout.position_unit != "guess":
-        return layout.position_unit, where.scale, ()
-    if contents.text("unit") == PIXEL:
-        return "pixel", 1.0, ()
-    declared = contents.declared_unit(array.path) or _ending(array.path)
-    if declared == PIXEL:
-        return "pixel", 1.0, ()
-    if declared is not None and (metres := length(declared)) is not None:
-        return "m", metres, ()
+    if layout.position_unit == "guess":
+        return None, False
     if layout.angstrom and layout.position_unit == "m" and _in_angstrom(contents, values):
-        return "m", ANGSTROM, (f"Positions in {array.path} are in ångström, as for electrons.",)
-    if layout.position_unit != "guess":
-        return layout.position_unit, 1.0 if where is None else where.scale, ()
-    return guess_unit(values, array.path)
+        return Unit(text="Å", kind="length", factor=ANGSTROM), True
+    scale = 1.0 if where is None else where.scale
+    if layout.position_unit == PIXEL:
+        return Unit(text="object pixels", kind="pixel", factor=scale), False
+    return Unit(text="m" if scale == 1 else f"{scale:g} m", kind="length", factor=scale), False
 
 
 def _in_angstrom(contents: ResolvedLayout, values: NDArray[np.float64]) -> bool:
@@ -159,21 +204,3 @@ def _in_angstrom(contents: ResolvedLayout, values: NDArray[np.float64]) -> bool:
     finite = values[np.isfinite(values)]
     reach = np.abs(finite).max() if len(finite) else 0.0
     return bool(reach >= _LARGEST_IN_METRES) if in_angstrom is None else in_angstrom
-
-
-def guess_unit(values: NDArray[np.float64], where: str) -> tuple[Unit, float, tuple[str, ...]]:
-    """Take positions for metres or pixels by how large they are, and say so."""
-    finite = values[np.isfinite(values)]
-    if len(finite) and np.abs(finite).max() < _LARGEST_IN_METRES:
-        return "m", 1.0, (f"Positions in {where} have no unit; by their size they are metres.",)
-    return (
-        "pixel",
-        1.0,
-        (f"Positions in {where} have no unit; by their size they are object pixels.",),
-    )
-
-
-def _ending(path: str) -> str | None:
-    """Return the unit at the end of a name: 'pos_x_um'."""
-    ending = re.search(r"_(px|pixels?|m|mm|um|nm)$", path.lower())
-    return spelled(ending.group(1)) if ending else None

@@ -6,6 +6,7 @@ table whose header names its x and y is understood without one.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Sequence
@@ -15,22 +16,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptychonn.data.scan import Unit
+from napari_ptychonn.data.formatting import format_count
+from napari_ptychonn.data.scan import Unit as ScanUnit
+from napari_ptychonn.errors import InputError
+from napari_ptychonn.io.positions.axis_names import AxisNames, find_axes
+from napari_ptychonn.io.positions.axis_units import Axis, scale_positions
 from napari_ptychonn.io.positions.mda import read_mda
-from napari_ptychonn.io.positions.positions import guess_unit
-from napari_ptychonn.io.units import PIXEL, length, spelled
+from napari_ptychonn.io.positions.text_table import TextTable, read_text_table
+from napari_ptychonn.io.units import Unit, parse_unit, unit_in_name
 
 logger = logging.getLogger(__name__)
 
-TEXTS = (".csv", ".txt", ".dat")
+TEXTS = (".csv", ".txt", ".dat", ".tsv")
 MDA = ".mda"
 ENDINGS = (*TEXTS, MDA)
-_LARGEST = 64 * 2**20
+_ONE_AXIS = re.compile(r"(?<![a-z])[xy](?![a-z])|horizontal|vertical")
 _MICRO, _NANO = 1e-6, 1e-9
-_COORDINATE = re.compile(
-    r"^(?:.*[\W_])?(?P<axis>[xy])(?:[\W_]*(?:pos(?:ition)?|coord(?:inate)?s?|motor|stage|"
-    r"encoder|readback))?[\W_]*(?P<unit>[a-zµμ]*)\W*$"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,13 @@ class TableLayout:
     scale: float | None = None
     turned: bool = False
     note: str = ""
+
+    @property
+    def unit(self) -> Unit | None:
+        """The unit of the numbers, with their sign."""
+        if self.scale is None:
+            return None
+        return Unit(text=f"{self.scale:g} m", kind="length", factor=self.scale)
 
 
 _LAMNI = "Positions of the sample in µm are negated, as the LamNI and LYNX programs do."
@@ -152,14 +160,17 @@ class Table:
         x has to be shortened by the cosine of the stage's angle.
     notes : tuple of str
         What was assumed.
+    warnings : tuple of str
+        What could be read in another way, too.
     """
 
     file: Path
     values: NDArray[np.float64]
-    unit: Unit
+    unit: ScanUnit
     numbers: NDArray[np.int64] | None = None
     turned: bool = False
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def fits(self, frames: int) -> bool:
         """Whether this can be the table of a scan of so many frames."""
@@ -171,27 +182,53 @@ class Table:
 
 def read_table(file: Path) -> Table | None:
     """Read positions from a text or .mda file; None when there are none in it."""
-    if file.suffix.lower() == MDA:
-        return _of_mda(file)
     try:
-        if file.stat().st_size > _LARGEST:
-            return None
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
+        return load_table(file)
+    except InputError as error:
+        logger.debug("%s", error)
         return None
-    header, rows = _rows(lines)
-    if rows is None:
-        return None
-    named = [layout for layout in TABLES if isinstance(layout.y, str)]
-    for layout in named:
-        if (places := _places(layout, file, header, rows.shape[1])) is not None:
-            return _table(layout, file, rows, places)
-    if (found := _by_header(file, header, rows)) is not None:
+
+
+def load_table(file: Path) -> Table:
+    """Read positions from a text or .mda file.
+
+    Raises
+    ------
+    InputError
+        When there are none in it, or nothing shows which column is y and which x.
+    """
+    if file.suffix.lower() == MDA:
+        found = _of_mda(file)
+        if found is None:
+            raise InputError(f"{file}: expected columns of positions, found none.", file=file)
         return found
+    text = read_text_table(file)
+    columns = text.rows.shape[1]
+    named = [layout for layout in TABLES if isinstance(layout.y, str)]
+    for layout, header in itertools.product(named, text.headers):
+        if (places := _places(layout, file, header, columns)) is not None:
+            return _table(layout, file, text, places)
+    for header in text.headers:
+        if (axes := find_axes(header)) is not None:
+            return _by_header(file, text, header, axes)
+    for header in text.headers:
+        lone = [c for c, name in enumerate(header) if _ONE_AXIS.search(name.lower())]
+        if lone:
+            raise InputError(
+                f"{file}: expected columns for x and y, got {', '.join(header)}, of which "
+                f"{' and '.join(header[c] for c in lone)} cannot be paired.",
+                file=file,
+            )
     for layout in (layout for layout in TABLES if layout not in named):
-        if (places := _places(layout, file, header, rows.shape[1])) is not None:
-            return _table(layout, file, rows, places)
-    return None
+        if (places := _places(layout, file, (), columns)) is not None:
+            return _table(layout, file, text, places)
+    seen = f", called {', '.join(text.headers[0])}" if text.headers else " without a header"
+    raise InputError(
+        f"{file}: expected a column for each of x and y, found "
+        f"{format_count(columns, 'column')}{seen}.",
+        file=file,
+        got=columns,
+    )
 
 
 def read_points(files: Sequence[Path]) -> Table | None:
@@ -203,12 +240,10 @@ def read_points(files: Sequence[Path]) -> Table | None:
     points = []
     for file in files:
         try:
-            if file.stat().st_size > _LARGEST:
-                return None
-            _, rows = _rows(file.read_text(encoding="utf-8").splitlines())
-        except (OSError, ValueError):
+            rows = read_text_table(file).rows
+        except InputError:
             return None
-        if rows is None or rows.shape[1] < 3:
+        if rows.shape[1] < 3:
             return None
         points.append(rows[:, 1:3].mean(axis=0))
     if not points:
@@ -218,36 +253,15 @@ def read_points(files: Sequence[Path]) -> Table | None:
         values=np.array(points) * (_NANO, -_NANO),
         unit="m",
         notes=(
-            f"Positions of {len(points)} points are in a file each, as APS 12-ID writes them: y in "
-            "column 1, x in column 2, nm, x negated; readings of one point were averaged.",
+            f"Positions of {format_count(len(points), 'point')} are in a file each, as APS 12-ID "
+            "writes them: y in column 1, x in column 2, nm, x negated; readings of one point were "
+            "averaged.",
         ),
     )
 
 
-def _rows(lines: list[str]) -> tuple[list[str], NDArray[np.float64] | None]:
-    """Split a file into its header, which may follow a title, and its numbers."""
-    header: list[str] = []
-    rows: list[list[float]] = []
-    for line in lines:
-        words = line.replace(",", " ").replace(";", " ").replace("\t", " ").split()
-        if not words:
-            continue
-        try:
-            rows.append([float(word) for word in words])
-        except ValueError:
-            if rows and not line.lstrip().startswith("#"):
-                return header, None
-            if not rows:
-                separator = next((s for s in (",", ";", "\t") if s in line), None)
-                header = [w.strip(" #\"'") for w in line.split(separator)] if separator else words
-                header = [w for w in header if w and w != "#"]
-    if not rows or len({len(row) for row in rows}) != 1:
-        return header, None
-    return header, np.array(rows, dtype=np.float64)
-
-
 def _places(
-    layout: TableLayout, file: Path, header: list[str], columns: int
+    layout: TableLayout, file: Path, header: Sequence[str], columns: int
 ) -> tuple[int, int, int | None] | None:
     """Columns of y, x and the frame number; None where the table is not of this layout."""
     wanted = (layout.y, layout.x, *(() if layout.index is None else (layout.index,)))
@@ -264,32 +278,62 @@ def _places(
 
 
 def _table(
-    layout: TableLayout,
-    file: Path,
-    rows: NDArray[np.float64],
-    places: tuple[int, int, int | None],
+    layout: TableLayout, file: Path, text: TextTable, places: tuple[int, int, int | None]
 ) -> Table:
     y, x, index = places
-    values, numbers = rows[:, [y, x]], None
+    values, numbers = text.rows[:, [y, x]], None
     notes = [layout.note] if layout.note else []
     if index is not None:
-        numbers = np.rint(rows[:, index]).astype(np.int64) - layout.first
+        numbered = np.isfinite(text.rows[:, index])
+        numbers = np.rint(text.rows[numbered, index]).astype(np.int64) - layout.first
+        values = values[numbered]
         count = len(values)
         values, numbers = _averaged(values, numbers)
         if count > len(values):
-            notes.append(f"{count} readings were averaged to {len(values)} positions.")
-    if layout.scale is not None:
-        values, unit = values * layout.scale, "m"
-    else:
-        unit, _, about = guess_unit(values, file.name)
-        notes += about
+            notes.append(
+                f"{format_count(count, 'reading', 'were')} averaged to "
+                f"{format_count(len(values), 'position')}."
+            )
+    units = _column_units(text) if layout.scale is None else (None,) * text.rows.shape[1]
+    scaled = scale_positions(
+        *(
+            Axis(values=values[:, k], source=file.name, declared=units[c], prescribed=layout.unit)
+            for k, c in enumerate((y, x))
+        )
+    )
+    warnings = scaled.warnings
+    # ptychodus writes metres, and no words before them.
+    is_other = text.headers or scaled.unit != "m" or _ONE_AXIS.search(text.before.lower())
+    if layout.exact and is_other:
+        notes, warnings = [], (_doubtful_order(text, y, file), *warnings)
     return Table(
         file=file,
-        values=values,
-        unit=unit,  # type: ignore[arg-type]
+        values=scaled.values,
+        unit=scaled.unit,
         numbers=numbers,
         turned=layout.turned,
-        notes=tuple(notes),
+        notes=(*notes, *scaled.notes),
+        warnings=warnings,
+    )
+
+
+def _column_units(text: TextTable) -> tuple[Unit | None, ...]:
+    if text.units:
+        return text.units
+    names = text.headers[0] if text.headers else ("",) * text.rows.shape[1]
+    return tuple(unit_in_name(name) for name in names)
+
+
+def _doubtful_order(text: TextTable, y: int, file: Path) -> str:
+    order = "y and the second as x" if y == 0 else "x and the second as y"
+    named = (
+        f"{file.name}: its columns are called {' and '.join(text.headers[0])}"
+        if text.headers
+        else f"{file.name}: there is no header that names its columns"
+    )
+    return (
+        f"{named}, which does not show which is y: the first was read as {order}; they may be "
+        "exchanged."
     )
 
 
@@ -309,32 +353,44 @@ def _of_mda(file: Path) -> Table | None:
     axes = f"{found.y.name.strip()} and {found.x.name.strip()}"
     about = f"Readings of {axes} are taken as y and x"
     about += "." if found.is_named else "; their names do not tell them apart."
-    y, x = found.y.metres, found.x.metres
-    if y is not None and x is not None:
-        return Table(file=file, values=np.stack([y, x], axis=1), unit="m", notes=(about,))
-    values = np.stack([found.y.values, found.x.values], axis=1)
-    unit, _, notes = guess_unit(values, file.name)
-    return Table(file=file, values=values, unit=unit, notes=(about, *notes))
+    y, x = (
+        Axis(values=axis.values, source=axis.name.strip(), declared=parse_unit(axis.unit))
+        for axis in (found.y, found.x)
+    )
+    scaled = scale_positions(y, x)
+    return Table(
+        file=file,
+        values=scaled.values,
+        unit=scaled.unit,
+        notes=(about, *scaled.notes),
+        warnings=scaled.warnings,
+    )
 
 
-def _by_header(file: Path, header: list[str], rows: NDArray[np.float64]) -> Table | None:
-    """Find columns that are called x and y."""
-    if len(header) != rows.shape[1]:
-        return None
-    found: dict[str, tuple[int, str]] = {}
-    for number, name in enumerate(header):
-        match = _COORDINATE.match(name.lower())
-        if match is not None:
-            found.setdefault(match["axis"], (number, spelled(match["unit"]) or ""))
-    if set(found) != {"x", "y"}:
-        return None
-    (y, unit), (x, _) = found["y"], found["x"]
-    values = rows[:, [y, x]]
-    about = f"Columns {header[y]} and {header[x]} are taken as y and x."
-    metres = length(unit)
-    if metres is not None:
-        return Table(file=file, values=values * metres, unit="m", notes=(about,))
-    if unit == PIXEL:
-        return Table(file=file, values=values, unit="pixel", notes=(about,))
-    guessed, _, notes = guess_unit(values, file.name)
-    return Table(file=file, values=values, unit=guessed, notes=(about, *notes))
+def _by_header(file: Path, text: TextTable, header: Sequence[str], axes: AxisNames) -> Table:
+    """Take the columns that are called x and y."""
+    places, rows = (axes.y, axes.x), text.rows
+    scaled = scale_positions(
+        *(
+            Axis(
+                values=rows[:, place],
+                source=f"{header[place]} ({file.name})",
+                declared=unit or (text.units[place] if text.units else None),
+            )
+            for place, unit in zip(places, axes.units, strict=True)
+        )
+    )
+    about = f"Columns {header[axes.y]} and {header[axes.x]} are taken as y and x."
+    others = [f"{header[y]} and {header[x]}" for y, x in axes.others
+              if np.ptp(rows[:, y]) or np.ptp(rows[:, x])]  # fmt: skip
+    doubt = (
+        f"{file.name} has other columns of positions: {', '.join(others)}; {header[axes.y]} and "
+        f"{header[axes.x]} were read as y and x.",
+    )
+    return Table(
+        file=file,
+        values=scaled.values,
+        unit=scaled.unit,
+        notes=(about, *scaled.notes),
+        warnings=(*(doubt if others else ()), *scaled.warnings),
+    )

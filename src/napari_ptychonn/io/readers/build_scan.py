@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.consistency.gain import Gain, estimate_gain
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import run_checks
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.frame_sample import FrameSample
 from napari_ptychonn.data.frame_source import ArraySource
 from napari_ptychonn.data.frame_transforms import (
@@ -52,7 +53,7 @@ def build_scan(sources: Sources) -> Scan:
     ky, kx = sources.array.shape[-2:]
     transform = DetectorFrame.of(sources.frames, (ky, kx))
     stack, sample, gain, frame_notes = _stack(sources, transform, matching, len(positions))
-    optics, optics_notes = _optics(sources, transform)
+    optics, optics_notes, optics_warnings = _optics(sources, transform)
     usable, mask_notes = _usable(
         sources.frames, transform, sample, ShiftZeroFrequency() in stack.transforms
     )
@@ -99,9 +100,15 @@ def build_scan(sources: Sources) -> Scan:
         and positions_source.layout.position_unit == "pixel"
     ):
         scan = scan.in_metres(pixel)
-    scan = _with_field(scan)
-    doubts = (gain.warning,) if gain.warning is not None else ()
-    scan = replace(scan, check_warnings=(*doubts, *run_checks(scan, sample)))
+    scan, field_warnings = _with_field(scan)
+    warnings = (
+        *positions.warnings,
+        *optics_warnings,
+        *field_warnings,
+        *([] if gain.warning is None else [gain.warning]),
+        *run_checks(scan, sample),
+    )
+    scan = replace(scan, check_warnings=warnings)
     stack.close()
     for note in scan.notes:
         logger.info("%s: %s", scan.name, note)
@@ -155,7 +162,7 @@ def _stored_frames(
         raise InputError(
             f"{sources.frames.description}: expected frames (n, ky, kx) in "
             f"{sources.array.path}, got "
-            f"{sources.array.shape} for {positions} positions."
+            f"{sources.array.shape} for {format_count(positions, 'position')}."
         )
     turned = np.moveaxis(sources.array.read(), -1, 0)
     return LazyFrames(ArraySource(turned)), [
@@ -163,20 +170,22 @@ def _stored_frames(
     ]
 
 
-def _optics(sources: Sources, transform: DetectorFrame) -> tuple[Optics, tuple[str, ...]]:
+def _optics(
+    sources: Sources, transform: DetectorFrame
+) -> tuple[Optics, tuple[str, ...], tuple[str, ...]]:
     """Take each number from the file of frames, else from the neighbour."""
-    optics, notes = read_optics(sources.frames)
+    optics, notes, warnings = read_optics(sources.frames)
     if optics.detector_pitch is not None and transform.orientation & TRANSPOSE:
         optics = replace(optics, detector_pitch=optics.detector_pitch[::-1])
     if sources.positions_source is None or sources.positions_source is sources.frames:
-        return optics, notes
-    other, other_notes = read_optics(sources.positions_source)
+        return optics, notes, warnings
+    other, other_notes, other_warnings = read_optics(sources.positions_source)
     merged = Optics(
         wavelength=optics.wavelength or other.wavelength,
         detector_distance=optics.detector_distance or other.detector_distance,
         detector_pitch=optics.detector_pitch or other.detector_pitch,
     )
-    return merged, (*notes, *other_notes)
+    return merged, (*notes, *other_notes), (*warnings, *other_warnings)
 
 
 def _usable(
@@ -189,8 +198,10 @@ def _usable(
     marked = sample.invalid_pixels() & ~bad
     if count := int(marked.sum()):
         notes.append(
-            f"{count} pixels hold a marker (negative, saturated or not a number) instead of a "
-            f"count in {len(sample.frames)} of {sample.total} frames examined; they are masked."
+            f"{format_count(count, 'pixel', 'hold')} a marker (negative, saturated or not a "
+            "number) instead of a "
+            f"count in {len(sample.frames)} of {format_count(sample.total, 'frame')} examined; "
+            "masked."
         )
     usable = ~(bad | marked)
     if not usable.any():
@@ -263,12 +274,12 @@ def _line(
     return find_lines(positions.values[matching.positions])
 
 
-def _with_field(scan: Scan) -> Scan:
+def _with_field(scan: Scan) -> tuple[Scan, tuple[str, ...]]:
+    """Add what is wrong with the far field: a note on a near field, otherwise a warning."""
     found = note_on_field(scan)
-    if found is None:
-        notes = (*scan.notes, _UNCALIBRATED) if scan.pixel_size is None else scan.notes
-        return replace(scan, notes=notes)
-    note, is_near = found
-    # A near-field frame is a magnified picture: λz/(N·pitch) is not its pixel.
-    pixel = None if is_near else scan.pixel_size
-    return replace(scan, pixel_size=pixel, notes=(*scan.notes, note))
+    if found is not None and found[1]:
+        # A near-field frame is a magnified picture: λz/(N·pitch) is not its pixel.
+        return replace(scan, pixel_size=None, notes=(*scan.notes, found[0])), ()
+    if scan.pixel_size is None:
+        scan = replace(scan, notes=(*scan.notes, _UNCALIBRATED))
+    return scan, () if found is None else (found[0],)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.scan import Optics
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array
@@ -95,7 +96,7 @@ def read_object(contents: ResolvedLayout) -> tuple[NDArray[np.complex64], tuple[
         notes.append(f"The {len(layers)} layers of the object were multiplied into one.")
     if bad := int((~np.isfinite(values)).sum()):
         values = np.where(np.isfinite(values), values, 1.0)
-        notes.append(f"{bad} pixels of the object were not finite numbers and were set to 1.")
+        notes.append(f"{format_count(bad, 'pixel')} of the object without a finite value set to 1.")
     return np.ascontiguousarray(values, dtype=np.complex64), tuple(notes)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match_entry
 from napari_ptychonn.io.location import Location
-from napari_ptychonn.io.positions.tables import ENDINGS, Table, read_points, read_table
+from napari_ptychonn.io.positions.tables import ENDINGS, TEXTS, Table, read_points, read_table
 from napari_ptychonn.io.sandbox.opening import open_tree
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def describe_search(contents: ResolvedLayout, quantity: str) -> str:
     what = (
         "a ptychodus or CXI diffraction file ('dp', 'patterns' or 'entry_1/data_1/data')"
         if quantity == "frames"
-        else "a ptychodus product ('probe_position_x_m') or a table of positions (.csv, .txt, .dat)"
+        else f"a ptychodus product ('probe_position_x_m') or positions as text ({', '.join(TEXTS)})"
     )
     return f"looked for {what} that fits it in {contents.tree.file.resolve().parent}"
 

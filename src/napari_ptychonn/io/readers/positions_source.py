@@ -11,7 +11,7 @@ from napari_ptychonn.io.containers.tree import Tree
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout, match_entry
 from napari_ptychonn.io.location import SEPARATOR, Location
 from napari_ptychonn.io.positions.positions import read_positions
-from napari_ptychonn.io.positions.tables import ENDINGS, Table, read_table
+from napari_ptychonn.io.positions.tables import ENDINGS, Table, load_table
 from napari_ptychonn.io.readers.neighbours import read_frame_numbers
 from napari_ptychonn.io.sandbox.opening import open_tree
 
@@ -44,10 +44,7 @@ def open_positions_source(location: Location, lead: tuple[int, ...]) -> Resolved
             raise InputError(
                 f"{file} is a table, which has no datasets: leave out {SEPARATOR}{location.group}."
             )
-        table = read_table(file)
-        if table is None:
-            raise InputError(f"{file}: expected columns of positions, found none.")
-        return table
+        return load_table(file)
     tree = open_tree(Location(file=file))
     try:
         return _found_in(tree, location.group, lead)

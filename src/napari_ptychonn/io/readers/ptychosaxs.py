@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Tree
 from napari_ptychonn.io.layouts.layout import Field, Layout
@@ -134,7 +135,8 @@ def _positions(line: ResolvedLayout) -> NDArray[np.float64]:
         raise InputError(f"{what}: expected positions ({count}, 3) in positions, found {found}.")
     if positions.shape[0] != count or positions.dtype.kind not in "iuf":
         raise InputError(
-            f"{what}: expected as many positions as the {count} frames of the line, got "
+            f"{what}: expected as many positions as the {format_count(count, 'frame')} of the "
+            "line, got "
             f"{positions.dtype} {positions.shape}."
         )
     return np.asarray(positions.read()[:, 1:3], np.float64) * (_NANO, -_NANO)

@@ -177,7 +177,7 @@ def build_reconstruction(
     for note in notes:
         logger.info("%s: %s", contents.description, note)
     stored = _stored_positions(contents)
-    optics, _ = read_optics(contents)
+    optics = read_optics(contents)[0]
     unit, pixel = _pixel(contents, stored, pixel_size(contents, optics, window_shape(contents)))
     indices, positions = _listed(contents, stored, matching, pixel, unit)
     return Reconstruction(

@@ -72,7 +72,7 @@ def build_result(tree: Tree) -> Result:
             f"{tree.file}: expected a position for each of {len(predictions)} predictions, "
             f"got {len(positions)}."
         )
-    optics, _ = read_optics(contents)
+    optics = read_optics(contents)[0]
     return Result(
         predictions=predictions,
         positions=positions.values + shift,

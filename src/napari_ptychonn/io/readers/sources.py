@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.autodetect.recognise import recognise, why_not_labels
 from napari_ptychonn.io.containers.series import SeriesArray
@@ -124,7 +125,8 @@ class Sources:
             return self._positions_of(self.table)
         if not self.is_raster:
             raise InputError(
-                f"{self.frames.tree.file}: found {math.prod(self.lead)} frames but no scan "
+                f"{self.frames.tree.file}: found {format_count(math.prod(self.lead), 'frame')} "
+                "but no scan "
                 f"positions; {describe_search(self.frames, 'positions')} and found none."
             )
         steps = " x ".join(str(n) for n in self.lead)
@@ -136,11 +138,14 @@ class Sources:
 
     def _positions_of(self, table: Table) -> Positions:
         angle = self.frames.number("stage_angle") if table.turned else None
+        found = Positions(
+            values=table.values, unit=table.unit, notes=table.notes, warnings=table.warnings
+        )
         if angle is None:
-            return Positions(values=table.values, unit=table.unit, notes=table.notes)
+            return found
         along = np.array([1.0, math.cos(math.radians(angle))])
         note = f"The stage is turned by {angle:g}°; x was shortened by the cosine."
-        return Positions(values=table.values * along, unit=table.unit, notes=(*table.notes, note))
+        return replace(found, values=found.values * along, notes=(*found.notes, note))
 
     def match_frames(self, positions: Positions) -> FrameMatching:
         """Say which frame belongs to which position."""
@@ -329,9 +334,9 @@ def _parts_placed_by(
         positions_source.file if isinstance(positions_source, Table) else positions_source.tree.file
     )
     raise InputError(
-        f"{file}: has {count_positions(positions_source, lead)} positions, which are not "
-        "those of the "
-        f"{math.prod(lead)} frames of {contents.tree.file.name}."
+        f"{file}: has {format_count(count_positions(positions_source, lead), 'position')}, which "
+        "are not those of the "
+        f"{format_count(math.prod(lead), 'frame')} of {contents.tree.file.name}."
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.patches import on_object, phase_origin
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
@@ -131,7 +132,9 @@ class TrainingData:
         lost = len(region.train) + len(region.validation) - len(train) - len(validation)
         messages = []
         if lost:
-            messages.append(f"{lost} frames are left out: their patches extend beyond the object")
+            messages.append(
+                f"{format_count(lost, 'frame', 'are')} left out: patches extend beyond the object"
+            )
         used = _sample_training(train, options), _sample_evenly(validation)
         unusable = find_unusable_frames(scan, np.concatenate(used), should_stop)
         if unusable.sentence is not None:
@@ -163,7 +166,8 @@ class TrainingData:
             (train, validation), used, ("training", "validation"), strict=True
         ):
             if len(part) < len(every):
-                messages.append(f"{len(part)} of the {len(every)} {kind} frames are used")
+                used_of = format_count(len(every), f"{kind} frame", "are")
+                messages.append(f"{len(part)} of the {used_of} used")
         train, validation = used
         measured = (
             LabelledFrames.measured(

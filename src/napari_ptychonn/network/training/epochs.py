@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.scan import Scan
@@ -339,7 +340,7 @@ class TrainingRun:
             self.trainer.messages.append("the loss is not finite; the best model so far is kept")
         elif patience and self.flat >= patience:
             self.trainer.messages.append(
-                f"no better validation loss for {self.flat} epochs: stopped"
+                f"no better validation loss for {format_count(self.flat, 'epoch')}: stopped"
             )
             stopped = True
         self.ended = stopped or diverged or self.number == self.epochs

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_ptychonn.consistency.photon_noise import expected_square
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.model import TrainedModel
 from napari_ptychonn.network.options import NetworkOptions, TrainingOptions
@@ -308,7 +309,8 @@ class Trainer:
     def _halve(self, error: torch.OutOfMemoryError) -> None:
         if self.group.size > 1:  # the others are in the middle of the same step
             raise InputError(
-                f"the device has too little memory for {self.options.batch_size} frames among "
+                "the device has too little memory for "
+                f"{format_count(self.options.batch_size, 'frame')} among "
                 f"{self.group.size} processes; choose a smaller batch size or more processes."
             ) from error
         if self.micro_batch == 1:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QRectF
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.scan import Unit
 from napari_ptychonn.io.mapping.preview import MappingPreview
@@ -168,7 +169,7 @@ def _about(seen: MappingPreview) -> str:
         step = f"{seen.step * 1e9:.3g} nm" if seen.step < 1e-6 else f"{seen.step * 1e6:.3g} µm"
     else:
         span, step = f"{height:.4g} × {width:.4g} px", f"{seen.step:.3g} px"
-    parts = [f"{len(seen.positions)} positions over {span}"]
+    parts = [f"{format_count(len(seen.positions), 'position')} over {span}"]
     if seen.step:
         parts.append(f"step {step}")
     if seen.pixel_size is not None:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_ptychonn.app.session import Session
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.region import Split, TrainingRegion
 from napari_ptychonn.data.scan import Scan
 from napari_ptychonn.errors import InputError
@@ -198,7 +199,7 @@ class RegionPanel(SessionPanel):
             inside |= points_in_poly(scan.positions, polygon)
         chosen = np.flatnonzero(inside)
         return TrainingRegion.from_indices(
-            scan, chosen, split, f"{len(chosen)} frames inside the drawn area"
+            scan, chosen, split, f"{format_count(len(chosen), 'frame')} inside the drawn area"
         )
 
 

@@ -19,6 +19,7 @@ from superqt.utils import signals_blocked
 from napari_ptychonn.app.session import Session
 from napari_ptychonn.consistency.correction import ScanCorrection
 from napari_ptychonn.data.checks import check_overlap
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.sidecars import SidecarSuggestion
@@ -156,7 +157,7 @@ class ScanPanel(SessionPanel):
         scan = self._session.scan
         assert scan is not None
         ky, kx = scan.frame_shape
-        parts = [f"{len(scan):,} frames of {ky}×{kx}".replace(",", " ")]
+        parts = [f"{format_count(len(scan), 'frame')} of {ky}×{kx}".replace(",", " ")]
         if scan.unit == "m" and scan.pixel_size is not None:
             parts.append(f"pixel {scan.pixel_size[0] * 1e9:.3g} nm")
         step = scan.step

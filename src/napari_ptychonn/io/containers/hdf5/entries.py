@@ -73,10 +73,9 @@ def _branch(tree: Hdf5Tree, group: h5py.Group, parent: str, name: str) -> Entry:
             node = tree.node(path)
             if isinstance(node, h5py.Group):
                 return Entry(path=path, kind="group", link=link, leaf=not (len(node) or node.attrs))
-        if not isinstance(node, h5py.Dataset):
-            return Entry(path=path, kind="broken", link=link, problem=_nothing(tree, path, node))
         array = tree.array(path)
-        assert array is not None
+        if array is None:
+            return Entry(path=path, kind="broken", link=link, problem=_nothing(tree, path, node))
     except InputError as error:
         return Entry(path=path, kind="broken", link=link, problem=str(error))
     return _dataset(tree, array, node, link)
@@ -85,6 +84,8 @@ def _branch(tree: Hdf5Tree, group: h5py.Group, parent: str, name: str) -> Entry:
 def _nothing(tree: Hdf5Tree, path: str, node: Any) -> str:
     if node is None:
         return f"{tree.file}: /{path} is a link to something that is not there."
+    if isinstance(node, h5py.Dataset):
+        return f"{tree.file}: /{path} is empty."
     return f"{tree.file}: /{path} is a data type, not a dataset."
 
 

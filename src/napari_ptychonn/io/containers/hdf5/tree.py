@@ -117,11 +117,12 @@ class Hdf5Tree:
     def array(self, path: str) -> Hdf5Array | None:
         """Return the dataset at `path`; InputError for a link that dangles or leads outside."""
         node = self.node(path)
-        return Hdf5Array(node, path.strip("/"), self) if isinstance(node, h5py.Dataset) else None
+        return Hdf5Array(node, path.strip("/"), self) if _has_values(node) else None
 
     def exists(self, path: str) -> bool:
         """True if there is a dataset or a group at `path`."""
-        return self.node(path) is not None
+        node = self.node(path)
+        return isinstance(node, h5py.Group) or _has_values(node)
 
     def attribute(self, path: str, name: str) -> Any | None:
         """Return one attribute; the others are not touched."""
@@ -130,7 +131,10 @@ class Hdf5Tree:
             node = self.node(path)
             if node is None or name not in node.attrs:
                 return None
-            size = node.attrs.get_id(name).get_storage_size()
+            attribute = node.attrs.get_id(name)
+            if attribute.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+                return None
+            size = attribute.get_storage_size()
             if size > _LARGEST_ATTRIBUTE:
                 raise InputError(f"{what} has {format_bytes(size)}; expected a number or a text.")
             return node.attrs[name]
@@ -179,7 +183,7 @@ class Hdf5Tree:
     def arrays(self) -> Iterator[Hdf5Array]:
         """Every dataset that can be reached, once, nearest to the root first."""
         for path, node in self._walk():
-            if isinstance(node, h5py.Dataset):
+            if _has_values(node):
                 try:
                     array = Hdf5Array(node, path, self)
                 except InputError as error:
@@ -236,6 +240,11 @@ class Hdf5Tree:
         except InputError as error:
             self._problems.append(str(error))
             return None
+
+
+def _has_values(node: Any) -> bool:
+    """Whether it is a dataset, and not a null one, which counts as absent."""
+    return isinstance(node, h5py.Dataset) and node.shape is not None
 
 
 def _type_of(dataset: h5py.Dataset) -> np.dtype[Any]:
