@@ -128,3 +128,12 @@ def test_import_is_light(module: str, unwanted: set[str]) -> None:
     code = f"import sys, {module}; print(*sorted({unwanted!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_the_open_dialog_offers_every_file_that_the_reader_takes(manifest: PluginManifest) -> None:
+    from napari_ptychonn.widgets.panels.scan import FILTER
+
+    (reader,) = manifest.contributions.readers or ()
+    offered = re.search(r"\((.*?)\)", FILTER)
+    assert offered is not None
+    assert sorted(offered[1].split()) == sorted(reader.filename_patterns)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -105,3 +107,11 @@ def test_the_environment_goes_along(child):
         environment={"CUDA_VISIBLE_DEVICES": "3"},
     )
     assert message(told) == {"gpu": "3"}
+
+
+def test_a_child_deletes_no_folder_that_is_not_a_job(tmp_path):
+    pytest.importorskip("ptychi")
+    (tmp_path / "thesis.txt").write_text("irreplaceable")
+    command = [sys.executable, "-m", "napari_ptychonn.reconstruction.worker", str(tmp_path)]
+    subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    assert (tmp_path / "thesis.txt").read_text() == "irreplaceable"

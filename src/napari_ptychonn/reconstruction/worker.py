@@ -61,8 +61,9 @@ class Stopped(Exception):  # noqa: N818 - not an error
 class Parent:
     """The process that asked for this: what it says, and what is said to it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        """Folder of the job, once it has turned out to be one."""
         # Whatever else prints must not come between the messages.
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
@@ -82,7 +83,8 @@ class Parent:
             elif line.strip() == "taken":
                 self.taken.set()
         # Closed: the parent is done with us, or gone without having been able to clear up.
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
         os._exit(0)
 
 
@@ -90,7 +92,7 @@ def main(folder: Path) -> int:
     """Run the job; 0 when it ended as it should."""
     # The parent decides what Ctrl-C means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = Parent(folder)
+    parent = Parent()
     try:
         Run(folder, parent).iterate()
     except InputError as error:
@@ -109,6 +111,7 @@ class Run:
     def __init__(self, folder: Path, parent: Parent) -> None:
         self.folder, self.parent = folder, parent
         self.job = Job.load(folder)
+        parent.folder = folder
         self.frames: Any = np.load(folder / FRAMES, mmap_mode="c")
         self.scale = math.sqrt(math.prod(self.frames.shape[1:]))
         wait_passively()

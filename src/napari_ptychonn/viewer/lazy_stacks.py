@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.compute.memory import check_fits_memory
 from napari_ptychonn.data.patch_store import PatchSet
 from napari_ptychonn.data.patches import cut_patches, on_object
 from napari_ptychonn.data.reconstruction import Reconstruction
@@ -47,7 +48,8 @@ class Stack(ABC):
         return np.asarray(block[(slice(None), *rest)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Compute everything: what saving the layer asks for."""
+        """Compute everything, to save the layer; only for stacks that fit in memory."""
+        check_fits_memory("the stack of images", self.shape, self.dtype)
         return np.asarray(self[:], dtype=dtype)
 
     @abstractmethod

@@ -1,5 +1,6 @@
+from napari._qt.dialogs.qt_activity_dialog import ActivityToggleItem
 from qtpy.QtGui import QMovie
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel
 
 from napari_ptychonn.widgets.common.activity_spinner import pause_spinner
 
@@ -11,16 +12,16 @@ GIF = (
 )
 
 
-def test_a_turning_spinner_is_paused_and_can_turn_again(qtbot, tmp_path):
-    window = QWidget()
-    qtbot.addWidget(window)
-    label = QLabel(window)
+def test_only_the_spinner_of_napari_is_paused(window, tmp_path):
+    main = window.window._qt_window  # noqa: SLF001 -- napari shows it nowhere else
     (tmp_path / "spinner.gif").write_bytes(GIF)
-    movie = QMovie(str(tmp_path / "spinner.gif"), parent=label)
-    label.setMovie(movie)
-    movie.start()
-    assert movie.state() == QMovie.MovieState.Running
-    pause_spinner(window)
-    assert movie.state() == QMovie.MovieState.Paused
-    movie.start()
-    assert movie.state() == QMovie.MovieState.Running
+    label = QLabel(main)  # of another plugin
+    others = QMovie(str(tmp_path / "spinner.gif"), parent=label)
+    label.setMovie(others)
+    own = main.findChild(ActivityToggleItem).findChild(QLabel).movie()
+    for movie in (own, others):
+        movie.start()
+    pause_spinner(main)
+    assert own.state() == QMovie.MovieState.Paused
+    assert others.state() == QMovie.MovieState.Running
+    others.stop()

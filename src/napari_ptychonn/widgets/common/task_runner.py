@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
 
@@ -11,6 +13,15 @@ from napari_ptychonn.errors import InputError
 from napari_ptychonn.tasks.events import Event, Failed, Task
 
 log = logging.getLogger(__name__)
+
+
+class _NamedCall(partial[Any]):
+    """Call that napari shows by a name, when a window is closed while it runs."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 class TaskRunner:
@@ -37,8 +48,10 @@ class TaskRunner:
         self._on_event, self._on_end = on_event, on_end
         self._stop = False
         self._connected = True
+        call = _NamedCall(self._run)
+        call.name = f"PtychoNN ({task.activity})"
         self._worker: GeneratorWorker[Event, None, None] = create_worker(
-            self._run, _start_thread=False, _ignore_errors=True
+            call, _start_thread=False, _ignore_errors=True
         )
         self._worker.yielded.connect(self._yielded)
         self._worker.finished.connect(self._finished)

@@ -41,7 +41,8 @@ from napari_ptychonn.widgets.task_controller import TaskController
 
 FILTER = (
     "Scans, reconstructions, results, models "
-    "(*.h5 *.hdf5 *.nxs *.cxi *.npz *.npy *.bz2 *.safetensors);;All files (*)"
+    "(*.h5 *.hdf5 *.hdf *.nxs *.cxi *.emd *.ptyd *.ptyr *.mat *.mib *.dm4 *.raw *.npz *.npy *.bz2 "
+    "*.safetensors);;All files (*)"
 )
 log = logging.getLogger(__name__)
 
