@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_ptychonn.consistency.correction import ScanCorrection
 from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.network.compatibility import compare_scans
@@ -86,3 +87,15 @@ def test_bad_pixels_where_the_model_expects_counts_are_reported(model, toy):
     valid[:] = True
     valid[:2] = False
     assert compare_scans(model, another(toy.scan, valid=valid)) == ()
+
+
+def test_positions_that_contradict_the_labels_are_reported_until_they_are_corrected(toy):
+    mirrored = ScanCorrection.parse("positions-flip-x").apply(toy.scan)
+    region = TrainingRegion.from_lines(mirrored, 0, 8)
+    options, network = TrainingOptions(epochs=1, rescans=0), NetworkOptions(width=4, size=32)
+    *_, last = train(mirrored, toy.reconstruction, region, options, network, device="cpu")
+    (warning,) = compare_scans(last.best, mirrored)
+    assert "positions-flip-x" in warning
+    corrected = ScanCorrection.parse("positions-flip-x").apply(mirrored)
+    assert compare_scans(last.best, corrected) == ()
+    np.testing.assert_array_equal(last.best.held_out(corrected), last.best.held_out(mirrored))

@@ -228,11 +228,18 @@ class Scan:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of positions, frame shape, first and last frame."""
-        digest = hashlib.sha256(self.positions.tobytes())
-        digest.update(repr((len(self), self.frame_shape)).encode())
+        return _digest(self.positions.tobytes(), *self._identity)
+
+    @cached_property
+    def frames_fingerprint(self) -> str:
+        """Hash of number and shape of the frames, and of the first and the last one."""
+        return _digest(*self._identity)
+
+    @cached_property
+    def _identity(self) -> tuple[bytes, bytes]:
         ends = np.unique([0, len(self) - 1]) if len(self) else np.empty(0, np.int64)
-        digest.update(np.ascontiguousarray(self.read(ends), np.float64).tobytes())
-        return digest.hexdigest()[:16]
+        frames = np.ascontiguousarray(self.read(ends), np.float64).tobytes()
+        return repr((len(self), self.frame_shape)).encode(), frames
 
     def read(
         self, indices: NDArray[np.integer[Any]], window: tuple[slice, slice] | None = None
@@ -286,3 +293,7 @@ class Scan:
             return replace(self, pixel_size=pixel_size)
         positions = self.positions * np.asarray(pixel_size)
         return replace(self, positions=positions, unit="m", pixel_size=pixel_size)
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

@@ -105,7 +105,8 @@ def compare_scans(model: TrainedModel, scan: Scan) -> tuple[str, ...]:
     if len(scan) == 0 or scan.frame_shape != model.preprocessing.frame_shape:
         return ()
     if _is_trained_on(model, scan):
-        return ()
+        contradiction = model.provenance.get("positions_warning")
+        return () if contradiction is None else (str(contradiction),)
     return (*_compare_optics(model, scan), *_compare_frames(model, scan))
 
 

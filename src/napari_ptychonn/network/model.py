@@ -112,7 +112,13 @@ class TrainedModel:
 
     def held_out(self, scan: Scan) -> NDArray[np.int64] | None:
         """Points (m,) of a scan that no stage of the training used; None for another scan."""
-        stages = [stage for stage in self.stages if stage.get("scan_key") == scan.fingerprint]
+        # The same frames with other positions were trained on, too.
+        stages = [
+            stage
+            for stage in self.stages
+            if stage.get("scan_key") == scan.fingerprint
+            or stage.get("frames_key") == scan.frames_fingerprint
+        ]
         if not stages:
             return None
         used = [stage.get(part, []) for stage in stages for part in _PARTS]
@@ -121,7 +127,7 @@ class TrainedModel:
     @property
     def stages(self) -> list[dict[str, Any]]:
         """Which frames of which scan each stage of the training used, the last stage first."""
-        known = ("scan_key", *_PARTS)
+        known = ("scan_key", "frames_key", *_PARTS)
         last = {key: self.provenance[key] for key in known if key in self.provenance}
         return [last, *self.provenance.get("earlier", [])]
 

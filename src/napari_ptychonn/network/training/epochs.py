@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ptychonn.consistency.positions import check_positions
 from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.reconstruction import Reconstruction
 from napari_ptychonn.data.region import TrainingRegion
@@ -380,6 +381,8 @@ def _blank_model(
             **describe_training_scan(scan),
             "scan": scan.name,
             "scan_key": scan.fingerprint,
+            "frames_key": scan.frames_fingerprint,
+            "positions_warning": _positions_warning(scan, reconstruction),
             "reconstruction": reconstruction.name,
             "algorithm": reconstruction.algorithm,
             "region": region.description,
@@ -392,6 +395,12 @@ def _blank_model(
             "versions": {name: _version(name) for name in ("napari-ptychonn", "torch", "numpy")},
         },
     )
+
+
+def _positions_warning(scan: Scan, reconstruction: Reconstruction) -> str | None:
+    """What `predict` has to report: it uses the scan's positions, training the labels' own."""
+    check = check_positions(scan, reconstruction)
+    return None if check is None else check.warning
 
 
 def _unused(scan: Scan, region: TrainingRegion, data: TrainingData) -> NDArray[np.int64]:
