@@ -2,6 +2,7 @@
 
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class Model:
     patch_shape = (SIDE, SIDE)
     weight = window_weight(patch_shape)
     residual_limit, probe, provenance = 2.0, None, {}
+    preprocessing = SimpleNamespace(frame_shape=None)  # of no scan to compare with
 
     def pixel_size_in(self, scan):
         return scan.pixel_size

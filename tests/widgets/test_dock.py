@@ -95,14 +95,14 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
     qtbot.waitUntil(
         lambda: "Saved the result as result.h5" in dock.save_panel.said.text(), timeout=60_000
     )
-    numbers = session.comparison.as_dict()
+    numbers = session.report.comparison.as_dict()
 
     other = make_napari_viewer(show=True)
     _, again = other.window.add_plugin_dock_widget("napari-ptychonn", "PtychoNN")
     opened(other, again, small_file)
     other.open(tmp_path / "result.h5", plugin="napari-ptychonn")
-    qtbot.waitUntil(lambda: again.session.comparison is not None, timeout=60_000)
-    assert again.session.comparison.as_dict()["single_shot"] == pytest.approx(
+    qtbot.waitUntil(lambda: again.session.report is not None, timeout=60_000)
+    assert again.session.report.comparison.as_dict()["single_shot"] == pytest.approx(
         numbers["single_shot"], rel=1e-6
     )
     other.open(tmp_path / "model.safetensors", plugin="napari-ptychonn")
@@ -110,7 +110,7 @@ def test_from_a_dropped_file_to_the_same_numbers_in_another_window(
     again.session.set_report(None)
     again.predict_panel.predict.click()
     finish(again)
-    assert again.session.comparison.as_dict()["single_shot"] == pytest.approx(
+    assert again.session.report.comparison.as_dict()["single_shot"] == pytest.approx(
         numbers["single_shot"], rel=1e-5
     )
 

@@ -65,12 +65,14 @@ def estimate_gain(frames: NDArray[Any], good: NDArray[np.bool_]) -> Gain:
     """
     values = [frame[good] for frame in frames]
     values = [v[np.isfinite(v) & (v > 0)] for v in values]
-    if frames.dtype.kind in "iub" or all((v % 1 == 0).all() for v in values):
+    if frames.dtype.kind in "iub":
         return _gain_of_integers(values)
     found = [g for v in values if len(v) and (g := find_step(v)) is not None]
     lit = sum(len(v) >= _FEWEST_VALUES for v in values)
     if found and len(found) >= (1 - _MOST_FRAMES_WITHOUT) * lit:
         return _gain_of_steps(found)
+    if all((v % 1 == 0).all() for v in values):
+        return _gain_of_integers(values)
     roots = [g for v in values if len(v) and (g := find_step(v.astype(np.float64) ** 2))]
     if roots and len(roots) >= (1 - _MOST_FRAMES_WITHOUT) * lit:
         return Gain(

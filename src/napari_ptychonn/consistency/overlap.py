@@ -22,7 +22,7 @@ FEWEST = 16
 BETTER = 0.8
 """Ratio of what does not correlate, after and before a correction, below which it is offered."""
 
-_AT_ONCE = 16
+_AT_ONCE = 4
 _LEAST_OVERLAP = 0.3
 _FLAT = 1e-5
 _CORRELATED = 0.5

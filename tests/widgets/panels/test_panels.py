@@ -215,12 +215,12 @@ def test_the_comparison_says_how_far_to_trust_the_result(qtbot, bare_controllers
         diffraction_residual=np.array([1, 1, 4], np.float32),
         residual_limit=2.0,
     )
-    session.result = SimpleNamespace(uncertainty=trust, held_out=None)
+    session.result = SimpleNamespace(uncertainty=trust, held_out=None, warnings=())
     panel.refresh()
     assert not panel.uncertainty.isHidden(), "needs no reconstruction"
     assert panel.uncertainty.text() == trust.sentence
     assert panel.uncertainty.toolTip()
-    session.result = SimpleNamespace(uncertainty=None, held_out=None)
+    session.result = SimpleNamespace(uncertainty=None, held_out=None, warnings=())
     panel.refresh()
     assert panel.uncertainty.isHidden(), "a result of an older version"
 
@@ -237,6 +237,8 @@ def test_every_error_of_a_job_arrives_as_a_sentence_and_ends_it(qtbot, error, se
     received, ended = [], []
 
     class Fails:
+        activity = "training"
+
         def run(self, _should_stop):
             yield ObjectPreview()
             raise error
@@ -253,6 +255,8 @@ def test_an_abandoned_worker_says_nothing_more(qtbot):
     received, ended = [], []
 
     class Endless:
+        activity = "training"
+
         def run(self, should_stop):
             while not should_stop():
                 yield ObjectPreview()
