@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -28,6 +29,7 @@ from napari_ptychonn.io.description import (
     with_consistency,
 )
 from napari_ptychonn.io.layouts.layout import Layout
+from napari_ptychonn.io.layouts.user import layouts_folder
 from napari_ptychonn.io.location import Location
 from napari_ptychonn.io.positions.matching import FrameMatching
 from napari_ptychonn.io.readers.build_scan import build_scan
@@ -89,6 +91,25 @@ class OpenedFile:
     def close(self) -> None:
         """Close the file, and the neighbours that were opened with it."""
         self._stack.close()
+
+    def corrected_layout(self, correction: ScanCorrection) -> Layout:
+        """Return the layout of the scan, with a correction of all that are read with it.
+
+        Raises
+        ------
+        InputError
+            When there is no scan, or when the layout has a correction already.
+        """
+        self.scan()
+        layout = self._sources.frames.layout
+        if layout.correction:
+            raise InputError(
+                f"{self.path}: the layout {layout.name} corrects by {layout.correction} already; "
+                f"edit it in {layouts_folder()}.",
+                expected="",
+                got=layout.correction,
+            )
+        return replace(layout, name=f"{layout.name}, corrected", correction=str(correction))
 
     @cached_property
     def kind(self) -> Kind:

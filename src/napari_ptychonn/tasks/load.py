@@ -19,6 +19,7 @@ from napari_ptychonn.tasks.events import (
 )
 
 if TYPE_CHECKING:
+    from napari_ptychonn.consistency.correction import ScanCorrection
     from napari_ptychonn.data.scan import Scan
     from napari_ptychonn.io import OpenedFile
     from napari_ptychonn.io.layouts.layout import Layout
@@ -38,6 +39,8 @@ class LoadTask:
         A file (or 'FILE::DATASET') whose positions replace the scan's own.
     save_layout : bool
         Save `layout` for files like this one, once it has been read with it.
+    correction : ScanCorrection or None
+        Save the layout of the scan with this correction, then open the file.
     """
 
     activity: ClassVar[Activity] = "opening"
@@ -46,10 +49,14 @@ class LoadTask:
     layout: Layout | None = None
     positions: str | None = None
     save_layout: bool = False
+    correction: ScanCorrection | None = None
 
     def run(self, should_stop: ShouldStop = never) -> Iterator[Loaded | NotRecognised]:
         """Open the file; frames stay in it, so that there is nothing long to interrupt."""
-        del should_stop
+        if self.correction is not None:
+            self._save_correction(self.correction)
+            yield from replace(self, layout=None, correction=None).run(should_stop)
+            return
         if self.layout is not None or self.positions is not None:
             loaded = load_scan_file(self.path, self.layout, self.positions)
             if self.save_layout and self.layout is not None:
@@ -70,6 +77,13 @@ class LoadTask:
         yield loaded
         if (missing := _missing_frames(loaded)) is not None:
             yield missing
+
+    def _save_correction(self, correction: ScanCorrection) -> None:
+        from napari_ptychonn.io import open_file
+        from napari_ptychonn.io.layouts.user import save_layout
+
+        with open_file(self.path, self.layout, self.positions) as opened:
+            save_layout(opened.corrected_layout(correction))
 
 
 @dataclass(frozen=True, kw_only=True)

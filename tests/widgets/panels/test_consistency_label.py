@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from napari_ptychonn.app.session import Session
+from napari_ptychonn.cli.demonstration import write_scan
 from napari_ptychonn.consistency.correction import ScanCorrection
+from napari_ptychonn.io import read_scan
+from napari_ptychonn.io.layouts import user
 from napari_ptychonn.widgets.panels.scan import ScanPanel
 from napari_ptychonn.widgets.task_controller import TaskController
 
@@ -38,3 +41,29 @@ def test_what_agrees_has_no_button(qtbot, panel, toy):
     assert label.button.isHidden()
     panel._session.load_scan(toy.scan)  # noqa: SLF001
     assert label.isHidden()
+
+
+def test_a_correction_is_kept_for_files_like_this_one(
+    qtbot, window, dock, small, opened, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(user, "layouts_folder", lambda: tmp_path / "layouts")
+    user.user_layouts.cache_clear()
+    mirrored = ScanCorrection.parse("positions-flip-x").apply(small.scan)
+    path = write_scan(tmp_path / "mirrored.h5", mirrored, small.reconstruction)
+    session = opened(window, dock, path)
+    label = dock.scan_panel.consistency
+    qtbot.waitUntil(lambda: not label.keep_button.isHidden(), timeout=120_000)
+    label.keep_button.click()
+    qtbot.waitUntil(lambda: not session.running and bool(user.user_layouts()), timeout=120_000)
+    try:
+        (kept,) = user.user_layouts()
+        assert kept.correction == "positions-flip-x"
+        assert read_scan(path).warnings == ()
+        np.testing.assert_allclose(read_scan(path).positions, small.scan.positions, atol=1e-13)
+        qtbot.waitUntil(
+            lambda: np.allclose(session.scan.positions, small.scan.positions, atol=1e-13),
+            timeout=60_000,
+        )
+        assert session.reconstruction is not None
+    finally:
+        user.user_layouts.cache_clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from napari_ptychonn.consistency.correction import ScanCorrection
 from napari_ptychonn.io.containers.signature import Container
 
 Axes = Literal["yx", "xy"]
@@ -145,6 +146,9 @@ class Layout:
         positions: whether y and x are exchanged, and what is negated then.
     stage_angle : Field or None
         Degrees by which the stage is turned: it shortens x by the cosine.
+    correction : str
+        What is done to frames and positions after all else, in the words of
+        `ScanCorrection.parse`; '' is nothing.
 
     energy, wavelength, distance, pitch_y, pitch_x : Field or None
         eV and m.
@@ -214,6 +218,7 @@ class Layout:
     beside_swap: bool = False
     beside_flip: Flip = ""
     stage_angle: Field | None = None
+    correction: str = ""
 
     energy: Field | None = None
     wavelength: Field | None = None
@@ -246,6 +251,9 @@ class Layout:
     algorithm: Field | None = None
     iterations: Field | None = None
     patches: Field | None = None
+
+    def __post_init__(self) -> None:
+        ScanCorrection.parse(self.correction)
 
     @property
     def has_positions(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptychonn.consistency.correction import ScanCorrection
 from napari_ptychonn.consistency.gain import Gain, estimate_gain
 from napari_ptychonn.data.bad_pixels import BadPixels
 from napari_ptychonn.data.checks import run_checks
@@ -101,6 +102,9 @@ def build_scan(sources: Sources) -> Scan:
     ):
         scan = scan.in_metres(pixel)
     scan, field_warnings = _with_field(scan)
+    if sources.frames.layout.correction:
+        scan = ScanCorrection.parse(sources.frames.layout.correction).apply(scan)
+        sample = FrameSample.from_stack(scan.frames)
     warnings = (
         *positions.warnings,
         *optics_warnings,

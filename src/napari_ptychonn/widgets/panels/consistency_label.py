@@ -16,6 +16,7 @@ class ConsistencyLabel(QWidget):
     """Shows the checks of a scan with its reconstruction; emits the correction to apply."""
 
     correction_chosen = Signal(object)
+    correction_kept = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,16 +24,33 @@ class ConsistencyLabel(QWidget):
         self.text = WrappedLabel()
         self.button = QPushButton("Correct the scan")
         self.button.clicked.connect(self._on_button)
+        self.keep_button = QPushButton("Correct and save as a layout")
+        self.keep_button.setToolTip(
+            "Correct this scan, and from now on every file of the same layout."
+        )
+        self.keep_button.clicked.connect(self._on_keep)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text)
         layout.addWidget(self.button)
+        layout.addWidget(self.keep_button)
         self.show_consistency(None)
 
-    def show_consistency(self, consistency: Consistency | None) -> None:
-        """Show the result of the checks; None hides it."""
+    def show_consistency(
+        self, consistency: Consistency | None, *, has_layout: bool = False
+    ) -> None:
+        """Show the result of the checks; None hides it.
+
+        Parameters
+        ----------
+        consistency : Consistency or None
+            Of the scan with its reconstruction.
+        has_layout : bool
+            Whether the scan came from a file whose layout can hold a correction.
+        """
         self._correction = None if consistency is None else consistency.correction
         self.button.setVisible(self._correction is not None)
+        self.keep_button.setVisible(self._correction is not None and has_layout)
         if self._correction is not None:
             self.button.setToolTip(
                 f"Read the scan so that {self._correction.description}. On the command line: "
@@ -45,6 +63,10 @@ class ConsistencyLabel(QWidget):
     def _on_button(self) -> None:
         if self._correction is not None:
             self.correction_chosen.emit(self._correction)
+
+    def _on_keep(self) -> None:
+        if self._correction is not None:
+            self.correction_kept.emit(self._correction)
 
 
 def _lines(consistency: Consistency) -> list[str]:

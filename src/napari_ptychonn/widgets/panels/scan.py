@@ -62,6 +62,7 @@ class ScanPanel(SessionPanel):
         self.warnings = WrappedLabel()
         self.consistency = ConsistencyLabel()
         self.consistency.correction_chosen.connect(self._on_correction)
+        self.consistency.correction_kept.connect(self._on_kept_correction)
         self.mask_control = BadPixelsControl()
         self.mask_control.contrast_chosen.connect(self._on_mask)
         self.reading_control = CropBinControl()
@@ -225,13 +226,26 @@ class ScanPanel(SessionPanel):
         if isinstance(event, Failed):
             log.warning("scan and reconstruction are not checked: %s", event.reason)
         else:
-            self.consistency.show_consistency(event.consistency)
+            self.consistency.show_consistency(
+                event.consistency, has_layout=self._session.path is not None
+            )
 
     def _on_correction(self, correction: ScanCorrection) -> None:
         try:
             self._session.correct(correction)
         except InputError as error:
             show_error(str(error))
+
+    def _on_kept_correction(self, correction: ScanCorrection) -> None:
+        session = self._session
+        self._tasks.start(
+            LoadTask(
+                path=str(session.path),
+                layout=session.layout,
+                positions=session.positions_source,
+                correction=correction,
+            )
+        )
 
     def _find_sidecars(self) -> None:
         # The pixel of cropped frames is not that of what was made of uncropped ones.
