@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.frame_sample import FrameSample
@@ -61,3 +63,56 @@ def test_the_sample_is_small_and_spread() -> None:
     found = sample(np.zeros((1000, 4, 4)))
     assert len(found.frames) == 32
     assert found.indices[[0, -1]].tolist() == [0, 999]
+
+
+MARKERS = {
+    "uint16": 2**16 - 1,
+    "uint32": 2**32 - 1,
+    "int32": -1,
+    "int64": 2**32 - 1,
+    "uint64": 2**32 - 1,
+    "float32": 2**32 - 1,
+    "float64": 2**31 - 1,
+}
+
+
+@given(
+    dtype=st.sampled_from(sorted(MARKERS)),
+    order=st.sampled_from("<>"),
+    place=st.tuples(st.integers(0, 63), st.integers(0, 63)),
+    corner=st.booleans(),
+)
+def test_one_marked_pixel_anywhere_moves_nothing(dtype, order, place, corner):
+    frames = (1000 * donut()).astype(np.dtype(dtype).newbyteorder(order))
+    if corner:
+        frames = np.fft.ifftshift(frames, axes=(1, 2))
+    frames[:, *place] = MARKERS[dtype]
+    found = sample(frames)
+    assert np.argwhere(found.invalid_pixels()).tolist() == [list(place)]
+    assert found.has_zero_frequency_at_corner() == corner
+
+
+@given(
+    value=st.floats(1, 2.0**40),
+    place=st.tuples(st.integers(0, 63), st.integers(0, 63)),
+    frame=st.sampled_from([0, 3, slice(None)]),
+    corner=st.booleans(),
+)
+def test_one_bright_pixel_anywhere_moves_nothing(value, place, frame, corner):
+    frames = donut()
+    if corner:
+        frames = np.fft.ifftshift(frames, axes=(1, 2))
+    frames[frame, *place] += np.float32(value)
+    assert sample(frames).has_zero_frequency_at_corner() == corner
+
+
+@given(
+    sigma=st.floats(0.3, 30),
+    dtype=st.sampled_from(["int16", "int32", "int64", "float32"]),
+    seed=st.integers(0, 2**16),
+)
+def test_dark_subtracted_frames_have_no_markers(sigma, dtype, seed):
+    noise = np.random.default_rng(seed).normal(0, sigma, (12, 16, 16))
+    frames = np.round(100 * donut(16)[:1] + noise).astype(dtype)
+    frames[:, 5, 5] = -2
+    assert np.argwhere(sample(frames).invalid_pixels()).tolist() == [[5, 5]]

@@ -216,3 +216,20 @@ def test_scan_reads_in_any_order(files: dict[str, Hdf5Source]) -> None:
     wanted = np.array([7, 2, 2, 11])
     window = (slice(1, 5), slice(2, 6))
     np.testing.assert_array_equal(scan.read(wanted, window), VALUES[wanted][:, 1:5, 2:6])
+
+
+@given(
+    dtype=st.sampled_from(["i2", "u4", "i8", "f4", "f8", "f2"]),
+    order=st.sampled_from("<>"),
+    factor=st.integers(1, 4),
+)
+def test_frames_of_any_type_and_byte_order_are_read_and_summed(dtype, order, factor):
+    counts = np.random.default_rng(0).integers(0, 30_000, (3, 8, 8))
+    stored = counts.astype(np.dtype(dtype).newbyteorder(order))
+    stack = LazyFrames(ArraySource(stored)).transform(Bin(factor))
+    height = 8 // factor
+    cut = stored[:, : height * factor, : height * factor].astype(np.float64)
+    expected = cut.reshape(3, height, factor, height, factor).sum(axis=(2, 4))
+    assert stack.dtype.isnative
+    assert stack.dtype.itemsize > 2 or stack.dtype.kind != "f"
+    np.testing.assert_allclose(stack[:], expected, rtol=1e-6)

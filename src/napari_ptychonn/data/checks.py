@@ -82,11 +82,11 @@ def _values(sample: FrameSample) -> Iterator[str]:
             "were frames lost, or "
             "is a file of frames missing?"
         )
-    if sample.frames.dtype.kind != "f":
+    if sample.frames.dtype.kind not in "if":
         return
     # Pixels that are never finite, or always the same negative number, are masked markers.
     usable = ~sample.invalid_pixels().ravel()
-    broken = ~np.isfinite(flat) & usable
+    broken = ~np.isfinite(flat) & usable  # no whole number is
     if bad := int(broken.any(axis=1).sum()):
         yield (
             f"{bad} of {format_count(m, 'sampled frame', 'have')} values that are not "
@@ -108,7 +108,7 @@ def _beam(scan: Scan, sample: FrameSample) -> Iterator[str]:
         )
         return
     good = np.ones(scan.frame_shape, bool) if scan.valid is None else scan.valid
-    mean = np.where(good, np.maximum(sample.mean(), 0), 0)
+    mean = np.where(good, sample.mean_without_spikes(), 0)
     if not (total := mean.sum()):
         return
     shape = scan.frame_shape

@@ -12,6 +12,11 @@ from napari_ptychonn.data.scan import FrameStack
 
 _MOST_FRAMES = 32
 _MOST_BYTES = 64 * 2**20
+_NEGATIVE_MARKERS = (-1, -2)
+_LARGE_MARKERS = (2**31 - 1, 2**32 - 1)
+"""Largest values of 32-bit types; in float32 they are rounded to powers of two."""
+
+_BRIGHT = 0.02
 _CORNER_RATIO = 4.0
 _CORNER_EXCESS = 2.0
 
@@ -48,13 +53,37 @@ class FrameSample:
         values = np.nan_to_num(self.frames, nan=0.0, posinf=0.0, neginf=0.0)
         return np.asarray(values.mean(axis=0, dtype=np.float64))
 
+    def mean_without_spikes(self) -> NDArray[np.float64]:
+        """Average frame without single pixels that are far above all around them.
+
+        A stuck pixel or one cosmic ray can hold more than the rest of the detector.
+        """
+        from scipy import ndimage
+
+        usable = np.where(self.invalid_pixels(), 0.0, np.maximum(self.mean(), 0.0))
+        # At the corner the beam goes on at the opposite edges.
+        third = ndimage.rank_filter(usable, -3, size=3, mode="wrap")
+        return np.asarray(np.minimum(usable, third))
+
+    def centre_of_counts(self) -> tuple[float, float] | None:
+        """Centre of mass (row, column) of the bright part of the mean frame; None if empty."""
+        mean = self.mean_without_spikes()
+        bright = np.where(mean >= _BRIGHT * mean.max(), mean, 0.0)
+        if not (total := bright.sum()):
+            return None
+        y, x = (
+            float((bright.sum(axis=1 - axis) * np.arange(n)).sum() / total)
+            for axis, n in enumerate(bright.shape)
+        )
+        return y, x
+
     def has_zero_frequency_at_corner(self) -> bool:
         """Compare the corners of the mean frame with its middle.
 
         Blocks, not the brightest pixel: the first order of a zone plate is a ring
         off the centre.
         """
-        usable = np.where(self.invalid_pixels(), 0.0, self.mean())
+        usable = self.mean_without_spikes()
         ky, kx = usable.shape
         by, bx = max(1, ky // 8), max(1, kx // 8)
         ends = ((slice(0, by), slice(-by, None)), (slice(0, bx), slice(-bx, None)))
@@ -67,15 +96,22 @@ class FrameSample:
     def invalid_pixels(self) -> NDArray[np.bool_]:
         """Find pixels (ky, kx) that hold a marker instead of a count.
 
-        EIGER and others store −1 or the largest value of the type for gaps, dead and
-        saturated pixels, which are masked in every frame.
+        EIGER and others store the largest value of the type for gaps, dead and saturated
+        pixels, PILATUS −1 and −2 for gaps and dead ones, which are masked in every frame;
+        converted to another type, they keep these values.  Negative values that change
+        from frame to frame are what subtracting a dark frame leaves.
         """
-        kind = self.frames.dtype.kind
-        if kind in "iu":
-            top = self.frames == np.iinfo(self.frames.dtype).max
-            return np.asarray((top | (self.frames < 0)).any(axis=0))
+        frames, kind = self.frames, self.frames.dtype.kind
+        if kind not in "iuf":
+            return np.zeros(frames.shape[1:], dtype=bool)
+        fixed = (frames == frames[:1]).all(axis=0) & (frames[0] < 0)
         if kind == "f":
-            # Dark-subtracted frames have negative values; a marker never changes.
-            fixed = (self.frames == self.frames[:1]).all(axis=0) & (self.frames[0] < 0)
-            return np.asarray(fixed | ~np.isfinite(self.frames).any(axis=0))
-        return np.zeros(self.frames.shape[1:], dtype=bool)
+            fixed |= ~np.isfinite(frames).any(axis=0)
+        elif len(frames) == 1:
+            fixed &= np.isin(frames[0], _NEGATIVE_MARKERS)
+        largest = [np.iinfo(frames.dtype).max] if kind != "f" else []
+        # Only a type with more than 32 bits can hold them and be another one than they mark.
+        wider = frames.dtype.itemsize > 4 or kind == "f"
+        for value in (*largest, *(_LARGE_MARKERS if wider else ())):
+            fixed |= (frames == frames.dtype.type(value)).any(axis=0)
+        return np.asarray(fixed)

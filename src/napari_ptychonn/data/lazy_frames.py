@@ -46,7 +46,7 @@ class LazyFrames:
         self._source, self._select, self.transforms = source, select, transforms
         *lead, ky, kx = source.shape
         shapes: list[tuple[int, int]] = [(ky, kx)]
-        types = [source.dtype]
+        types = [_working_type(source.dtype)]
         for transform in transforms:
             shapes.append(transform.frame_shape(shapes[-1]))
             types.append(transform.dtype(types[-1]))
@@ -121,7 +121,7 @@ class LazyFrames:
 
     def _read(self, stored: NDArray[np.int64], rows: slice, columns: slice) -> NDArray[Any]:
         shape = (len(stored), rows.stop - rows.start, columns.stop - columns.start)
-        out = np.empty(shape, dtype=self._source.dtype)
+        out = np.empty(shape, dtype=self._types[0])
         if out.size == 0:
             return out
         order, place = np.unique(stored, return_inverse=True)
@@ -136,6 +136,15 @@ class LazyFrames:
             unique[start:stop] = block
         in_order = len(order) == len(stored) and np.array_equal(place, np.arange(len(order)))
         return unique if in_order else unique[place]
+
+
+def _working_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Type in which frames are worked on, from that in which they are stored.
+
+    Torch takes native byte order only; sums of half-precision numbers overflow above 65,504.
+    """
+    half = dtype.kind == "f" and dtype.itemsize < np.dtype(np.float32).itemsize
+    return np.dtype(np.float32) if half else dtype.newbyteorder("=")
 
 
 def _runs(order: NDArray[np.int64], line: int) -> list[tuple[int, int]]:

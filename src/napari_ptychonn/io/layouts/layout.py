@@ -123,6 +123,8 @@ class Layout:
         (ky, kx) detector mask, or one for each frame.
     mask_marks : str
         Whether a non-zero mask value means a 'bad' or a 'good' pixel.
+    mask_bits : str
+        'any' bit marks a bad pixel, or only the defects of the 'cxi' format.
     dark : Field or None
         Dark frame; reported in a note, never subtracted.
     ceiling : Field or None
@@ -204,6 +206,7 @@ class Layout:
     frame_indexes: Field | None = None
     mask: Field | None = None
     mask_marks: Literal["bad", "good"] = "bad"
+    mask_bits: Literal["any", "cxi"] = "any"
     dark: Field | None = None
     ceiling: Field | None = None
 

@@ -166,8 +166,7 @@ def _partial(path: str | Path, layout: Layout, problem: str) -> MappingPreview:
 
 def _with_frames(found: MappingPreview, sources: Sources) -> MappingPreview:
     array, layout = sources.array, sources.frames.layout
-    ky, kx = array.shape[-2:]
-    shaping = DetectorFrame.of(sources.frames, (ky, kx))
+    shaping = DetectorFrame.of(sources.frames, array.source())
     stack = LazyFrames(array.source(), shaping.transforms)
     if layout.amplitude:
         stack = stack.transform(Square())

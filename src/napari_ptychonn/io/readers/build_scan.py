@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +25,13 @@ from napari_ptychonn.data.lazy_frames import LazyFrames
 from napari_ptychonn.data.scan import Optics, Scan
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.autodetect.recognise import why_not_labels
-from napari_ptychonn.io.containers.tree import Array
 from napari_ptychonn.io.layouts.optics import read_optics
 from napari_ptychonn.io.layouts.resolved import ResolvedLayout
 from napari_ptychonn.io.positions.matching import FrameMatching
 from napari_ptychonn.io.positions.positions import Positions
 from napari_ptychonn.io.positions.raster import find_lines, lines_of_raster
 from napari_ptychonn.io.readers.geometry import centre_shift, pixel_size, read_probe, window_shape
+from napari_ptychonn.io.readers.masks import read_masks
 from napari_ptychonn.io.readers.near_field import note_on_field
 from napari_ptychonn.io.readers.orientation import DetectorFrame
 from napari_ptychonn.io.readers.sources import Sources
@@ -51,15 +49,14 @@ _GROWING = "The file is still being written; this is what was in it when it was 
 def build_scan(sources: Sources) -> Scan:
     """Build a scan; its notes list everything that was guessed, masked or left out."""
     positions, matching = sources.positions, sources.matching
-    ky, kx = sources.array.shape[-2:]
-    transform = DetectorFrame.of(sources.frames, (ky, kx))
+    transform = DetectorFrame.of(sources.frames, sources.array.source())
     stack, sample, gain, frame_notes = _stack(sources, transform, matching, len(positions))
     optics, optics_notes, optics_warnings = _optics(sources, transform)
-    usable, mask_notes = _usable(
-        sources.frames, transform, sample, ShiftZeroFrequency() in stack.transforms
+    masks = read_masks(
+        sources.frames, transform, sample, in_corner=ShiftZeroFrequency() in stack.transforms
     )
     faulty = BadPixels.find(
-        sample.frames, usable, total=sample.total, ceiling=_ceiling(sources, gain)
+        sample.frames, masks.usable, total=sample.total, ceiling=_ceiling(sources, gain)
     )
     positions_source = (
         sources.positions_source if sources.positions_source is not None else sources.frames
@@ -89,7 +86,7 @@ def build_scan(sources: Sources) -> Scan:
             *matching.notes,
             *transform.notes,
             *frame_notes,
-            *mask_notes,
+            *masks.notes,
             *probe_notes,
             *optics_notes,
             *(() if labels is None else (f"{labels[0].upper()}{labels[1:]}.",)),
@@ -108,6 +105,8 @@ def build_scan(sources: Sources) -> Scan:
     warnings = (
         *positions.warnings,
         *optics_warnings,
+        *transform.warnings,
+        *masks.warnings,
         *field_warnings,
         *([] if gain.warning is None else [gain.warning]),
         *run_checks(scan, sample),
@@ -190,57 +189,6 @@ def _optics(
         detector_pitch=optics.detector_pitch or other.detector_pitch,
     )
     return merged, (*notes, *other_notes), (*warnings, *other_warnings)
-
-
-def _usable(
-    contents: ResolvedLayout, transform: DetectorFrame, sample: FrameSample, corner: bool
-) -> tuple[NDArray[np.bool_], list[str]]:
-    shape = sample.frames.shape[1:]
-    bad, notes = _masked(contents, transform, (int(shape[0]), int(shape[1])), corner)
-    if (dark := contents.array("dark")) is not None:
-        notes.append(f"There is a dark frame in {dark.path}; it was not subtracted.")
-    marked = sample.invalid_pixels() & ~bad
-    if count := int(marked.sum()):
-        notes.append(
-            f"{format_count(count, 'pixel', 'hold')} a marker (negative, saturated or not a "
-            "number) instead of a "
-            f"count in {len(sample.frames)} of {format_count(sample.total, 'frame')} examined; "
-            "masked."
-        )
-    usable = ~(bad | marked)
-    if not usable.any():
-        raise InputError(f"{contents.description}: every detector pixel is marked as bad.")
-    return usable, notes
-
-
-def _masked(
-    contents: ResolvedLayout, transform: DetectorFrame, shape: tuple[int, int], corner: bool
-) -> tuple[NDArray[np.bool_], list[str]]:
-    nothing = np.zeros(shape, dtype=bool)
-    array = contents.array("mask")
-    if array is None:
-        return nothing, []
-    values, notes = _mask_image(array)
-    values = transform.image(values)
-    if values.shape != shape:
-        return nothing, [
-            f"The mask in {array.path} has shape {array.shape}, frames have {shape}; not used."
-        ]
-    bad = values == 0 if contents.layout.mask_marks == "good" else values != 0
-    if corner:
-        bad = np.fft.fftshift(bad)
-    masked = f"{int(bad.sum())} of {bad.size} detector pixels are masked by the file."
-    return bad, [*notes, masked]
-
-
-def _mask_image(array: Array) -> tuple[NDArray[Any], list[str]]:
-    """Read a mask; of one for each frame, the first."""
-    if len(array.shape) <= 2 or math.prod(array.shape) == 0:
-        return array.read(), []
-    source = array.source()
-    first = source.block((*(0 for _ in array.shape[:-2]), *(slice(0, n) for n in array.shape[-2:])))
-    source.close()
-    return first, [f"Of the masks in {array.path}, one for each frame, the first is used for all."]
 
 
 def _probe(

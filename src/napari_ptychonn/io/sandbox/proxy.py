@@ -42,7 +42,8 @@ class RemoteSource:
     """An array of frames, read in pieces; the other process opens its file at the first read."""
 
     def __init__(self, file: Path, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.file, self.path, self.shape, self.dtype = file, path, shape, dtype
+        self.file, self.path, self.shape = file, path, shape
+        self.dtype = dtype.newbyteorder("=")  # as values are sent
         self._number = next(_numbers)
         self._question = {
             "do": "blocks",
@@ -103,7 +104,7 @@ class RemoteSource:
         count = sum(math.prod(len(span) for span in spans) for spans in blocks)
         keys = [[[span.start, span.stop] for span in spans] for spans in blocks]
         values = reader_process().ask(self._question | {"keys": keys}, _seconds(count, self.dtype))
-        if np.shape(values) != (count,) or values.dtype != self.dtype:
+        if np.shape(values) != (count,) or values.dtype.newbyteorder("=") != self.dtype:
             raise InputError(
                 f"{self.file}: expected {count} values of {self.dtype} from {self.path}, "
                 f"got {np.shape(values)} of {values.dtype}; open it again.",
@@ -112,7 +113,7 @@ class RemoteSource:
                 expected=count,
                 got=np.shape(values),
             )
-        return np.asarray(values)
+        return np.asarray(values, self.dtype)
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
