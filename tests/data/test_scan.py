@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import constants
 
+from napari_ptychonn.data.region import TrainingRegion
 from napari_ptychonn.data.scan import ELECTRONVOLT, PLANCK_TIMES_C, Optics, Scan
 from napari_ptychonn.errors import InputError
 
@@ -89,3 +92,20 @@ def test_constants_are_those_of_scipy():
     assert compton.energy_kev == pytest.approx(rest, rel=1e-8)
     # sqrt(2) - 1 of it is the kinetic energy of an electron of that wavelength.
     assert compton.electron_kev == pytest.approx((2**0.5 - 1) * 510.99895, rel=1e-6)
+
+
+@given(
+    exposures=st.integers(2, 4),
+    noise=st.floats(0, 0.02),
+    step=st.floats(1e-9, 1e-5),
+    alternating=st.booleans(),
+)
+def test_several_exposures_of_a_point_count_once(exposures, noise, step, alternating):
+    grid = np.mgrid[:8, :9].reshape(2, -1).T * step
+    repeated = np.tile(grid, (exposures, 1)) if alternating else np.repeat(grid, exposures, axis=0)
+    moved = repeated + noise * step * np.random.default_rng(0).standard_normal(repeated.shape)
+    scan = Scan(frames=np.zeros((len(moved), 2, 2)), positions=moved, unit="m")
+    assert scan.step == pytest.approx(step, rel=0.15)
+    region = TrainingRegion.from_indices(scan, slice(0, len(moved)))
+    apart = np.hypot(*(moved[region.train][:, None] - moved[region.validation][None]).T)
+    assert apart.min() > 1.5 * step

@@ -53,6 +53,13 @@ class FrameStack(Protocol):
         ...
 
 
+_ONE_POINT = 0.25
+"""Distance, relative to the mean one, within which exposures are of one point."""
+
+_SEVERAL = 0.75
+_MOST_EXPOSURES = 100
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optics:
     """Wavelength, distance and detector pixels of a beamline; None where unknown.
@@ -217,12 +224,16 @@ class Scan:
 
     @cached_property
     def step(self) -> float:
-        """Median distance of a scan point to its nearest neighbour, in `unit`; 0 for one point."""
+        """Median distance of a scan point to its nearest neighbour, in `unit`; 0 for one point.
+
+        Several exposures of one point count once.
+        """
         from scipy.spatial import cKDTree
 
-        if len(self) < 2:
+        points = _merge_exposures(self.positions)
+        if len(points) < 2:
             return 0.0
-        distance, _ = cKDTree(self.positions).query(self.positions, k=2)
+        distance, _ = cKDTree(points).query(points, k=2)
         return float(np.median(np.asarray(distance)[:, 1]))
 
     @cached_property
@@ -293,6 +304,31 @@ class Scan:
             return replace(self, pixel_size=pixel_size)
         positions = self.positions * np.asarray(pixel_size)
         return replace(self, positions=positions, unit="m", pixel_size=pixel_size)
+
+
+def _merge_exposures(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions (m, 2), one of each group within a small part of the mean distance."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    if len(positions) < 2:
+        return positions
+    height, width = np.ptp(positions, axis=0)
+    apart = max(np.sqrt(height * width / len(positions)), max(height, width) / len(positions))
+    if not apart:
+        return positions[:1]
+    positions = np.unique(positions, axis=0)
+    tree, reach = cKDTree(positions), _ONE_POINT * apart
+    if tree.count_neighbors(tree, reach) > _MOST_EXPOSURES * len(positions):
+        return positions
+    pairs = tree.query_pairs(reach, output_type="ndarray")
+    one = np.ones(len(pairs), bool)
+    joined = coo_array((one, (pairs[:, 0], pairs[:, 1])), shape=(len(positions),) * 2)
+    _, group = connected_components(joined, directed=False)
+    _, first = np.unique(group, return_index=True)
+    # Fewer points by far: they were exposed several times.  Otherwise some are close by chance.
+    return positions[first] if len(first) <= _SEVERAL * len(positions) else positions
 
 
 def _digest(*parts: bytes) -> str:

@@ -34,3 +34,18 @@ def test_pairs_have_the_same_number(frames: list[int], positions: list[int]) -> 
 def test_numbers_that_are_not_as_many() -> None:
     with pytest.raises(InputError, match="expected 3 numbers for 3 frames, got 2"):
         match_frames("x", 3, np.zeros((2, 2)), np.arange(2), None)
+
+
+@given(
+    where=st.tuples(st.floats(-1e-2, 1e-2), st.floats(-1e-2, 1e-2)),
+    outlying=st.sets(st.integers(0, 99), min_size=0, max_size=4),
+    scale=st.sampled_from([1e-9, 1e-6, 1.0]),
+)
+def test_outlying_positions_are_left_out_and_named(where, outlying, scale):
+    positions = (np.mgrid[:10, :10].reshape(2, -1).T + np.asarray(where) * 1e3) * scale
+    rows = sorted(outlying)
+    positions[rows] += 1e4 * scale
+    joined = match_frames("scan.h5", 100, positions)
+    assert joined.frames.tolist() == [k for k in range(100) if k not in outlying]
+    assert len(joined.warnings) == bool(outlying)
+    assert all(str(rows[0]) in warning for warning in joined.warnings)

@@ -97,6 +97,26 @@ def test_a_mosaic_comes_back_to_its_place(
 
 
 @pytest.mark.parametrize("ending", WHOLE)
+@pytest.mark.parametrize("odd", ["probe", "object", "both"])
+def test_odd_windows_come_back_to_their_place(
+    ending: str, odd: str, reconstruction: Reconstruction, tmp_path: Path
+) -> None:
+    window, image = reconstruction.probe, reconstruction.object
+    assert window is not None
+    before = replace(
+        reconstruction,
+        probe=window if odd == "object" else window[..., :-1, :-1],
+        object=image if odd == "probe" else image[: image.shape[0] - 1 + image.shape[0] % 2],
+    )
+    write_reconstruction(tmp_path / f"odd{ending}", before)
+    after = read_reconstruction(tmp_path / f"odd{ending}")
+    tolerance = 1e-3 * before.pixel_size[0]
+    np.testing.assert_allclose(after.origin, before.origin, atol=tolerance)
+    np.testing.assert_allclose(after.positions, before.positions, atol=tolerance)
+    np.testing.assert_array_equal(after.probe, before.probe)
+
+
+@pytest.mark.parametrize("ending", WHOLE)
 def test_optics_travel_with_a_reconstruction(
     ending: str, result: Result, known: Known, tmp_path: Path
 ) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.errors import InputError
+
+_FEWEST = 10
+_TAIL = 0.05
+_FAR = 4.0
+"""Distance from the middle, relative to the span of nearly all positions, of outlying ones."""
 
 _LEAST_COMMON = 0.5
 """Without numbers to join by, lists that differ by more than this are not of one scan."""
@@ -24,7 +29,7 @@ class FrameMatching:
         (n,) rows in the file of each pair's frame and position.
     numbers : ndarray of int64
         (n,) the file's own number of each pair; increasing.
-    notes : tuple of str
+    notes, warnings : tuple of str
         How many of which were left out, and why.
     """
 
@@ -32,6 +37,7 @@ class FrameMatching:
     positions: NDArray[np.int64]
     numbers: NDArray[np.int64]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of pairs."""
@@ -61,7 +67,7 @@ def match_frames(
     frames : int
         How many frames there are.
     positions : ndarray of float64
-        (m, 2); where not finite, the frame is left out.
+        (m, 2); where not finite, or far from all others, the frame is left out.
     frame_numbers, position_numbers : ndarray of int64, optional
         Their numbers in the file; counted from 0 where one of the two is missing.
     """
@@ -73,7 +79,7 @@ def match_frames(
             _numbers_or_count(what, "frames", frame_numbers, frames),
             _numbers_or_count(what, "positions", position_numbers, len(positions)),
         )
-    return _finite(what, joined, positions)
+    return _without_outlying(_finite(what, joined, positions), positions)
 
 
 def _numbers_or_count(
@@ -151,5 +157,33 @@ def _finite(what: str, joined: FrameMatching, positions: NDArray[np.float64]) ->
             *joined.notes,
             f"{bad} of {format_count(len(good), 'position', 'are')} not finite; left out with "
             "their frames.",
+        ),
+    )
+
+
+def _without_outlying(joined: FrameMatching, positions: NDArray[np.float64]) -> FrameMatching:
+    """Leave out what is far from the rest: parking positions, and rows of zeros at the end."""
+    values = positions[joined.positions]
+    if len(values) < _FEWEST:
+        return joined
+    middle = np.median(values, axis=0)
+    low, high = np.quantile(values, (_TAIL, 1 - _TAIL), axis=0)
+    span = float((high - low).max())
+    away = np.hypot(*(values - middle).T)
+    far = away > _FAR * span
+    if not far.any() or not span:
+        return joined
+    first = int(np.flatnonzero(far)[0])
+    y, x = values[first]
+    return replace(
+        joined,
+        frames=joined.frames[~far],
+        positions=joined.positions[~far],
+        numbers=joined.numbers[~far],
+        warnings=(
+            *joined.warnings,
+            f"{format_count(int(far.sum()), 'position', 'lie')} far from all others, which span "
+            f"{span:.3g}, and were left out with their frames; the first, ({y:.4g}, {x:.4g}) of "
+            f"frame {joined.frames[first]}, is {away[first]:.3g} from the middle.",
         ),
     )

@@ -10,7 +10,7 @@ import itertools
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +142,11 @@ TABLES: tuple[TableLayout, ...] = (
 )
 
 
+_FEWEST = 8
+_NEARLY = 0.9
+"""Rows, relative to frames, of a table that lacks the last ones."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
     """Positions from a text file.
@@ -171,6 +176,30 @@ class Table:
     turned: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def cut_to(self, frames: int) -> Table | None:
+        """Return the rows of a scan of which not all frames, or not all positions, were written.
+
+        Parameters
+        ----------
+        frames : int
+            Frames of the scan.
+
+        Returns
+        -------
+        Table or None
+            With a warning; None where so many frames cannot belong to it.
+        """
+        rows = len(self.values)
+        if self.numbers is not None or min(frames, rows) < _FEWEST or rows < _NEARLY * frames:
+            return None
+        fewer = min(frames, rows)
+        warning = (
+            f"{self.file.name} has {format_count(rows, 'position')} for "
+            f"{format_count(frames, 'frame')}: the first {fewer} of both belong together if the "
+            "scan was interrupted; if frames are missing before the end, positions are wrong."
+        )
+        return replace(self, values=self.values[:fewer], warnings=(*self.warnings, warning))
 
     def fits(self, frames: int) -> bool:
         """Whether this can be the table of a scan of so many frames."""

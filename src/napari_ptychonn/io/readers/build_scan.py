@@ -104,6 +104,7 @@ def build_scan(sources: Sources) -> Scan:
         sample = FrameSample.from_stack(scan.frames)
     warnings = (
         *positions.warnings,
+        *matching.warnings,
         *optics_warnings,
         *transform.warnings,
         *masks.warnings,

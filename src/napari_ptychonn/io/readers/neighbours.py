@@ -201,8 +201,12 @@ def find_positions_table(file: Path, frames: int) -> Table | None:
     InputError
         When several can, and none is named like the file.
     """
-    found = (read_table(path) for path in neighbours(file, ENDINGS))
-    tables = [table for table in found if table is not None and table.fits(frames)]
+    read = (read_table(path) for path in neighbours(file, ENDINGS))
+    found = [table for table in read if table is not None]
+    tables = [table for table in found if table.fits(frames)]
+    if not tables:
+        alike = (table for table in found if _words(table.file) <= _words(file))
+        tables = [cut for table in alike if (cut := table.cut_to(frames)) is not None]
     best = _best_named(file, [t.file for t in tables])
     if tables and best is None:
         names = ", ".join(t.file.name for t in tables)

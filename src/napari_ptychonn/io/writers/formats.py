@@ -190,7 +190,7 @@ def _new(path: Path) -> h5py.File:
 
 def _first(shape: tuple[int, ...], pixel: NDArray[np.float64]) -> NDArray[np.float64]:
     """Position of a window's first pixel where its element N // 2 is at 0."""
-    return -np.asarray(shape[-2:]) // 2 * pixel
+    return -(np.asarray(shape[-2:]) // 2) * pixel
 
 
 def _with_units(group: h5py.Group, name: str, value: Any, units: str) -> None:
