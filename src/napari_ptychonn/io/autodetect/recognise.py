@@ -32,7 +32,11 @@ _OBJECT = re.compile(r"^obj(ect)?(_?guess)?$", re.I)
 _MASK = re.compile(r"mask|bad|valid|good", re.I)
 _GOOD = re.compile(r"valid|good", re.I)
 _X = re.compile(r"^(.*[_-])?x(pos|coords?|[_-].*)?$|^posx$|.*position_x.*", re.I)
+_SPECTRA = re.compile(r"fluo|xrf|xspress|vortex|spectr|mca", re.I)
 _SMALLEST_FRAME = 8
+_LONGEST = 6
+_SURE = 1e30
+_DEEPEST_DEFAULT = 4
 _DIMENSIONS = (2, 3)
 
 _NUMBERS: tuple[tuple[str, str, float], ...] = (
@@ -73,7 +77,9 @@ def why_not_labels(contents: ResolvedLayout) -> str | None:
 def recognise(tree: Tree, group: str = "") -> ResolvedLayout:
     """Find a scan in a file of unknown layout; InputError says what is there instead."""
     arrays = [a for a in tree.arrays() if _is_below(a.path, group)]
-    frames = _best(_frames(arrays))
+    signal = _default_signal(tree)
+    candidates = _frames(arrays, signal)
+    frames = _best(candidates)
     if frames is None:
         raise InputError(_nothing(tree, arrays))
     lead = frames.shape[:-2]
@@ -99,7 +105,8 @@ def recognise(tree: Tree, group: str = "") -> ResolvedLayout:
     notes += _note_on_axes(tree, positions)
     if not positions and len(lead) == 1:
         notes += list(tree.problems())
-    return ResolvedLayout(tree=tree, layout=layout, notes=tuple(notes))
+    doubts = _other_stacks(frames, candidates) if frames.path != signal else ()
+    return ResolvedLayout(tree=tree, layout=layout, notes=tuple(notes), warnings=doubts)
 
 
 def recognise_positions(tree: Tree, lead: tuple[int, ...], name: str = "") -> ResolvedLayout:
@@ -227,14 +234,52 @@ def _best(guesses: Sequence[Guess]) -> Array | None:
     return max(guesses, key=lambda g: g.score).array if guesses else None
 
 
-def _frames(arrays: Sequence[Array]) -> list[Guess]:
+def _default_signal(tree: Tree) -> str | None:
+    """Path of the data that a NeXus file shows by default, as its attributes say.
+
+    See https://manual.nexusformat.org/datarules.html#find-plottable-data, version 3.
+    """
+    path = ""
+    for _ in range(_DEEPEST_DEFAULT):
+        step = tree.attribute(path, "default")
+        if not isinstance(step, str) or not step:
+            break
+        path = f"{path}/{step}".strip("/")
+    signal = tree.attribute(path, "signal")
+    return f"{path}/{signal}".strip("/") if isinstance(signal, str) and signal else None
+
+
+def _other_stacks(frames: Array, candidates: Sequence[Guess]) -> tuple[str, ...]:
+    """Warn of stacks that could be the frames as well, of as many points or of more."""
+    count = math.prod(frames.shape[:-2])
+    others = [
+        f"{guess.array.path} {guess.array.shape}"
+        for guess in candidates
+        if guess.array.path != frames.path
+        and guess.score >= 1
+        and math.prod(guess.array.shape[:-2]) == count
+    ]
+    if not others:
+        return ()
+    return (
+        f"The frames were taken from {frames.path} {frames.shape}; {', '.join(others)} could be "
+        "the frames as well. Assign the datasets yourself if so.",
+    )
+
+
+def _frames(arrays: Sequence[Array], signal: str | None = None) -> list[Guess]:
     found = []
     for array in arrays:
         big = len(array.shape) >= 3 and min(array.shape[-2:]) >= _SMALLEST_FRAME
         if not big or array.dtype.kind not in "iuf" or _NOT_FRAMES.search(_name(array)):
             continue
-        named = 1e6 if _FRAMES.search(_name(array)) else 1.0
-        found.append(Guess(array=array, score=named * math.prod(array.shape)))
+        likely = 1e6 if _FRAMES.search(_name(array)) else 1.0
+        if array.path == signal:
+            likely *= _SURE
+        *_, ky, kx = array.shape
+        if max(ky, kx) > _LONGEST * min(ky, kx) or _SPECTRA.search(array.path):
+            likely /= _SURE  # spectra of fluorescence, read only if there is nothing else
+        found.append(Guess(array=array, score=likely * math.prod(array.shape)))
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptychonn.compute.memory import check_fits_memory
+from napari_ptychonn.data.formatting import format_count
 from napari_ptychonn.data.frame_source import FrameSource, Key
 from napari_ptychonn.errors import InputError
 from napari_ptychonn.io.containers.tree import Array
@@ -109,8 +110,8 @@ def without_gap(arrays: Sequence[Array]) -> tuple[list[Array], str | None]:
         if number is not None and before is not None and number != before + 1:
             left = len(arrays) - len(taken)
             return taken, (
-                f"Part {before + 1} of the frames is missing; the {left} parts behind it were "
-                "left out."
+                f"Part {before + 1} of the frames is missing; "
+                f"{format_count(left, 'part', 'were')} left out behind it."
             )
         taken.append(array)
     return taken, None

@@ -67,12 +67,15 @@ class ResolvedLayout:
         Path that the layout's paths start from; '' for the root.
     notes : tuple of str
         How the layout was arrived at, where that was a guess.
+    warnings : tuple of str
+        What could be meant as well.
     """
 
     tree: Tree
     layout: Layout
     group: str = ""
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:

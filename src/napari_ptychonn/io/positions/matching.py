@@ -170,7 +170,7 @@ def _without_outlying(joined: FrameMatching, positions: NDArray[np.float64]) -> 
     low, high = np.quantile(values, (_TAIL, 1 - _TAIL), axis=0)
     span = float((high - low).max())
     away = np.hypot(*(values - middle).T)
-    far = away > _FAR * span
+    far = (away > _FAR * span) | _zeros_at_the_end(values)
     if not far.any() or not span:
         return joined
     first = int(np.flatnonzero(far)[0])
@@ -183,7 +183,18 @@ def _without_outlying(joined: FrameMatching, positions: NDArray[np.float64]) -> 
         warnings=(
             *joined.warnings,
             f"{format_count(int(far.sum()), 'position', 'lie')} far from all others, which span "
-            f"{span:.3g}, and were left out with their frames; the first, ({y:.4g}, {x:.4g}) of "
-            f"frame {joined.frames[first]}, is {away[first]:.3g} from the middle.",
+            f"{span:.3g}, or are zeros at the end, and were left out with their frames; the "
+            f"first, ({y:.4g}, {x:.4g}) of frame {joined.frames[first]}, is {away[first]:.3g} from "
+            "the middle.",
         ),
     )
+
+
+def _zeros_at_the_end(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Last rows that are all (0, 0), as of points that were planned but not measured."""
+    measured = np.flatnonzero(values.any(axis=1))
+    end = np.zeros(len(values), bool)
+    last = measured[-1] + 1 if len(measured) else len(values)
+    if len(values) - last > 1:
+        end[last:] = True
+    return end

@@ -103,6 +103,7 @@ def build_scan(sources: Sources) -> Scan:
         scan = ScanCorrection.parse(sources.frames.layout.correction).apply(scan)
         sample = FrameSample.from_stack(scan.frames)
     warnings = (
+        *sources.frames.warnings,
         *positions.warnings,
         *matching.warnings,
         *optics_warnings,
