@@ -17,6 +17,9 @@ FEW = 50.0
 _STEPS = 4096
 """Steps above 0 up to which values are compared with multiples of the gain."""
 
+_FRAMES, _VALUES = 8, 2**15
+"""Frames, and values of each, that are examined at most."""
+
 _OFF = 0.02
 _MOST_OFF = 0.01
 _FEWEST_VALUES = 16
@@ -63,8 +66,10 @@ def estimate_gain(frames: NDArray[Any], good: NDArray[np.bool_]) -> Gain:
     Gain
         1 for counts; of frames divided by another number each, the median with a warning.
     """
-    values = [frame[good] for frame in frames]
+    some = np.unique(np.linspace(0, len(frames) - 1, _FRAMES).astype(np.int64))
+    values = [frames[k][good] for k in some]
     values = [v[np.isfinite(v) & (v > 0)] for v in values]
+    values = [v[:: max(1, len(v) // _VALUES)] for v in values]
     if frames.dtype.kind in "iub":
         return _gain_of_integers(values)
     found = [g for v in values if len(v) and (g := find_step(v)) is not None]
