@@ -197,3 +197,15 @@ class TestColumns:
     def test_two_are_told_as_before(self, write_hdf5: Write, counts: Any, raster: Any) -> None:
         scan = self.scan(write_hdf5, counts, raster)
         assert "(y, x)" in " ".join(scan.notes)
+
+
+def test_positions_beside_a_link_to_the_scan(tmp_path: Path, counts: Any, raster: Any) -> None:
+    store, session = tmp_path / "store", tmp_path / "session"
+    store.mkdir()
+    session.mkdir()
+    np.save(store / "frames.npy", counts)
+    (session / "frames.npy").symlink_to(store / "frames.npy")
+    np.savetxt(session / "frames.csv", raster, delimiter=",", header="y_m,x_m", comments="")
+    np.testing.assert_allclose(read_scan(session / "frames.npy").positions, raster)
+    with pytest.raises(InputError):
+        read_scan(store / "frames.npy")

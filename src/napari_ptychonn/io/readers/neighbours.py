@@ -90,6 +90,8 @@ def _only_fitting(
 def neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     """List files beside a file, by name: neither hidden ones nor links that lead out of the folder.
 
+    A link to a file in another folder has those beside the link, then those beside the file.
+
     Parameters
     ----------
     file : Path
@@ -97,7 +99,11 @@ def neighbours(file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     endings : tuple of str
         Of the names, in small letters.
     """
-    folder = file.resolve().parent
+    for folder in dict.fromkeys((file.absolute().parent.resolve(), file.resolve().parent)):
+        yield from _neighbours_in(folder, file, endings)
+
+
+def _neighbours_in(folder: Path, file: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     with suppress(OSError):
         beside = sorted(islice(folder.iterdir(), _MOST_ENTRIES))
         # Another scan, or another part of this one, is called alike but for its number.
