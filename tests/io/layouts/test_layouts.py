@@ -149,7 +149,7 @@ class TestPtypy:
             del file["chunks/4"]
         scan = read_scan(ptyd)
         assert len(scan) == 8
-        assert "Part 4 of the frames is missing" in notes(scan)
+        assert "Part 4 of the frames is missing" in scan.warnings[0]
 
 
 class TestEiger:

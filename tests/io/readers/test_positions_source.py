@@ -209,3 +209,20 @@ def test_positions_beside_a_link_to_the_scan(tmp_path: Path, counts: Any, raster
     np.testing.assert_allclose(read_scan(session / "frames.npy").positions, raster)
     with pytest.raises(InputError):
         read_scan(store / "frames.npy")
+
+
+@pytest.mark.parametrize("written", [20, 19, 12])
+@pytest.mark.parametrize("name", ["scan.csv", "other_scan_7.csv"])
+def test_an_interrupted_scan_with_the_table_of_all_points(
+    tmp_path: Path, counts: Any, raster: Any, written: int, name: str
+) -> None:
+    np.save(tmp_path / "scan_1.npy", counts[:written])
+    header = {"delimiter": ",", "header": "y_m,x_m", "comments": ""}
+    np.savetxt(tmp_path / name, raster, **header)
+    if written < 20 and name != "scan.csv":
+        with pytest.raises(InputError):
+            read_scan(tmp_path / "scan_1.npy")
+        return
+    scan = read_scan(tmp_path / "scan_1.npy")
+    np.testing.assert_allclose(scan.positions, raster[:written])
+    assert [f"{name} has 20" in warning for warning in scan.warnings] == [True] * (written < 20)

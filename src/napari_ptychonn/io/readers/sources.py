@@ -277,8 +277,9 @@ def scan_contents(tree: Tree, group: str) -> ResolvedLayout:
 def _with_neighbour(contents: ResolvedLayout) -> Sources:
     if not contents.has("frames"):
         return _with_frames(contents)
-    gap = contents.gap()
-    notes = contents.notes if gap is None else (*contents.notes, gap)
+    if (gap := contents.gap()) is not None:
+        contents = replace(contents, warnings=(*contents.warnings, gap))
+    notes = contents.notes
     if contents.has_positions:
         return Sources(frames=contents, positions_source=contents, notes=notes)
     found = _with_positions(contents, _count(contents), notes)
